@@ -1,0 +1,59 @@
+# Everything a developer runs. `make` alone lists it. One environment, .venv; stamps keep it from being installed twice.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+DEV_EXTRAS := boost,excel,http,imbalance,postgres,recipes,s3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs bench bench-smoke wheel clean
+
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit("Noria needs Python 3.11 or newer." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e ".[recipes]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e ".[$(DEV_EXTRAS)]" --group dev
+	@touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo ## Install Noria, run the titanic recipe, say where the result is
+	$(BIN)/noria run titanic
+
+test: $(VENV)/.dev ## Tests, docstring examples, README and tutorial
+	$(BIN)/python -m pytest -n $(WORKERS) --doctest-modules src tests $(ARGS)
+
+check: $(VENV)/.dev ## Linter, formatter, types, layers, caps, licences
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python checks/caps.py
+	$(BIN)/python checks/environment.py
+
+docs: $(VENV)/.dev ## Reference from the docstrings, and the pages as HTML in site/
+	$(BIN)/python docs/build.py
+
+bench: $(VENV)/.dev ## All benchmarks, recorded in benchmarks/results (hours)
+	$(BIN)/python -m benchmarks.tabular run
+
+bench-smoke: $(VENV)/.dev ## The benchmark harness on a small set, to see that it works
+	$(BIN)/python -m benchmarks.tabular run --smoke
+
+wheel: $(VENV)/.made ## Build dist/noria-*.whl
+	rm -rf dist
+	$(PIP) wheel --no-deps --wheel-dir dist .
+
+clean: ## Remove the environment and everything that was generated
+	rm -rf $(VENV) build dist site docs/reference .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

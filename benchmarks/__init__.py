@@ -1,0 +1,1 @@
+"""Benchmarks: how each of Noria's bars is measured. Nothing here is installed with the package."""

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Make a peer's environment: sh benchmarks/tabular/make_env.sh flaml|autogluon [FOLDER]
+# FOLDER defaults to $NORIA_BENCH_ENVS, then ~/.cache/noria-bench. torch is held to its CPU build.
+set -eu
+name=${1:?usage: make_env.sh flaml|autogluon [FOLDER]}
+envs=${2:-${NORIA_BENCH_ENVS:-$HOME/.cache/noria-bench}}
+case $name in
+    flaml) packages="flaml[automl]==2.7.0 pandas pyarrow" ;;
+    autogluon) packages="autogluon.tabular[all]==1.6.3 pandas pyarrow" ;;
+    *) echo "make_env.sh: no such peer: $name (flaml, autogluon)" >&2; exit 2 ;;
+esac
+mkdir -p "$envs"
+"${PYTHON:-python3}" -m venv "$envs/$name"
+python="$envs/$name/bin/python"
+"$python" -m pip install --quiet --upgrade pip
+if [ "$name" = autogluon ] && [ "$(uname)" = Linux ]; then
+    # Named by its local version, or pip brings the CUDA build, several GB of it.
+    "$python" -m pip install --quiet --retries 1 "torch==${TORCH:-2.13.0}+cpu" \
+        --extra-index-url "${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}"
+fi
+# shellcheck disable=SC2086
+"$python" -m pip install --quiet $packages
+"$python" -m pip check
+"$python" -m pip freeze >"$envs/$name.freeze"
+echo "$name: $python, $(du -sm "$envs/$name" | cut -f1) MB"

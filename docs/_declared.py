@@ -1,0 +1,151 @@
+"""The reference of what the code declares as data: commands, recipe keys, learners, settings, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from noria import errors
+from noria.cli import app
+from noria.core.params import Param
+from noria.core.recipe import Recipe
+from noria.settings import Settings
+from noria.systems.tabular.learners import LEARNERS
+from noria.systems.tabular.options import TabularOptions
+
+
+def pages() -> dict[str, str]:
+    """File name and Markdown of every page."""
+    return {
+        "commands.md": commands(),
+        "recipe.md": recipe(),
+        "learners.md": learners(),
+        "settings.md": settings(),
+    }
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def shown(value: object) -> str:
+    """A default as the reader would write it."""
+    if value in (None, "", PydanticUndefined) or value == {} or value == [] or value is ...:
+        return ""
+    return f"`{value}`"
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as the command line declares them."""
+    root = typer.main.get_command(app)
+    parts = ["# Commands"]
+    for name, command in sorted(root.commands.items()):
+        context = typer.Context(command, info_name=f"noria {name}")
+        parts += [f"## noria {name}", " ".join((command.help or "").split())]
+        parts.append(f"```text\n{command.get_usage(context)}\n```")
+        rows = [parameter(item, context) for item in command.params]
+        parts.append(table(["argument or option", "default", "what it does"], rows))
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.NoriaError)
+    ]
+    codes = [[str(kind.exit_code), kind.__name__, summary(kind)] for kind in kinds]
+    parts += ["## Exit codes", table(["exit code", "error", "what happened"], sorted(codes))]
+    return "\n\n".join(parts) + "\n"
+
+
+def parameter(item: Any, context: typer.Context) -> list[str]:
+    """One argument or option."""
+    names = ", ".join(f"`{name}`" for name in [*item.opts, *item.secondary_opts])
+    default = item.get_default(context, call=False)
+    text = getattr(item, "help", None) or ""
+    if item.param_type_name == "argument":
+        names = f"`{item.make_metavar(context)}`"
+    return [names, shown(None if default is False or callable(default) else default), " ".join(text.split())]
+
+
+def summary(kind: type) -> str:
+    """The first line of a docstring."""
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def recipe() -> str:
+    """Every key of a recipe, and the options of each system."""
+    parts = [
+        "# Recipe keys",
+        "What may stand in a `recipe.yaml`. Unknown keys are errors.",
+        table(["key", "default", "meaning"], list(keys(Recipe))),
+        "## Options of the tabular system",
+        table(["key", "default", "meaning"], list(keys(TabularOptions, "options."))),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> Iterator[list[str]]:
+    """The keys of a model and of the models in it."""
+    for name, info in model.model_fields.items():
+        if info.exclude:
+            continue
+        inner = [kind for kind in (info.annotation, *get_args(info.annotation)) if is_model(kind)]
+        if inner:
+            yield from keys(inner[0], f"{prefix}{name}.")
+        else:
+            yield [f"`{prefix}{name}`", default_of(info), info.description or ""]
+
+
+def is_model(kind: Any) -> bool:
+    """Whether a type is a pydantic model."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def default_of(info: FieldInfo) -> str:
+    """The default of a key."""
+    return "required" if info.is_required() else shown(info.default)
+
+
+def learners() -> str:
+    """The tabular learners with the parameters that they declare."""
+    parts = [
+        "# Learners",
+        "What the tabular system compares, simple first; the tuner searches within the ranges.",
+    ]
+    for kind in LEARNERS:
+        parts += [f"## {kind.name}", summary(kind), "For " + " and ".join(sorted(kind.tasks)) + "."]
+        rows = [
+            [f"`{name}`", shown(param.default), span(param), param.doc]
+            for name, param in kind.settings.fields.items()
+        ]
+        if rows:
+            parts.append(table(["parameter", "default", "range", "meaning"], rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def span(param: Param) -> str:
+    """The range of a parameter in words."""
+    if param.options:
+        return ", ".join(f"`{option}`" for option in param.options)
+    if param.low is None:
+        return ""
+    return f"{param.low:g} to {param.high:g}" + (", logarithmic" if param.log else "")
+
+
+def settings() -> str:
+    """The environment variables."""
+    rows = [
+        [f"`NORIA_{name.upper()}`", default_of(info), info.description or ""]
+        for name, info in Settings.model_fields.items()
+    ]
+    return (
+        "\n\n".join(
+            ["# Settings", "Read from the environment.", table(["variable", "default", "meaning"], rows)]
+        )
+        + "\n"
+    )

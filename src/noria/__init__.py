@@ -1,0 +1,54 @@
+"""Noria: one recipe, one command, one protocol, from raw data to a live model.
+
+Importing it loads nothing else; each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from noria._version import __version__
+
+if TYPE_CHECKING:
+    from noria.api import Run, Session, load, predict, recipes, run, train
+    from noria.core.recipe import Recipe
+    from noria.errors import NoriaError
+    from noria.settings import Settings
+
+_HOMES = {
+    "NoriaError": "noria.errors",
+    "Recipe": "noria.core.recipe",
+    "Run": "noria.api",
+    "Session": "noria.api",
+    "Settings": "noria.settings",
+    "load": "noria.api",
+    "predict": "noria.api",
+    "recipes": "noria.api",
+    "run": "noria.api",
+    "train": "noria.api",
+}
+
+__all__ = [
+    "NoriaError",
+    "Recipe",
+    "Run",
+    "Session",
+    "Settings",
+    "__version__",
+    "load",
+    "predict",
+    "recipes",
+    "run",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'noria' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,367 @@
+"""The composition root: names become objects here, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria.core import artifact, registry
+from noria.core.events import Events
+from noria.core.ports import Executor, RunStore
+from noria.core.recipe import Recipe
+from noria.core.result import Evaluation
+from noria.errors import NotFoundError, suggestion
+from noria.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from noria.core.features import FeaturedModel
+    from noria.core.protocol import Model
+
+__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+
+
+class Session:
+    """Settings, store, executor and events, put together.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        From the environment if absent.
+    events : Events, optional
+
+    Examples
+    --------
+    >>> session = Session()
+    >>> session.executor.workers > 0
+    True
+    """
+
+    def __init__(self, settings: Settings | None = None, events: Events | None = None) -> None:
+        self.settings = settings if settings is not None else Settings()
+        self.events = events if events is not None else Events()
+
+    @cached_property
+    def executor(self) -> Executor:
+        """What runs folds at the same time."""
+        return registry.backend("executor", "local")(self.settings.workers)
+
+    @cached_property
+    def store(self) -> RunStore:
+        """Where runs and models are kept."""
+        return registry.backend("runs", "local")(self.settings)
+
+    def trusts(self, sha256: str) -> bool:
+        """Whether a feature function is part of Noria, or was used in training here."""
+        shipped = (Path(str(_shipped())) / name / "features.py" for name in _shipped_names())
+        if any(_sha256(path) == sha256 for path in shipped if path.is_file()):
+            return True
+        return any(record.get("features") == sha256 for record in self.store.runs())
+
+
+@dataclass(frozen=True)
+class Run:
+    """One walk of the life, finished.
+
+    Attributes
+    ----------
+    id, name : str
+    version : int
+        Of the registered model.
+    folder : Path
+        Everything about the run; it can be copied.
+    recipe : Recipe
+    evaluation : Evaluation
+    model : Model
+    record : dict
+        The manifest of the run, JSON-ready.
+    """
+
+    id: str
+    name: str
+    version: int
+    folder: Path
+    recipe: Recipe
+    evaluation: Evaluation
+    model: Model | FeaturedModel
+    record: Mapping[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """The report, Markdown."""
+        return self.folder / "report.md"
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired, and what a reader should know."""
+        return list(self.record["notes"])
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the whole run."""
+        return self.record["seconds"]
+
+    @property
+    def trials(self) -> int:
+        """How many settings were tried."""
+        return self.record["trials"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            **self.record,
+            "version": self.version,
+            "folder": str(self.folder),
+            "goals_met": self.evaluation.goals_met,
+        }
+
+    def _repr_html_(self) -> str:
+        return self.evaluation._repr_html_()
+
+
+def run(
+    recipe: str | Path | Recipe | Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    resume: bool = True,
+    **search: Any,
+) -> Run:
+    """Walk the whole life of a recipe.
+
+    Parameters
+    ----------
+    recipe : str, Path, Recipe or mapping
+        The name of a shipped recipe, the path of a recipe file or folder, or the recipe itself.
+    session : Session, optional
+    resume : bool
+        Whether an unfinished run of the same recipe and data is taken up again.
+    **search
+        ``budget``, ``metric``, ``folds``, ``learners``, ``trials``, ``seed`` in place of the recipe's own.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NoriaError
+        Of the kind that fits; see `noria.errors`.
+
+    Examples
+    --------
+    >>> run = run("iris", budget="3s")
+    >>> run.evaluation.scores["accuracy"].value > 0.8
+    True
+    """
+    found = find_recipe(recipe)
+    if search:
+        found = found.change(search=search)
+    return _walk(found, session, resume=resume)
+
+
+def train(
+    source: Any,
+    target: str,
+    *,
+    test: Any = None,
+    name: str | None = None,
+    task: str | None = None,
+    holdout: float = 0.2,
+    columns: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    goal: Mapping[str, str] | None = None,
+    features: str | None = None,
+    session: Session | None = None,
+    resume: bool = True,
+    **search: Any,
+) -> Run:
+    """Train on a table without a recipe.
+
+    Parameters
+    ----------
+    source : str, path or table
+        Anything that ``data: source:`` of a recipe takes, or a pandas, Polars or Arrow object.
+    target : str
+        The column to be learned.
+    test : str, path or table, optional
+        Rows to evaluate on; without it, `holdout` is the share of the rows that is kept aside.
+    name : str, optional
+        Of the model; made from the file's name if absent.
+    task : {"classification", "regression"}, optional
+        Inferred from the target if absent.
+    columns, options, goal, features
+        As in a recipe.
+    **search
+        ``budget``, ``metric``, ``folds``, ``learners``, ``trials``, ``seed``.
+
+    Returns
+    -------
+    Run
+
+    Examples
+    --------
+    >>> rows = {"x": list(range(60)), "y": [2.0 * x for x in range(60)]}
+    >>> run = train(rows, "y", task="regression", budget="3s", learners=["ridge"])
+    >>> run.evaluation.scores["r2"].value > 0.9
+    True
+    """
+    named = isinstance(source, str | Path)
+    fields: dict[str, Any] = {
+        "name": name or _name_of(source if named else target),
+        "data": {
+            "source": str(source) if named else "",
+            "target": target,
+            "columns": dict(columns or {}),
+            "test": str(test) if isinstance(test, str | Path) else None,
+        },
+        "split": {"holdout": holdout},
+        "options": dict(options or {}),
+        "goal": dict(goal or {}),
+        "features": features,
+        "search": search,
+    }
+    if task is not None:
+        fields["task"] = task
+    recipe = Recipe.parse(fields, folder=Path())
+    table = None if named else source
+    given = None if test is None or isinstance(test, str | Path) else test
+    return _walk(recipe, session, resume=resume, source=table, test=given)
+
+
+def load(name: str | Path, *, trust: bool = False, session: Session | None = None) -> Model | FeaturedModel:
+    """The champion of a name, or the model in a folder.
+
+    Parameters
+    ----------
+    name : str or Path
+    trust : bool
+        Run the feature function of a folder that was not trained here.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    ArtifactError, TrustError
+        If the folder is damaged, or holds code that nobody has vouched for.
+    """
+    from noria.data.conform import conform
+
+    session = session or Session()
+    trusted: Callable[[str], bool] = (lambda _: True) if trust else session.trusts
+    return artifact.load(_model_folder(name, session), prepare=conform, trusted=trusted)
+
+
+def predict(
+    model: str | Path,
+    source: Any,
+    *,
+    output: str | Path | None = None,
+    trust: bool = False,
+    session: Session | None = None,
+) -> pl.DataFrame | int:
+    """Predict every row of a source.
+
+    Parameters
+    ----------
+    model : str or Path
+        A name or a folder.
+    source : str, path or table
+    output : str or Path, optional
+        A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so the source may be larger than memory.
+
+    Returns
+    -------
+    Table of rows and predictions, or the number of rows written to `output`.
+    """
+    from noria.data import sources
+    from noria.lifecycle import predict as batch
+
+    session = session or Session()
+    loaded = load(model, trust=trust, session=session)
+    if output is not None:
+        batches = sources.scan(source, settings=session.settings, events=session.events)
+        return batch.write(loaded, batches, Path(output), session.events)
+    rows = sources.read(source, settings=session.settings, events=session.events)
+    return batch.joined(rows, loaded.predict(rows))
+
+
+def recipes() -> list[Recipe]:
+    """The shipped recipes, by name.
+
+    Examples
+    --------
+    >>> "iris" in [recipe.name for recipe in recipes()]
+    True
+    """
+    return [Recipe.read(Path(str(_shipped())) / name) for name in _shipped_names()]
+
+
+def find_recipe(recipe: str | Path | Recipe | Mapping[str, Any]) -> Recipe:
+    """The recipe that a name, a path or a mapping stands for.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, Mapping):
+        return Recipe.parse(recipe, folder=Path())
+    path = Path(recipe)
+    if (path / "recipe.yaml").is_file() or path.suffix in (".yaml", ".yml"):
+        return Recipe.read(path)
+    names = _shipped_names()
+    if str(recipe) in names:
+        return Recipe.read(Path(str(_shipped())) / str(recipe))
+    raise NotFoundError(f"There is no recipe {str(recipe)!r}.", do=suggestion(str(recipe), names))
+
+
+def _walk(
+    recipe: Recipe, session: Session | None, *, resume: bool, source: Any = None, test: Any = None
+) -> Run:
+    from noria.lifecycle.train import Training
+
+    session = session or Session()
+    training = Training(
+        recipe, session.settings, session.store, session.executor, session.events, source, test, resume
+    )
+    walk = training()
+    return Run(
+        walk.run_id, recipe.name, walk.version, walk.folder, recipe, walk.evaluation, walk.model, walk.record
+    )
+
+
+def _model_folder(name: str | Path, session: Session) -> Path:
+    path = Path(name)
+    for folder in (path, path / "model"):
+        if (folder / "manifest.json").is_file():
+            return folder
+    if isinstance(name, Path) or len(path.parts) > 1:
+        artifact.read_manifest(path)
+    return session.store.champion(str(name))
+
+
+def _shipped() -> Any:
+    return resources.files("noria") / "recipes"
+
+
+def _shipped_names() -> list[str]:
+    return sorted(entry.name for entry in _shipped().iterdir() if (entry / "recipe.yaml").is_file())
+
+
+def _name_of(source: str | Path) -> str:
+    stem = Path(str(source)).name.partition(".")[0]
+    kept = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in stem).strip("-_")
+    return kept or "model"
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""Implementations of the ports in `noria.core.ports`, one file each."""

@@ -1,0 +1,131 @@
+"""The command line: parse, call the API, render. One file per verb.
+
+Only typer is imported to start; everything else inside the commands.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+
+from noria._version import __version__
+from noria.cli.learners import learners
+from noria.cli.models import models
+from noria.cli.new import new
+from noria.cli.predict import predict
+from noria.cli.recipes import recipes
+from noria.cli.run import run
+from noria.cli.train import train
+from noria.cli.version import version
+from noria.errors import Interrupted, NoriaError
+
+__all__ = ["app", "main"]
+
+_VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
+_USAGE_ERROR = typer.BadParameter.__mro__[1]
+_BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="noria",
+    help="From raw data to a good model in one command.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
+)
+for _verb in _VERBS:
+    app.command(no_args_is_help=_verb in (run, train, predict, new))(_verb)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"noria {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _noria(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Show the version and leave."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        What stands after ``noria``; from the command line if not given.
+
+    Raises
+    ------
+    SystemExit
+        Always. The codes are those of `noria.errors`; 2 also for a command that is not understood, 141 if the
+        reader of the output went away.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    Traceback (most recent call last):
+    SystemExit: 0
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = given[: given.index("--")] if "--" in given else given
+    debug = "--debug" in words or os.environ.get("NORIA_DEBUG", "0") not in ("", "0")
+    if not debug:
+        sys.excepthook = _unexpected
+    try:
+        code = app(args=given, prog_name="noria", standalone_mode=False)
+        sys.stdout.flush()
+    except NoriaError as error:
+        code = _fail(error, as_json="--json" in words, debug=debug)
+    except _USAGE_ERROR as error:
+        code = _fail(_usage(error), as_json="--json" in words, debug=False)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail(Interrupted("Stopped."), as_json="--json" in words, debug=debug)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    sys.exit(code or 0)
+
+
+def _fail(error: NoriaError, *, as_json: bool, debug: bool) -> int:
+    """Say what is wrong on stderr; the exit code of its kind."""
+    from noria.cli import ui
+
+    if debug:
+        import traceback
+
+        typer.echo("".join(traceback.format_exception(error)), err=True)
+    ui.show_error(error, as_json=as_json)
+    return error.exit_code
+
+
+def _usage(error: Any) -> NoriaError:
+    """A command line that is not understood, as one of our own errors."""
+    from noria.errors import ParamError
+
+    command = error.ctx.command_path if error.ctx is not None else "noria"
+    return ParamError(error.format_message().rstrip("."), do=f"Run: {command} --help")
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """The excepthook of a command that failed in a way nobody foresaw."""
+    from noria.cli import ui
+
+    del trace
+    got = f"{kind.__name__}: {error}" if str(error) else kind.__name__
+    do = "Run the command again with --debug, and report what it prints."
+    ui.show_error(NoriaError("Noria failed in a way that it should not.", got=got, do=do))

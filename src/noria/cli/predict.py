@@ -1,0 +1,62 @@
+"""``noria predict``: rows in, rows with predictions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from noria.cli.options import OUTPUT, complete_model, takes
+
+__all__ = ["predict"]
+
+
+@takes(OUTPUT)
+def predict(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A trained name, or a model folder.", autocompletion=complete_model
+        ),
+    ],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Rows, from any source that can be trained on.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write all rows to a .csv, .parquet or .jsonl file."
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="How many rows to show without -o.")] = 10,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the feature code of a model that was not trained here.")
+    ] = False,
+    **flags: Any,
+) -> None:
+    """Predict every row of a table.
+
+    With -o the rows stream through, so the file may be larger than memory. With --json and no -o, every row
+    is printed as one line of JSON.
+
+    \b
+    Examples:
+      noria predict titanic new.csv
+      noria predict titanic new.csv -o scored.parquet
+      noria predict ./titanic-model 's3://bucket/day-*.parquet' -o scored.csv --trust
+    """  # noqa: D301 - \b keeps click from joining the lines
+    import noria
+    from noria.cli.ui import console, following, print_json, show_frame
+
+    with following(Path(model).name, quiet=flags["quiet"]) as session:
+        table: Any = noria.predict(model, file, output=output, trust=trust, session=session)
+    if output is not None:
+        if flags["json"]:
+            print_json({"rows": table, "output": str(output), "bytes": output.stat().st_size})
+        else:
+            console().print(f"{table:,} rows with predictions are in {output}", soft_wrap=True)
+    elif flags["json"]:
+        typer.echo(table.write_ndjson(), nl=False)
+    else:
+        show_frame(table, rows=rows)

@@ -1,0 +1,228 @@
+"""Events as they come in: a live picture on a terminal, one line per stage elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from noria.cli.ui import data_size, duration, number
+from noria.core.events import Event
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = ["Lines", "Screen", "State"]
+
+_DOING = {"read": "reading", "search": "searching", "evaluate": "evaluating", "keep": "saving"}
+_PER_SECOND = 8
+_BAR = 40
+
+
+@dataclass
+class State:
+    """What the events so far amount to.
+
+    Examples
+    --------
+    >>> state = State("demo")
+    >>> state.take(Event("trial.finished", {"learner": "ridge", "score": 0.5, "best": 0.5}))
+    >>> state.trials, state.best_learner
+    (1, 'ridge')
+    """
+
+    name: str
+    doing: str = "starting"
+    began: float = field(default_factory=time.monotonic)
+    budget: float | None = None
+    metric: str = ""
+    best: float | None = None
+    best_learner: str = ""
+    trials: int = 0
+    pruned: int = 0
+    trying: str = ""
+    share: float | None = None
+    said: str = ""
+
+    def take(self, event: Event) -> None:
+        """Let one event change the state; kinds that are not known change nothing."""
+        handler = getattr(self, "_" + event.kind.replace(".", "_"), None)
+        if handler is not None:
+            handler(event.data)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the budget ends, if there is one."""
+        return None if self.budget is None else max(self.began + self.budget - time.monotonic(), 0.0)
+
+    def _stage_started(self, data: dict[str, Any]) -> None:
+        self.doing, self.trying, self.share = _DOING.get(data["stage"], data["stage"]), "", None
+
+    def _run_started(self, data: dict[str, Any]) -> None:
+        self.name, self.budget = data["name"], data["budget"]
+
+    def _search_started(self, data: dict[str, Any]) -> None:
+        self.metric, self.budget = data["metric"], data["budget"]
+
+    def _trial_started(self, data: dict[str, Any]) -> None:
+        self.trying = data["learner"]
+
+    def _trial_finished(self, data: dict[str, Any]) -> None:
+        self.trials += 1
+        if data["best"] == data["score"]:
+            self.best, self.best_learner = data["best"], data["learner"]
+
+    def _trial_pruned(self, data: dict[str, Any]) -> None:
+        del data
+        self.pruned += 1
+
+    def _run_resumed(self, data: dict[str, Any]) -> None:
+        self.trials = data["trials"]
+
+    def _download_progress(self, data: dict[str, Any]) -> None:
+        done, total = data["done"], data.get("total")
+        self.doing, self.share = "downloading", done / total if total else None
+        self.trying = data_size(done) + (f" of {data_size(total)}" if total else "")
+
+    def _predict_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
+
+
+class Screen:
+    """Two lines that are kept up to date: time left, and what is known and tried.
+
+    Parameters
+    ----------
+    console : Console
+        Of a terminal.
+    label : str
+        What the work is called until it has a name.
+    """
+
+    def __init__(self, console: Console, label: str) -> None:
+        from rich.live import Live
+
+        self.state = State(label)
+        self._lock = threading.Lock()
+        self._live = Live(
+            console=console, refresh_per_second=_PER_SECOND, transient=True, get_renderable=self.draw
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def hear(self, event: Event) -> None:
+        """Take note of an event; the next picture shows it."""
+        with self._lock:
+            self.state.take(event)
+        if event.kind == "run.resumed":
+            self._live.console.print(_resumed(event.data), style="dim")
+
+    def draw(self) -> RenderableType:
+        """The two lines as of now."""
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        state, left = self.state, self.state.left
+        share = state.share
+        if share is None and state.budget:
+            share = 1 - (left or 0.0) / state.budget
+        head = Table.grid(padding=(0, 2))
+        bar = ProgressBar(
+            total=1.0,
+            completed=share or 0.0,
+            width=min(_BAR, self._live.console.width // 3),
+            pulse=share is None,
+        )
+        title = Text.assemble((state.name, "bold"), f"  {state.doing}")
+        head.add_row(title, bar, Text(_left(state.budget, left), style="cyan"))
+        return Group(head, Text("  " + self._details(), overflow="ellipsis", no_wrap=True, style="dim"))
+
+    def _details(self) -> str:
+        state = self.state
+        parts = []
+        if state.best is not None:
+            parts.append(f"best {state.metric} {number(state.best)} ({state.best_learner})")
+        if state.trials:
+            parts.append(f"{state.trials} trials" + (f", {state.pruned} cut short" if state.pruned else ""))
+        if state.trying:
+            parts.append(f"trying {state.trying}" if state.doing == "searching" else state.trying)
+        return "   ".join(parts)
+
+
+def _left(budget: float | None, left: float | None) -> str:
+    """The time left, as m:ss."""
+    if budget is None or left is None:
+        return ""
+    minutes, seconds = divmod(int(left + 0.5), 60)
+    return f"{minutes}:{seconds:02d} left" if left > 0 else "finishing"
+
+
+def _resumed(data: dict[str, Any]) -> str:
+    return f"Going on from an interrupted run with {data['trials']} trials; --fresh starts anew."
+
+
+class Lines:
+    """One line per stage, for pipes and logs.
+
+    Parameters
+    ----------
+    console : Console
+    label : str
+    """
+
+    def __init__(self, console: Console, label: str) -> None:
+        self.state = State(label)
+        self._console = console
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def hear(self, event: Event) -> None:
+        """Print the event's line, if it has one."""
+        with self._lock:
+            self.state.take(event)
+            line = _LINES.get(event.kind, lambda _data, _state: None)(event.data, self.state)
+            if line is not None:
+                self._console.print(f"{self.state.name}: {line}", soft_wrap=True)
+
+
+def _stage_line(data: dict[str, Any], state: State) -> str | None:
+    """Searching has a line of its own, with more in it."""
+    return None if data["stage"] == "search" else state.doing
+
+
+def _search_line(data: dict[str, Any], _: State) -> str:
+    learners, folds = len(data["learners"]), data["folds"]
+    return (
+        f"searching for up to {duration(data['budget'])} by {data['metric']}: {data['rows']:,} rows, "
+        f"{folds} {'fold' if folds == 1 else 'folds'}, {learners} learners"
+    )
+
+
+def _found_line(data: dict[str, Any], state: State) -> str:
+    best = (
+        f", best {state.metric} {number(state.best)} ({state.best_learner})" if state.best is not None else ""
+    )
+    return f"{data['trials']} trials in {duration(data['seconds'])}{best}; ended because {data['why']}"
+
+
+_LINES = {
+    "stage.started": _stage_line,
+    "data.read": lambda data, _: f"{data['rows']:,} rows, {data['columns']} columns from {data['source']}",
+    "run.resumed": lambda data, _: _resumed(data),
+    "search.started": _search_line,
+    "search.finished": _found_line,
+    "run.finished": lambda data, _: f"done in {duration(data['seconds'])}",
+}

@@ -1,0 +1,230 @@
+"""Everything that a command shows: progress, tables, JSON and errors. The only room that draws."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console
+    from rich.table import Table
+
+    from noria.api import Session
+    from noria.errors import NoriaError
+
+__all__ = [
+    "console",
+    "data_size",
+    "duration",
+    "following",
+    "grid",
+    "number",
+    "print_json",
+    "show_error",
+    "show_frame",
+    "table",
+]
+
+_PIPE_WIDTH = 100
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console of stdout or stderr; plain, and of fixed width, where that is not a terminal."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def show_error(error: NoriaError, *, as_json: bool = False) -> None:
+    """What is wrong, what was got and what to do, on stderr."""
+    if as_json:
+        print_json({**error.to_dict(), "exit_code": error.exit_code}, stream=sys.stderr)
+        return
+    from rich.text import Text
+
+    first, *more = str(error).splitlines()
+    text = Text.assemble(("error: ", "bold red"), (first, "bold"))
+    for line in more:
+        text.append("\n")
+        label, found, rest = line.partition(":")
+        text.append(label + found, "dim" if label.strip() in ("got", "do") else "")
+        text.append(rest)
+    console(stderr=True).print(text, soft_wrap=True)
+
+
+def print_json(value: Any, *, stream: TextIO | None = None) -> None:
+    """One JSON document; numbers that JSON has no word for become null."""
+    import json
+
+    text = json.dumps(_finite(value), default=str, ensure_ascii=False, indent=1, allow_nan=False)
+    typer.echo(text, file=stream)
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinities."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {str(key): _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
+
+
+def grid(*, pad: int = 2) -> Table:
+    """A table without lines or head, for labels and values."""
+    from rich.table import Table
+
+    return Table.grid(padding=(0, pad))
+
+
+def table(*heads: str, right: Sequence[str] = ()) -> Table:
+    """A table with a head and one thin line.
+
+    Parameters
+    ----------
+    *heads : str
+    right : sequence of str
+        The heads of the columns that are set flush right, on one line.
+    """
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", border_style="dim")
+    for head in heads:
+        numeric = head in right
+        made.add_column(head, justify="right" if numeric else "left", no_wrap=numeric)
+    return made
+
+
+def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
+    """The first rows of a frame, with as many columns as the width holds; the last ones are always shown."""
+    screen = console()
+    cells = [[_cell(value) for value in line] for line in frame.head(rows).iter_rows()]
+    columns = list(zip(*cells, strict=True)) if cells else [()] * frame.width
+    widths = [min(max(map(len, (name, *cells))), 24) + 2 for name, cells in zip(frame.columns, columns)]
+    shown = _fitting(widths, screen.width)
+    names = [frame.columns[at] if at is not None else "..." for at in shown]
+    numeric = [name for name in names if name != "..." and frame.schema[name].is_numeric()]
+    made = table(*names, right=numeric)
+    for column in made.columns:
+        column.no_wrap, column.overflow = True, "ellipsis"
+    for line in cells:
+        made.add_row(*(line[at] if at is not None else "..." for at in shown))
+    screen.print(made)
+    left = frame.height - min(rows, frame.height)
+    more = f"{left:,} more rows; " if left else ""
+    hidden = f"{frame.width - len(names) + 1} columns hidden; " if "..." in names else ""
+    if more or hidden:
+        screen.print(f"{more}{hidden}-o FILE writes all of them.", style="dim")
+
+
+def _fitting(widths: Sequence[int], width: int) -> list[int | None]:
+    """Places of the columns to show; None stands for those left out in the middle."""
+    places = list(range(len(widths)))
+    if sum(widths) <= width:
+        return list(places)
+    last: list[int] = []
+    room = width - 5
+    for at in reversed(places):
+        if widths[at] > room * 0.6 and last:
+            break
+        if sum(widths[i] for i in last) + widths[at] > room * 0.6:
+            break
+        last.insert(0, at)
+    room -= sum(widths[at] for at in last)
+    first = []
+    for at in places[: len(places) - len(last)]:
+        if widths[at] > room:
+            break
+        first.append(at)
+        room -= widths[at]
+    return [*first, None, *last]
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case float():
+            return f"{value:.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
+        case list():
+            return " | ".join(map(str, value))
+        case _:
+            return " ".join(str(value).split())
+
+
+def number(value: float | None) -> str:
+    """A score in at most six characters or so; nothing for what is not a number.
+
+    Examples
+    --------
+    >>> number(0.83214), number(23145.6), number(float("nan"))
+    ('0.8321', '23,146', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 10 else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that people would use.
+
+    Examples
+    --------
+    >>> duration(0.0123), duration(4.5), duration(75)
+    ('12 ms', '4.5 s', '1:15 min')
+    """
+    if seconds < 0.9995:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def data_size(count: float) -> str:
+    """Bytes in the unit that people would use.
+
+    Examples
+    --------
+    >>> data_size(512), data_size(140_000), data_size(3_200_000)
+    ('512 B', '140 kB', '3.2 MB')
+    """
+    for limit, unit in ((1e3, "B"), (1e6, "kB"), (1e9, "MB")):
+        if count < limit:
+            return f"{count / (limit / 1e3):.{1 if unit == 'MB' else 0}f} {unit}"
+    return f"{count / 1e9:.1f} GB"
+
+
+@contextmanager
+def following(label: str, *, quiet: bool) -> Iterator[Session]:
+    """A session whose events are drawn on stderr for as long as the block lasts."""
+    from noria.api import Session
+    from noria.cli.progress import Lines, Screen
+
+    session = Session()
+    if quiet:
+        yield session
+        return
+    shown = console(stderr=True)
+    drawing = (
+        Screen(shown, label) if shown.is_terminal and not shown.is_dumb_terminal else Lines(shown, label)
+    )
+    session.events.listen(drawing.hear)
+    try:
+        with drawing:
+            yield session
+    finally:
+        session.events.ignore(drawing.hear)

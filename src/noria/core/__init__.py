@@ -1,0 +1,1 @@
+"""The nouns. They import nothing above them and do nothing by themselves."""

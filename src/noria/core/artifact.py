@@ -1,0 +1,229 @@
+"""A model on disk: a folder of data files and a manifest that hashes every one of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria._version import __version__
+from noria.core import registry
+from noria.core.features import FeaturedModel, FeatureFunction
+from noria.core.protocol import Model
+from noria.core.signature import Signature
+from noria.errors import ArtifactError, StorageError, TrustError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from noria.core.schema import Schema
+
+    Prepare = Callable[[pl.DataFrame, Schema], pl.DataFrame]
+
+__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "write_text"]
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder that appears under its name only when it is complete.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written; nothing is left behind.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+    try:
+        yield draft
+        for path in draft.rglob("*"):
+            if path.is_file():
+                _sync(path)
+        _sync(draft)
+        draft.chmod(0o755)
+        draft.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        raise _storage_error(folder, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by a complete one, or leave it as it was.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        _sync(draft)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _storage_error(path, error) from error
+
+
+def save(
+    model: Model | FeaturedModel, folder: Path, *, system: str, about: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a model into a new folder.
+
+    Parameters
+    ----------
+    model : Model
+    folder : Path
+        Must not exist; it appears only when it is complete.
+    system : str
+        The registered name of the system that loads it again.
+    about : mapping, optional
+        JSON-ready facts to keep in the manifest.
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, read-only or the folder exists.
+    """
+    with new_folder(folder) as draft:
+        model.save(draft)
+        files = {
+            path.relative_to(draft).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
+            for path in sorted(draft.rglob("*"))
+            if path.is_file()
+        }
+        manifest = {
+            "format": FORMAT,
+            "noria": __version__,
+            "system": system,
+            "signature": model.signature.to_dict(),
+            "about": dict(about or {}),
+            "files": files,
+        }
+        if isinstance(model, FeaturedModel):
+            function = model.function
+            manifest["features"] = {"function": function.name, "sha256": function.sha256}
+        (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return folder
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder.
+
+    Raises
+    ------
+    ArtifactError
+        If there is none, or it is damaged or of a newer format.
+    """
+    path = folder / _MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files, newer = manifest["files"], manifest["format"] > FORMAT
+        manifest["system"], {name: entry["sha256"] for name, entry in files.items()}
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{folder} is not a model folder: it has no {_MANIFEST}.", do="Name a folder that Noria saved."
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(
+            f"The manifest of the model in {folder} is damaged.",
+            got=f"{type(error).__name__}: {error}",
+            do="Restore the folder from a copy, or train again.",
+        ) from error
+    if newer:
+        raise ArtifactError(
+            f"The model in {folder} was saved by a newer Noria.",
+            got=f"format {manifest['format']}, saved by Noria {manifest.get('noria')}",
+            do="Run: pip install --upgrade noria",
+        )
+    return manifest
+
+
+def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> Model:
+    """Read a model back after checking every file against the manifest.
+
+    Parameters
+    ----------
+    folder : Path
+    prepare : callable
+        Gives raw rows the types of a schema; a model behind a feature function needs it.
+    trusted : callable
+        Whether the feature function's source, given by its SHA-256, may be run.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing, changed or was not there when the model was saved.
+    TrustError
+        If the model holds a feature function that nobody has vouched for.
+    """
+    manifest = read_manifest(folder)
+    _verify(folder, manifest["files"])
+    model = registry.system(manifest["system"]).load(folder)
+    features = manifest.get("features")
+    if features is None:
+        return model
+    if not trusted(features["sha256"]):
+        raise TrustError(
+            f"The model in {folder} holds Python code (features.py) that did not come from here.",
+            got=f"features.py with SHA-256 {features['sha256'][:12]}...",
+            do="Read the file; if you trust it, load with trust=True or --trust.",
+        )
+    path = folder / "features.py"
+    function = FeatureFunction.compile(features["function"], path.read_text(encoding="utf-8"), str(path))
+    signature = Signature.from_dict(manifest["signature"])
+    return FeaturedModel(model, function, signature.inputs, prepare, signature.example)
+
+
+def _verify(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} - {_MANIFEST}
+    for name in sorted(present | set(files)):
+        if name not in files:
+            problem = "is not in the manifest"
+        elif name not in present:
+            problem = "is missing"
+        elif (folder / name).is_symlink() or _sha256(folder / name) != files[name]["sha256"]:
+            problem = "has changed since the model was saved"
+        else:
+            continue
+        raise ArtifactError(
+            f"The model in {folder} is damaged or was tampered with.",
+            got=f"file {name!r} {problem}",
+            do="Restore the folder from a copy, or train again.",
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _storage_error(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot write {path}.",
+        got=error.strerror or str(error),
+        do="Free some space, or set NORIA_HOME to a folder that can be written.",
+    )

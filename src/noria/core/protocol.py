@@ -1,0 +1,319 @@
+"""The one face that every system shows, from a decision tree to a tool-using agent.
+
+The lifecycle around a system is written once and knows nothing but what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+
+from noria.core.deadline import Deadline
+from noria.core.events import Events
+from noria.core.params import Params
+from noria.core.result import Evaluation, Explanation, Figure
+from noria.core.schema import Schema
+from noria.core.signature import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from pydantic import BaseModel
+
+    from noria.core.split import Split
+
+    Scorer = Callable[[np.ndarray | None], float]
+
+__all__ = [
+    "Context",
+    "Ensembles",
+    "Fold",
+    "Learner",
+    "Metric",
+    "Model",
+    "Rowwise",
+    "Shared",
+    "System",
+    "Tags",
+    "Task",
+    "Trial",
+]
+
+T = TypeVar("T")
+
+
+class Task(StrEnum):
+    """What is asked, by its usual name."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Facts about a system that everything else reads instead of asking for its class.
+
+    Attributes
+    ----------
+    deterministic : bool
+        The same seed gives the same model.
+    streams : bool
+        Rows may be predicted in batches.
+    rows_independent : bool
+        A row's prediction does not depend on the rows beside it.
+    needs_time_order : bool
+        Rows of the future must not be seen in training.
+    explains : bool
+        Models give attributions.
+    needs_extra : str, optional
+        The extra without which it does not run.
+    """
+
+    deterministic: bool = True
+    streams: bool = True
+    rows_independent: bool = True
+    needs_time_order: bool = False
+    explains: bool = False
+    needs_extra: str | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure of predictions against the truth.
+
+    Attributes
+    ----------
+    name, doc : str
+    greater_is_better : bool
+    bind : callable
+        ``bind(truth, predictions)`` reads the arrays out of both tables once and returns a function of row
+        indices (None for all rows), so that a bootstrap costs no table work.
+    """
+
+    name: str
+    greater_is_better: bool
+    bind: Callable[[pl.DataFrame, pl.DataFrame], Scorer]
+    doc: str = ""
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether the score `a` is better than `b`."""
+        return a > b if self.greater_is_better else a < b
+
+
+class Shared:
+    """Work done once per search and used by every trial: a keyed store of made things.
+
+    Examples
+    --------
+    >>> Shared().get("square", lambda: 3 * 3)
+    9
+    """
+
+    def __init__(self) -> None:
+        from threading import RLock
+
+        self._lock = RLock()
+        self._made: dict[Any, Any] = {}
+
+    def get(self, key: Any, make: Callable[[], T]) -> T:
+        """What was made under `key`; made now if it was not. One thread makes at a time."""
+        if key not in self._made:
+            with self._lock:
+                if key not in self._made:
+                    self._made[key] = make()
+        return self._made[key]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The part of a search's table that one fit sees.
+
+    Attributes
+    ----------
+    table : Table
+        All training rows of the search. What is learned from it must not look at the target.
+    split : Split
+        Which of its rows are `train` and `valid`.
+    index : int
+    """
+
+    table: pl.DataFrame
+    split: Split
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a fit may use besides its rows.
+
+    Attributes
+    ----------
+    schema : Schema
+    task : Task
+    seed : int
+    deadline : Deadline
+        A fit that sees it pass raises OutOfTime, or returns what it has if that is of use.
+    threads : int
+        Threads that the fit may keep busy.
+    events : Events
+    shared : Shared
+    fold : Fold, optional
+        Present inside a search.
+    """
+
+    schema: Schema
+    task: Task
+    seed: int = 0
+    deadline: Deadline = field(default_factory=Deadline)
+    threads: int = 1
+    events: Events = field(default_factory=Events)
+    shared: Shared = field(default_factory=Shared)
+    fold: Fold | None = None
+
+    def within(self, fold: Fold) -> Context:
+        """The same context inside one fold."""
+        return replace(self, fold=fold)
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A fitted system. `noria.core.artifact` saves it to a folder and loads it again."""
+
+    signature: Signature
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, nearly."""
+        ...
+
+    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """One row of predictions per row, in the same order."""
+        ...
+
+    def explain(self, rows: pl.DataFrame) -> Explanation:
+        """What each feature added to each prediction."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write data files, and no code, into an existing empty folder."""
+        ...
+
+
+@runtime_checkable
+class Rowwise(Protocol):
+    """A model that answers for one row faster than through a table."""
+
+    def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as ``predict`` of a table of this one row."""
+        ...
+
+
+class Learner(Protocol):
+    """An unfitted algorithm with its parameters."""
+
+    name: ClassVar[str]
+    params: Params
+
+    def with_params(self, params: Params) -> Learner:
+        """A copy with other parameters."""
+        ...
+
+    def portfolio(self, rows: int) -> Sequence[Params]:
+        """Settings known to work on this many rows, best first; the search starts with them."""
+        ...
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """A rough guess of one fit's time on one core, to plan with before it was ever measured."""
+        ...
+
+    def fit(self, train: pl.DataFrame, valid: pl.DataFrame | None, ctx: Context) -> Model:
+        """Learn from `train`; `valid` may be used to stop early. OutOfTime and FitFailed end the trial."""
+        ...
+
+
+class System(Protocol):
+    """A class that solves tasks on one kind of data. The constructor only keeps what it is given."""
+
+    name: ClassVar[str]
+    tags: ClassVar[Tags]
+    options: ClassVar[type[BaseModel]]
+
+    def __init__(self, schema: Schema, task: Task, options: BaseModel | None = None) -> None: ...
+
+    @classmethod
+    def accepts(cls, schema: Schema, task: Task) -> bool:
+        """Whether it can solve this task on these columns."""
+        ...
+
+    def learners(self) -> list[Learner]:
+        """The candidates, simple baseline first."""
+        ...
+
+    def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:
+        """Rows that no choice may see; `Split.how` says in words how they were chosen."""
+        ...
+
+    def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:
+        """Splits of the training rows for comparing learners; `count` 0 leaves the number to the system."""
+        ...
+
+    def metrics(self) -> list[Metric]:
+        """What it is measured by; the first is what the search optimises unless told otherwise."""
+        ...
+
+    def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:
+        """What a reader of the report looks at."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """The inverse of `Model.save`; `noria.core.artifact.load` has checked the files before."""
+        ...
+
+
+@dataclass
+class Trial:
+    """One setting of one learner, tried on every fold.
+
+    Attributes
+    ----------
+    number : int
+    learner : Learner
+        With the parameters that were tried.
+    score : float
+        The search metric over all out-of-fold predictions.
+    predictions : Table
+        One row per training row, predicted by models that have not seen it.
+    models : list of Model
+        One per fold; empty when the trial was read back from a journal.
+    fit_seconds, predict_seconds : float
+        Summed over the folds.
+    """
+
+    number: int
+    learner: Learner
+    score: float
+    predictions: pl.DataFrame
+    models: list[Model] = field(default_factory=list)
+    fit_seconds: float = 0.0
+    predict_seconds: float = 0.0
+
+
+@runtime_checkable
+class Ensembles(Protocol):
+    """A system whose trials can be joined into one model."""
+
+    def weigh(
+        self, trials: Sequence[Trial], truth: pl.DataFrame, metric: Metric, ctx: Context
+    ) -> tuple[np.ndarray, pl.DataFrame]:
+        """The share of each trial in the joint model, and the joint model's out-of-fold predictions."""
+        ...
+
+    def assemble(
+        self, trials: Sequence[Trial], weights: np.ndarray, truth: pl.DataFrame, ctx: Context
+    ) -> Model:
+        """The joint model, calibrated on the out-of-fold predictions. Trials of weight 0 may lack models."""
+        ...

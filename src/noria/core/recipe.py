@@ -1,0 +1,172 @@
+"""What a user writes: data, a target, a goal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from noria.core.deadline import seconds
+from noria.core.protocol import Task
+from noria.core.result import Goal
+from noria.errors import NoriaError, NotFoundError, RecipeError, suggestion
+
+__all__ = ["Data", "Recipe", "Search", "Split", "validated"]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Part):
+    """Where the rows come from and what the columns are."""
+
+    source: str = Field("", description="Path, glob, URL, package:, openml:, hf:, sql: or database address.")
+    target: str = Field("", description="The column to be learned.")
+    test: str | None = Field(None, description="A source of rows that are only ever evaluated on.")
+    table: str | None = Field(None, description="The table of a database, or the sheet of a workbook.")
+    query: str | None = Field(None, description="SQL to run on the source.")
+    columns: dict[str, str | dict[str, Any]] = Field(
+        default_factory=dict, description="Types and roles that override what is inferred."
+    )
+    names: list[str] | None = Field(None, description="Column names of a file that has no header.")
+    drop: list[str] = Field(default_factory=list, description="Columns to leave out.")
+    group: str | None = Field(None, description="Rows of one group stay on one side of every split.")
+    time: str | None = Field(None, description="Validate on later rows than are trained on.")
+    weight: str | None = Field(None, description="How much each row counts in training.")
+
+
+class Split(_Part):
+    """Which rows are kept aside for the evaluation."""
+
+    holdout: float = Field(0.2, ge=0.0, le=0.9, description="Share of rows that no choice sees.")
+    how: Literal["random", "stratified", "grouped", "time"] | None = Field(
+        None, description="Chosen from the columns if absent."
+    )
+
+
+class Search(_Part):
+    """How long to look for a good model, and by what measure."""
+
+    budget: Annotated[float, BeforeValidator(lambda value: _plain(lambda: seconds(value)))] = Field(
+        60.0, description="Wall-clock time: 60s, 5m, 1h."
+    )
+    metric: str | None = Field(None, description="What to optimise; the task's usual measure if absent.")
+    folds: int = Field(0, ge=0, le=50, description="Cross-validation folds; 0 chooses by the number of rows.")
+    learners: list[str] | None = Field(None, description="Only these learners.")
+    trials: int | None = Field(None, ge=1, description="Stop after this many trials, whatever the time.")
+    seed: int = Field(0, ge=0, description="The same seed gives the same trials and the same model.")
+
+
+class Recipe(_Part):
+    """Applies a system to data, with a goal.
+
+    Examples
+    --------
+    >>> recipe = Recipe.parse({"name": "demo", "data": {"source": "x.csv", "target": "y"}})
+    >>> recipe.search.budget
+    60.0
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    title: str = Field("", description="One line for people.")
+    about: str = Field("", description="The problem in a few sentences, for the report.")
+    task: Task | None = Field(None, description="Inferred from the target if absent.")
+    system: str | None = Field(None, description="Forces one system.")
+    data: Data = Field(default_factory=Data)  # type: ignore[arg-type]
+    features: str | None = Field(None, description="file.py:function, a pure Table -> Table function.")
+    split: Split = Field(default_factory=Split)  # type: ignore[arg-type]
+    search: Search = Field(default_factory=Search)  # type: ignore[arg-type]
+    options: dict[str, Any] = Field(default_factory=dict, description="Settings of the system.")
+    goal: dict[str, str] = Field(default_factory=dict, description="What the model should reach.")
+    folder: Path | None = Field(None, exclude=True, description="Where the recipe was read from.")
+
+    @property
+    def goals(self) -> tuple[Goal, ...]:
+        """The goals, parsed."""
+        return tuple(Goal.parse(metric, text) for metric, text in self.goal.items())
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], *, folder: Path | None = None) -> Recipe:
+        """Check the fields of a recipe.
+
+        Raises
+        ------
+        RecipeError
+            Naming the first key that is wrong, what came and what was expected.
+        """
+        recipe = validated(cls, {**fields, "folder": folder}, "a recipe")
+        recipe.goals  # noqa: B018 - a goal that cannot be read is an error of the recipe
+        return recipe
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """Read a recipe from a YAML file, or from the ``recipe.yaml`` of a folder."""
+        import yaml
+
+        path = path / "recipe.yaml" if path.is_dir() else path
+        try:
+            fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no recipe {path}.", do="Run: noria recipes") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path} is not valid YAML.", got=str(error).replace("\n", " ")) from error
+        if not isinstance(fields, dict):
+            raise RecipeError(
+                f"{path} is not a recipe.", got=type(fields).__name__, do="Run: noria new --help"
+            )
+        return cls.parse(fields, folder=path.parent)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe's keys, JSON-ready, without those left at their defaults."""
+        return json.loads(self.model_dump_json(exclude_defaults=True))
+
+    def change(self, **parts: Any) -> Recipe:
+        """A copy with fields replaced; a mapping changes single keys of a part."""
+        fields: dict[str, Any] = self.model_dump()
+        for key, value in parts.items():
+            old = fields.get(key)
+            fields[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        return type(self).parse(fields, folder=self.folder)
+
+
+def _plain(read: Any) -> Any:
+    """Let pydantic report one of our own errors."""
+    try:
+        return read()
+    except NoriaError as error:
+        raise ValueError(f"{error.what} {error.do}") from error
+
+
+def validated(model: type[M], fields: Mapping[str, Any], where: str) -> M:
+    """An object of a pydantic model, or a RecipeError about the first key that is wrong.
+
+    Examples
+    --------
+    >>> validated(Split, {"holdout": 0.3}, "split").holdout
+    0.3
+    """
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            advice = suggestion(str(first["loc"][-1]), _keys(model, first["loc"][:-1]))
+            raise RecipeError(f"There is no key {key!r} in {where}.", do=advice) from error
+        message = first["msg"].removeprefix("Value error, ").rstrip(".")
+        got = None if first["type"] == "missing" else repr(first["input"])
+        raise RecipeError(f"Key {key!r} in {where}: {message}.", got=got) from error
+
+
+def _keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
+    part: Any = model
+    for step in path:
+        part = part.model_fields[step].annotation
+    return [name for name in part.model_fields if name != "folder"]

@@ -1,0 +1,64 @@
+"""Systems and backends by name. The only dynamic import of the project."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from noria.core.protocol import System, Task
+from noria.core.schema import Schema
+from noria.errors import NotFoundError, RecipeError, suggestion
+
+__all__ = ["backend", "pick", "system", "systems"]
+
+
+@cache
+def _points(group: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def systems() -> dict[str, type[System]]:
+    """Every registered system by name."""
+    return {name: point.load() for name, point in sorted(_points("noria.systems").items())}
+
+
+def system(name: str) -> type[System]:
+    """The system called `name`.
+
+    Raises
+    ------
+    NotFoundError
+        If none is registered under that name.
+
+    Examples
+    --------
+    >>> system("tabular").name
+    'tabular'
+    """
+    points = _points("noria.systems")
+    if name not in points:
+        raise NotFoundError(f"There is no system {name!r}.", do=suggestion(name, points))
+    return points[name].load()
+
+
+def pick(schema: Schema, task: Task) -> type[System]:
+    """The first system, by name, that accepts these columns and this task."""
+    for candidate in systems().values():
+        if candidate.accepts(schema, task):
+            return candidate
+    raise RecipeError(
+        f"No system solves {task.value} on these columns.",
+        got=", ".join(f"{column.name} ({column.type})" for column in schema),
+        do="Name another task, or change the columns' types under 'data: columns:'.",
+    )
+
+
+def backend(port: str, name: str) -> Any:
+    """The implementation `name` of a port, as ``backend("executor", "local")``."""
+    points = _points("noria.backends")
+    key = f"{port}.{name}"
+    if key not in points:
+        known = [other.partition(".")[2] for other in points if other.startswith(f"{port}.")]
+        raise NotFoundError(f"There is no {port} {name!r}.", do=suggestion(name, known))
+    return points[key].load()

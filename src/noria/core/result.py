@@ -1,0 +1,228 @@
+"""What a run gives back: scores, an evaluation, figures, explanations. All render themselves."""
+
+from __future__ import annotations
+
+import html
+import math
+import operator
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from noria.errors import RecipeError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Evaluation", "Explanation", "Figure", "Goal", "Leader", "Score"]
+
+_COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's value with its 95% interval.
+
+    Attributes
+    ----------
+    metric : str
+    value, low, high : float
+        In the metric's own unit; `low` and `high` are NaN where no interval can be had.
+    """
+
+    metric: str
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    def __str__(self) -> str:
+        if math.isnan(self.low):
+            return f"{self.value:.4g}"
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a recipe wants of a metric: ``Goal.parse("accuracy", ">= 0.78")``.
+
+    Examples
+    --------
+    >>> Goal.parse("accuracy", ">= 0.78").met(0.8)
+    True
+    """
+
+    metric: str
+    compare: str
+    value: float
+
+    @classmethod
+    def parse(cls, metric: str, text: str | float) -> Goal:
+        """Read ``">= 0.78"``; a bare number is not enough, for it says no direction."""
+        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*", str(text))
+        if match is None:
+            raise RecipeError(
+                f"The goal for {metric!r} is not a comparison.", got=repr(text), do="Write it as '>= 0.78'."
+            )
+        return cls(metric, match[1], float(match[2]))
+
+    def met(self, value: float) -> bool:
+        """Whether a score reaches the goal."""
+        return bool(_COMPARE[self.compare](value, self.value))
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.compare} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Leader:
+    """One line of the leaderboard: a learner's best trial on the training rows.
+
+    Attributes
+    ----------
+    learner : str
+    params : dict
+    score : float
+        Out-of-fold value of the search metric.
+    weight : float
+        Its share in the final model, 0 to 1.
+    fit_seconds : float
+        Training all its folds.
+    predict_seconds : float
+        Predicting one thousand rows.
+    bytes : int
+        Size of its saved model.
+    trials : int
+        How many settings of this learner were tried.
+    """
+
+    learner: str
+    params: dict[str, Any]
+    score: float
+    weight: float
+    fit_seconds: float
+    predict_seconds: float
+    bytes: int
+    trials: int = 1
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as data: a table and a Vega-Lite specification that draws it."""
+
+    name: str
+    title: str
+    frame: pl.DataFrame
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each feature added to each prediction, and how much it matters over all.
+
+    Attributes
+    ----------
+    base : float
+        The prediction without knowing any feature.
+    attributions : Table, rows x features
+    """
+
+    base: float
+    attributions: pl.DataFrame
+
+    def frame(self) -> pl.DataFrame:
+        """Features by mean absolute attribution, most important first."""
+        import polars as pl
+
+        means = [float(self.attributions[name].abs().mean() or 0.0) for name in self.attributions.columns]  # type: ignore[arg-type]
+        table = pl.DataFrame({"feature": self.attributions.columns, "importance": means})
+        return table.sort("importance", descending=True)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is on rows that no choice has seen.
+
+    Attributes
+    ----------
+    rows : int
+        How many rows were held out.
+    how : str
+        How they were chosen, in words.
+    scores, baseline : dict of str to Score
+        The model's and the baseline's, by metric.
+    goals : tuple of Goal
+    leaderboard : tuple of Leader
+        Best first, by the search metric out of fold.
+    metric : str
+        The metric that the search optimised.
+    notes : tuple of str
+        What a reader should know: repairs, warnings, coverage.
+    """
+
+    rows: int
+    how: str
+    metric: str
+    scores: dict[str, Score]
+    baseline: dict[str, Score] = field(default_factory=dict)
+    goals: tuple[Goal, ...] = ()
+    leaderboard: tuple[Leader, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def goals_met(self) -> bool:
+        """Whether every goal is reached (true where there is none)."""
+        return all(goal.met(self.scores[goal.metric].value) for goal in self.goals)
+
+    def frame(self) -> pl.DataFrame:
+        """One line per metric: value, interval, baseline, goal."""
+        import polars as pl
+
+        goals = {goal.metric: goal for goal in self.goals}
+        rows = []
+        for name, score in self.scores.items():
+            base, goal = self.baseline.get(name), goals.get(name)
+            rows.append(
+                {
+                    "metric": name,
+                    "value": score.value,
+                    "low": score.low,
+                    "high": score.high,
+                    "baseline": base.value if base else None,
+                    "goal": f"{goal.compare} {goal.value:g}" if goal else None,
+                    "met": goal.met(score.value) if goal else None,
+                }
+            )
+        floats = dict.fromkeys(["value", "low", "high", "baseline"], pl.Float64)
+        schema = {"metric": pl.String, **floats, "goal": pl.String, "met": pl.Boolean}
+        return pl.DataFrame(rows, schema=schema)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields; `from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:
+        """The inverse of `to_dict`."""
+        known = dict(fields)
+        for name in ("scores", "baseline"):
+            known[name] = {metric: Score(**score) for metric, score in known[name].items()}
+        known["goals"] = tuple(Goal(**goal) for goal in known["goals"])
+        known["leaderboard"] = tuple(Leader(**leader) for leader in known["leaderboard"])
+        known["notes"] = tuple(known["notes"])
+        return cls(**known)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.frame().columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>"
+            for row in self.frame().iter_rows()
+        )
+        caption = f"{self.rows:,} held-out rows; {html.escape(self.how)}"
+        return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

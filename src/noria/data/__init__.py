@@ -1,0 +1,1 @@
+"""Data: sources, schema inference, snapshots, splits. Everything becomes a Polars table."""

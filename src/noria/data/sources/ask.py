@@ -1,0 +1,126 @@
+"""What is asked of a source, and what a source answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.selectors import by_name
+
+from noria.core.events import Events
+from noria.errors import SourceError
+from noria.settings import Settings
+
+__all__ = ["BATCH_ROWS", "Ask", "File", "Reading", "plain", "records"]
+
+BATCH_ROWS = 50_000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request to read a source.
+
+    Attributes
+    ----------
+    source : object
+        What the user named or handed over.
+    settings : Settings
+    query, table : str, optional
+    events : Events
+    """
+
+    source: Any
+    settings: Settings
+    query: str | None = None
+    table: str | None = None
+    events: Events = field(default_factory=Events)
+
+    @property
+    def text(self) -> str:
+        """The source as written."""
+        return str(self.source)
+
+    def repaired(self, name: str, what: str) -> None:
+        """Tell the listeners that something was put right while reading."""
+        self.events.emit("data.repaired", source=name, what=what)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file at hand, and the name by which the user knows it.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        The path or the URL as written; errors and events use it.
+    suffix : str
+        The extension that decides the format, lower case; of the path unless given.
+    """
+
+    path: Path
+    name: str
+    suffix: str = ""
+
+    @property
+    def format(self) -> str:
+        """The extension that decides the format, as ``".csv"``."""
+        return self.suffix or self.path.suffix.lower()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A source that has been found and can be read.
+
+    Attributes
+    ----------
+    name : str
+        For errors.
+    whole : callable
+        Reads everything into one frame.
+    batches : callable, optional
+        Reads frame by frame in bounded memory, where the format allows it.
+    queried : bool
+        Whether `query` has been answered by the source itself.
+    tabled : bool
+        Whether `table` means something to it.
+    """
+
+    name: str
+    whole: Callable[[], pl.DataFrame]
+    batches: Callable[[], Iterator[pl.DataFrame]] | None = None
+    queried: bool = False
+    tabled: bool = False
+
+
+def plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame without storage types that carry no meaning of their own.
+
+    Decimals and 128-bit integers become floats, categoricals and enums text.
+    """
+    wide = [name for name, dtype in frame.schema.items() if dtype.is_decimal() or dtype == pl.Int128]
+    coded = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
+    return frame.with_columns(by_name(*wide).cast(pl.Float64), by_name(*coded).cast(pl.String))
+
+
+def records(names: list[str], columns: list[list[Any]], source: str) -> pl.DataFrame:
+    """A frame from Python values; a column of mixed types becomes text instead of losing values.
+
+    Examples
+    --------
+    >>> records(["a"], [[1, "x", None]], "here")["a"].to_list()
+    ['1', 'x', None]
+    """
+    made = []
+    for name, values in zip(names, columns, strict=True):
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds) > 1 and not kinds <= {int, float}:
+            values = [value if value is None else str(value) for value in values]
+        try:
+            made.append(pl.Series(name, values, strict=False))
+        except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
+            raise SourceError(f"{source}: column {name!r} cannot be read.", got=str(error)) from error
+    return pl.DataFrame(made)

@@ -1,0 +1,83 @@
+"""Tables that are already in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from noria.data.sources.ask import BATCH_ROWS, Ask, Reading, plain, records
+from noria.data.sources.delimited import telling
+from noria.errors import SourceError
+
+__all__ = ["from_arrow", "open_object"]
+
+_INDEX = "__index_level_"
+_STREAM = "__arrow_c_stream__"
+_INTERCHANGE = "__dataframe__"
+
+
+def open_object(ask: Ask) -> Reading:
+    """Read a Polars, pandas or Arrow table, a mapping of columns, or a list of rows."""
+    source = ask.source
+    make = next((make for fits, make in _OBJECTS if fits(source)), None)
+    if make is not None:
+        return Reading("The table", lambda: plain(make(source)), _batches_of(source))
+    raise SourceError(
+        f"A {type(source).__name__} is not a table.",
+        do="Give a path, a URL, a Polars, pandas or Arrow table, a dict of lists, or a list of dicts.",
+    )
+
+
+def _batches_of(source: Any) -> Callable[[], Iterator[pl.DataFrame]] | None:
+    if not isinstance(source, pl.LazyFrame):
+        return None
+    return lambda: map(plain, source.collect_batches(chunk_size=BATCH_ROWS))
+
+
+def from_arrow(source: Any) -> pl.DataFrame:
+    """Through the Arrow PyCapsule interface, so that nobody's package is imported here."""
+    import pyarrow as pa
+    import pyarrow.interchange
+
+    try:
+        table = pa.table(source) if hasattr(source, _STREAM) else pa.interchange.from_dataframe(source)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise SourceError(
+            "The table has a column that Arrow cannot hold.",
+            got="; ".join(str(part) for part in error.args),
+            do="Give that column one type, for instance text.",
+        ) from error
+    kept = [name for name in table.column_names if not name.startswith(_INDEX)]
+    with telling("The table"):
+        return pl.DataFrame(pl.from_arrow(table.select(kept)))
+
+
+def _from_columns(source: Mapping[str, Any]) -> pl.DataFrame:
+    columns = {str(name): list(values) for name, values in source.items()}
+    longest = max(map(len, columns.values()), default=0)
+    for name, values in columns.items():
+        if len(values) != longest:
+            raise SourceError(
+                f"Column {name!r} is shorter than the others.", got=f"{len(values)} values, not {longest}"
+            )
+    return records(list(columns), list(columns.values()), "The table")
+
+
+def _from_rows(source: list[Mapping[str, Any]]) -> pl.DataFrame:
+    names = list(dict.fromkeys(name for row in source for name in row))
+    return records(names, [[row.get(name) for row in source] for name in names], "The table")
+
+
+def _is_rows(source: Any) -> bool:
+    return isinstance(source, list | tuple) and all(isinstance(row, Mapping) for row in source)
+
+
+_OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any], pl.DataFrame]], ...] = (
+    (lambda source: isinstance(source, pl.DataFrame), lambda source: source),
+    (lambda source: isinstance(source, pl.LazyFrame), lambda source: source.collect()),
+    (lambda source: hasattr(source, _STREAM) or hasattr(source, _INTERCHANGE), from_arrow),
+    (lambda source: isinstance(source, Mapping), _from_columns),
+    (_is_rows, _from_rows),
+)

@@ -1,0 +1,206 @@
+"""Files that are elsewhere: http, https, s3 and every other scheme that fsspec knows."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import http.client
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from noria._lazy import require
+from noria.data.sources.ask import Ask, File, Reading
+from noria.data.sources.encoding import COMPRESSED
+from noria.data.sources.files import DATA_SUFFIXES, open_files, sniff_suffix
+from noria.data.sources.mirror import mirrored_file, mirrored_url
+from noria.errors import MissingExtraError, SourceError, StorageError
+
+__all__ = ["fetch", "fetch_json", "open_fsspec", "open_url", "refuse_offline"]
+
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_SECONDS = 30
+_DISK = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOTDIR,
+        errno.EIO,
+    }
+)
+_NOT_FOUND = frozenset({404, 410})
+_DRIVERS = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+}
+
+
+def open_url(ask: Ask) -> Reading:
+    """Read the file behind an http or https URL, from the mirror or the cache if it is there."""
+    return open_files([fetch(ask.text, ask)], ask)
+
+
+def fetch(url: str, ask: Ask) -> File:
+    """A local copy of a URL: the mirror's, the cache's, or a new one.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be reached, is not there, is cut short, or is a web page; or in offline mode.
+    StorageError
+        If the cache cannot be written.
+    """
+    copy = mirrored_file(url, ask)
+    if copy is None and (at_mirror := mirrored_url(url, ask)) is not None:
+        copy = _download(at_mirror, ask, may_miss=True)
+    if copy is None:
+        copy = _download(url, ask, may_miss=False)
+    assert copy is not None
+    return File(copy, url, _suffix(copy))
+
+
+def fetch_json(url: str, ask: Ask) -> Any:
+    """The JSON document behind a URL."""
+    file = fetch(url, ask)
+    try:
+        return json.loads(file.path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SourceError(f"{url} did not answer with JSON.", got=str(error)) from error
+
+
+def refuse_offline(source: str, ask: Ask) -> None:
+    """Raise if the network may not be used."""
+    if ask.settings.offline:
+        raise SourceError(
+            f"{source} is neither in the mirror nor in the cache, and Noria is offline.",
+            do="Unset NORIA_OFFLINE, or put a copy into the folder that NORIA_MIRROR names.",
+        )
+
+
+def _suffix(path: Path) -> str:
+    """The extension of a copy; what its first bytes say where the URL had none that is known."""
+    suffix = path.suffix.lower()
+    return "" if suffix in DATA_SUFFIXES or suffix in COMPRESSED else sniff_suffix(path)
+
+
+def _cached_path(key: str, url: str, ask: Ask) -> Path:
+    name = Path(unquote(urlsplit(url).path)).name[-100:] or "data"
+    return ask.settings.cache / "downloads" / hashlib.sha256(key.encode()).hexdigest()[:24] / name
+
+
+def _download(url: str, ask: Ask, *, may_miss: bool) -> Path | None:
+    """The cached copy, made first if need be; None if `may_miss` and the server does not have it."""
+    target = _cached_path(url, url, ask)
+    if target.is_file():
+        return target
+    refuse_offline(url, ask)
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "noria"}), timeout=_TIMEOUT_SECONDS) as answer:
+            total = int(answer.headers.get("Content-Length") or 0)
+            with _arriving(target) as out:
+                _copy(answer, out, url, total, ask)
+    except HTTPError as error:
+        if may_miss and error.code in _NOT_FOUND:
+            return None
+        raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        raise SourceError(f"{url} cannot be reached.", got=str(reason), do="Check the network.") from error
+    _refuse_page(target, url)
+    return target
+
+
+@contextmanager
+def _arriving(target: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name only when it is complete."""
+    part: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        part = Path(name)
+        with os.fdopen(handle, "wb") as out:
+            yield out
+        part.replace(target)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise StorageError(
+            f"The cache {target.parent} cannot be written.",
+            got=str(error),
+            do="Free space or set NORIA_HOME.",
+        ) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+def _copy(source: Any, out: IO[bytes], url: str, total: int, ask: Ask) -> None:
+    done = 0
+    while chunk := source.read(_CHUNK_BYTES):
+        out.write(chunk)
+        done += len(chunk)
+        ask.events.emit("download.progress", source=url, done=done, total=total or None)
+    if total and done != total:
+        raise SourceError(f"{url} was cut short.", got=f"{done} of {total} bytes", do="Try again.")
+
+
+def _refuse_page(path: Path, url: str) -> None:
+    with path.open("rb") as data:
+        head = data.read(256).lstrip().lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        path.unlink()
+        raise SourceError(f"{url} is a web page, not data.", do="Use the address of the file itself.")
+
+
+def open_fsspec(ask: Ask) -> Reading:
+    """Read ``s3://bucket/*.csv`` and its like through fsspec, with a copy in the cache.
+
+    A copy is used again for as long as the store says that the object is the same.
+    """
+    import fsspec
+
+    scheme = ask.text.partition("://")[0]
+    if scheme in _DRIVERS:
+        module, extra = _DRIVERS[scheme]
+        require(module, extra=extra)
+    refuse_offline(ask.text, ask)
+    try:
+        store, path = fsspec.core.url_to_fs(ask.text)
+    except ImportError as error:
+        raise MissingExtraError(f"Reading {scheme}:// needs another package.", do=str(error)) from error
+    except ValueError as error:
+        raise SourceError(f"{scheme}:// is not a scheme that Noria can read.", got=str(error)) from error
+    try:
+        found = sorted(store.glob(path)) if glob.has_magic(path) else [path]
+        if not found:
+            raise SourceError(f"Nothing matches {ask.text}.", do="Check the pattern.")
+        return open_files([_object(store, scheme, name, ask) for name in found], ask)
+    except FileNotFoundError as error:
+        raise SourceError(f"There is no {ask.text}.", got=str(error)) from error
+    except PermissionError as error:
+        raise SourceError(
+            f"{ask.text} may not be read.", got=str(error), do="Check the credentials."
+        ) from error
+
+
+def _object(store: Any, scheme: str, path: str, ask: Ask) -> File:
+    """A local copy of one object."""
+    url = f"{scheme}://{path.lstrip('/')}"
+    target = _cached_path(f"{url}#{store.ukey(path)}", path, ask)
+    if not target.is_file():
+        total = int(store.size(path) or 0)
+        with store.open(path, "rb") as source, _arriving(target) as out:
+            _copy(source, out, url, total, ask)
+    return File(target, url, _suffix(target))

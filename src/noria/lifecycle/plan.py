@@ -1,0 +1,100 @@
+"""Which learner to try next: known settings first, then a guided search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from noria.core.params import Param, Params
+from noria.core.protocol import Learner, Trial
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Proposer", "portfolio"]
+
+
+def portfolio(learners: Sequence[Learner], rows: int, columns: int) -> Iterator[Learner]:
+    """The baseline; every learner's best known setting, quickest first; every learner's second; and so on."""
+    settings = [[learner.with_params(p) for p in learner.portfolio(rows)] for learner in learners]
+    yield settings[0].pop(0)
+    for round_ in zip_longest(*settings):
+        yield from sorted((x for x in round_ if x is not None), key=lambda x: x.seconds(rows, columns))
+
+
+class Proposer:
+    """Draws new settings with Optuna, more often for learners that serve the joint model.
+
+    Parameters
+    ----------
+    learners : sequence of Learner
+        Those with something to tune are drawn from.
+    greater_is_better : bool
+    seed : int
+
+    References
+    ----------
+    Akiba et al. (2019), "Optuna: A next-generation hyperparameter optimization framework".
+    """
+
+    def __init__(self, learners: Sequence[Learner], greater_is_better: bool, seed: int) -> None:
+        self._learners = {learner.name: learner for learner in learners if learner.params.space()}
+        self._direction = "maximize" if greater_is_better else "minimize"
+        self._seed = seed
+        self._rng = np.random.default_rng(seed)
+        self._studies: dict[str, optuna.Study] = {}
+
+    def propose(self, trials: Sequence[Trial], weights: np.ndarray) -> Learner | None:
+        """A learner with new parameters; None if no learner has anything to tune."""
+        names = sorted({trial.learner.name for trial in trials} & set(self._learners))
+        if not names:
+            return None
+        share = np.full(len(names), 0.3 / len(names))
+        for trial, weight in zip(trials, weights):
+            if trial.learner.name in names:
+                share[names.index(trial.learner.name)] += weight
+        name = names[self._rng.choice(len(names), p=share / share.sum())]
+        learner = self._learners[name]
+        tried = [trial for trial in trials if trial.learner.name == name]
+        return learner.with_params(self._draw(learner, tried))
+
+    def _draw(self, learner: Learner, tried: Sequence[Trial]) -> Params:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        space = learner.params.space()
+        distributions = {name: _distribution(param) for name, param in space.items()}
+        study = self._studies.get(learner.name)
+        if study is None:
+            sampler = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=6)
+            study = optuna.create_study(direction=self._direction, sampler=sampler)
+            self._studies[learner.name] = study
+        told = len(study.trials)
+        for trial in tried[told:]:
+            values = trial.learner.params.to_dict()
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params={name: values[name] for name in space},
+                    distributions=distributions,
+                    value=trial.score,
+                )
+            )
+        asked = study.ask(distributions)
+        drawn = dict(asked.params)
+        study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        return learner.params.replace(**drawn)
+
+
+def _distribution(param: Param) -> Any:
+    from optuna import distributions
+
+    makers = {
+        "real": lambda: distributions.FloatDistribution(param.low, param.high, log=param.log),
+        "integer": lambda: distributions.IntDistribution(int(param.low), int(param.high), log=param.log),
+        "choice": lambda: distributions.CategoricalDistribution(param.options),
+        "flag": lambda: distributions.CategoricalDistribution((False, True)),
+    }
+    return makers[param.kind]()

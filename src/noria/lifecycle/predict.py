@@ -1,0 +1,121 @@
+"""Batch prediction of tables and of files larger than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import polars as pl
+
+from noria.core.events import Events
+from noria.core.features import FeaturedModel
+from noria.core.protocol import Model
+from noria.errors import ParamError, StorageError
+
+__all__ = ["write"]
+
+
+def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
+    """Predict batch by batch and write rows and predictions to a file, which appears when it is complete.
+
+    Parameters
+    ----------
+    model : Model
+    batches : iterable of Table
+    output : Path
+        Ends in ``.csv``, ``.parquet`` or ``.jsonl``.
+    events : Events
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    ParamError
+        If the ending is another one.
+    StorageError
+        If the file cannot be written; nothing is left behind.
+    """
+    kind = _WRITERS.get(output.suffix.lower())
+    if kind is None:
+        raise ParamError(
+            "The output's ending is not one that can be written.",
+            got=output.name,
+            do=f"Use one of: {', '.join(_WRITERS)}.",
+        )
+    draft = output.with_name(f".{output.name}.part")
+    rows = 0
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with kind(draft) as put:
+            for batch in batches:
+                put(joined(batch, model.predict(batch)))
+                rows += batch.height
+                events.emit("predict.progress", rows=rows)
+        draft.replace(output)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write {output}.",
+            got=error.strerror or str(error),
+            do="Free some space, or write elsewhere.",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return rows
+
+
+def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
+    """Rows beside their predictions; a prediction takes the place of a column of its name."""
+    return rows.drop(predictions.columns, strict=False).hstack(predictions)
+
+
+class _Put(Protocol):
+    def __call__(self, table: pl.DataFrame, /) -> Any: ...
+
+
+@contextmanager
+def _csv(path: Path) -> Iterator[_Put]:
+    with path.open("wb") as file:
+        yield _first_with_header(file)
+
+
+def _first_with_header(file: IO[bytes]) -> _Put:
+    def put(table: pl.DataFrame) -> None:
+        lists = [name for name, kind in table.schema.items() if kind == pl.List]
+        flat = table.with_columns(pl.col(name).list.join("|") for name in lists)
+        flat.write_csv(file, include_header=file.tell() == 0)
+
+    return put
+
+
+@contextmanager
+def _json_lines(path: Path) -> Iterator[_Put]:
+    with path.open("wb") as file:
+        yield lambda table: table.write_ndjson(file)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[_Put]:
+    import pyarrow.parquet as pq
+
+    writer: Any = None
+
+    def put(table: pl.DataFrame) -> None:
+        nonlocal writer
+        arrow = table.to_arrow()
+        if writer is None:
+            writer = pq.ParquetWriter(path, arrow.schema, compression="zstd")
+        writer.write_table(arrow.cast(writer.schema))
+
+    try:
+        yield put
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+_WRITERS = {".csv": _csv, ".parquet": _parquet, ".jsonl": _json_lines}

@@ -1,0 +1,92 @@
+"""A run in words: what was learned, from what, how well, and how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from noria.core.recipe import Recipe
+from noria.core.result import Evaluation, Leader
+from noria.core.schema import Schema
+
+__all__ = ["markdown"]
+
+
+def markdown(
+    recipe: Recipe, evaluation: Evaluation, schema: Schema, notes: Sequence[str], facts: dict[str, str]
+) -> str:
+    """The report of a run as Markdown.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    evaluation : Evaluation
+    schema : Schema
+        Of the columns that were learned from.
+    notes : sequence of str
+        What was repaired or should be known.
+    facts : dict
+        Further lines for the table of facts, by label.
+    """
+    sections = [
+        f"# {recipe.title or recipe.name}",
+        recipe.about.strip(),
+        "## Results",
+        _results(evaluation),
+        "## Learners compared",
+        _leaderboard(evaluation),
+        "## Data",
+        _columns(schema),
+        "## Notes" if notes else "",
+        "\n".join(f"- {note}" for note in notes),
+        "## How it was made",
+        _table(["fact", "value"], [[label, value] for label, value in facts.items()]),
+        "## Use it",
+        f"```\nnoria predict {recipe.name} new.csv -o scored.parquet\n```",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _results(evaluation: Evaluation) -> str:
+    goals = {goal.metric: goal for goal in evaluation.goals}
+    rows = []
+    for name, score in evaluation.scores.items():
+        goal, base = goals.get(name), evaluation.baseline.get(name)
+        verdict = (
+            f"{goal.compare} {goal.value:g}: {'met' if goal.met(score.value) else 'missed'}" if goal else ""
+        )
+        rows.append([name, str(score), f"{base.value:.4g}" if base else "", verdict])
+    head = f"On {evaluation.rows:,} rows that no choice has seen ({evaluation.how}), with 95% intervals:"
+    return f"{head}\n\n{_table(['metric', 'value', 'baseline', 'goal'], rows)}"
+
+
+def _leaderboard(evaluation: Evaluation) -> str:
+    rows = [_leader(leader) for leader in evaluation.leaderboard]
+    head = ["learner", f"{evaluation.metric}", "share", "trials", "fit s", "predict ms / 1,000 rows", "kB"]
+    return (
+        f"Out-of-fold scores on the training rows; share is the weight in the model.\n\n{_table(head, rows)}"
+    )
+
+
+def _leader(leader: Leader) -> list[str]:
+    return [
+        leader.learner,
+        f"{leader.score:.4g}",
+        f"{leader.weight:.0%}" if leader.weight else "",
+        str(leader.trials),
+        f"{leader.fit_seconds:.2f}",
+        f"{1000 * leader.predict_seconds:.2f}",
+        f"{leader.bytes / 1000:,.0f}",
+    ]
+
+
+def _columns(schema: Schema) -> str:
+    rows = [
+        [c.name, c.type.value, c.role.value, f"{c.distinct:,}", f"{c.nulls:,}", "; ".join(c.notes)]
+        for c in schema
+    ]
+    return _table(["column", "type", "role", "distinct", "missing", "notes"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,437 @@
+"""From a recipe to a registered model: read, infer, split, search, evaluate, keep."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from noria._version import __version__
+from noria.core import artifact, registry
+from noria.core.deadline import Deadline
+from noria.core.events import Events
+from noria.core.features import FeaturedModel, FeatureFunction
+from noria.core.ports import Executor, RunStore
+from noria.core.protocol import Context, Learner, Metric, Model, System, Task
+from noria.core.recipe import Recipe, validated
+from noria.core.result import Evaluation
+from noria.core.schema import Role, Schema, Type
+from noria.core.split import Split
+from noria.data import sources
+from noria.data.conform import conform
+from noria.data.infer import infer, infer_task
+from noria.data.snapshot import Snapshot
+from noria.data.snapshot import save as save_snapshot
+from noria.data.validate import prepare
+from noria.errors import ParamError, RecipeError, suggestion
+from noria.lifecycle import evaluate, report
+from noria.lifecycle.journal import Journal
+from noria.lifecycle.tune import Search, Tuned
+from noria.settings import Settings
+
+__all__ = ["Training", "Walk"]
+
+_RESERVE = 0.04
+_INTERVALS = 0.02
+
+
+@dataclass
+class Prepared:
+    """The data of a run, ready to learn from.
+
+    Attributes
+    ----------
+    table, test : Table
+        Typed rows to learn from (held-out rows included), and rows given for testing.
+    raw_schema : Schema
+        Of the columns as they came; what a caller of the model sends.
+    schema : Schema
+        Of the columns after the feature function.
+    """
+
+    table: pl.DataFrame
+    test: pl.DataFrame | None
+    raw_schema: Schema
+    schema: Schema
+    task: Task
+    snapshot: Snapshot
+    function: FeatureFunction | None
+    example: dict[str, Any]
+    notes: list[str]
+
+
+@dataclass
+class Walk:
+    """What came out of a run."""
+
+    run_id: str
+    folder: Path
+    version: int
+    evaluation: Evaluation
+    model: Model | FeaturedModel
+    record: dict[str, Any]
+
+
+@dataclass
+class Training:
+    """One walk from a recipe to a registered model.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    settings : Settings
+    store : RunStore
+    executor : Executor
+    events : Events
+    source, test : object
+        Tables or addresses that stand in for the recipe's own.
+    resume : bool
+        Whether an unfinished run of the same recipe and data is taken up again.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    store: RunStore
+    executor: Executor
+    events: Events
+    source: Any = None
+    test: Any = None
+    resume: bool = True
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self) -> Walk:
+        """Walk.
+
+        Raises
+        ------
+        NoriaError
+            Of the kind that fits; nothing half-made is registered.
+        """
+        deadline = Deadline(self.recipe.search.budget)
+        with self._stage("read"):
+            data = self._prepare()
+        run_id, resumed = self._claim(data)
+        folder = self.store.folder(run_id)
+        try:
+            self.events.emit(
+                "run.started", run=run_id, name=self.recipe.name, folder=str(folder), budget=deadline.budget
+            )
+            journal = Journal(folder)
+            if resumed:
+                self.events.emit("run.resumed", run=run_id, trials=len(journal))
+                deadline.budget = max(deadline.budget - journal.seconds, deadline.elapsed + 1.0)
+            return self._walk(data, run_id, folder, deadline, journal)
+        finally:
+            self.store.release(run_id)
+
+    def _walk(self, data: Prepared, run_id: str, folder: Path, deadline: Deadline, journal: Journal) -> Walk:
+        system = self._system(data)
+        metrics, metric = system.metrics(), self._metric(system)
+        train, held_out, how = self._split(system, data)
+        with self._stage("search"):
+            tuned = self._search(system, data, train, metric, deadline, journal)
+        with self._stage("evaluate"):
+            evaluation = self._evaluate(tuned, train, held_out, metrics, how)
+        with self._stage("keep"):
+            return self._keep(data, tuned, evaluation, run_id, folder, deadline, journal)
+
+    def _prepare(self) -> Prepared:
+        recipe, given = self.recipe, self.recipe.data
+        raw = self._read(self.source if self.source is not None else given.source)
+        test = self.test if self.test is not None else given.test
+        test = None if test is None else self._read(test)
+        snapshot = save_snapshot(raw, self.settings)
+        self.events.emit(
+            "data.read",
+            rows=raw.height,
+            columns=raw.width,
+            source=str(given.source or type(self.source).__name__),
+        )
+        function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
+        raw_schema = infer(raw, target=given.target, overrides=self._overrides())
+        table, schema = raw, raw_schema
+        if function is not None:
+            table = self._featured(function, raw, raw_schema)
+            test = None if test is None else self._featured(function, test, raw_schema)
+            schema = infer(table, target=given.target, overrides=self._overrides(set(table.columns)))
+        task = recipe.task or Task(infer_task(schema[given.target], table))
+        schema = self._typed_target(schema, task)
+        usable, schema, notes = prepare(table, schema, task)
+        typed = conform(usable, schema)
+        if test is not None:
+            test = conform(test.filter(pl.col(given.target).is_not_null()), schema)
+        for note in notes:
+            self.events.emit("note", text=note)
+        return Prepared(
+            typed, test, raw_schema, schema, task, snapshot, function, _example(raw), [*self.notes, *notes]
+        )
+
+    def _read(self, source: Any) -> pl.DataFrame:
+        data = self.recipe.data
+        table = sources.read(
+            source, settings=self.settings, query=data.query, table=data.table, events=self._repairs
+        )
+        if data.names is not None:
+            table = _named(table, data.names)
+        unknown = [name for name in data.drop if name not in table.columns]
+        if unknown:
+            raise RecipeError(
+                f"There is no column {unknown[0]!r} to drop.", do=suggestion(unknown[0], table.columns)
+            )
+        return table.drop(data.drop)
+
+    @cached_property
+    def _repairs(self) -> Events:
+        """The run's events, with repairs of the data kept as notes."""
+        events = Events()
+
+        def pass_on(event: Any) -> None:
+            if event.kind == "data.repaired":
+                self.notes.append(event.data["what"])
+            self.events.emit(event.kind, **event.data)
+
+        events.listen(pass_on)
+        return events
+
+    def _overrides(self, present: set[str] | None = None) -> dict[str, Any]:
+        """The recipe's types and roles, with its short keys for group, time, weight and task."""
+        data = self.recipe.data
+        overrides: dict[str, Any] = {
+            name: {"type": wish} if isinstance(wish, str) else dict(wish)
+            for name, wish in data.columns.items()
+        }
+        for role in (Role.GROUP, Role.TIME, Role.WEIGHT):
+            name = getattr(data, role.value)
+            if name is not None:
+                overrides.setdefault(name, {})["role"] = role.value
+        if self.recipe.task is Task.REGRESSION:
+            overrides.setdefault(data.target, {}).setdefault("type", "number")
+        return {name: wish for name, wish in overrides.items() if present is None or name in present}
+
+    def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+        """The function's columns beside the raw target, which it never sees."""
+        target = self.recipe.data.target
+        made = function(conform(raw, _inputs(schema, target)))
+        return made.drop(target, strict=False).with_columns(raw[target])
+
+    def _typed_target(self, schema: Schema, task: Task) -> Schema:
+        target = schema[self.recipe.data.target]
+        if task is Task.REGRESSION and target.type is not Type.NUMBER:
+            raise ParamError(
+                f"The target {target.name!r} is not a number, so it cannot be regressed.",
+                got=f"{target.type} with values like {list(target.levels[:3])}",
+                do="Leave the task out, or set it to classification.",
+            )
+        if task is Task.CLASSIFICATION and target.type is Type.NUMBER:
+            raise ParamError(
+                f"The target {target.name!r} holds too many numbers to be classes.",
+                got=f"{target.distinct:,} distinct values",
+                do=f"Set its type: data: {{columns: {{{target.name}: category}}}}, or use task: regression.",
+            )
+        return schema
+
+    def _claim(self, data: Prepared) -> tuple[str, bool]:
+        """A run to work on: the unfinished one of this recipe and these data, or a new one."""
+        name = self.recipe.name
+        wish = json.dumps(self.recipe.to_dict(), sort_keys=True)
+        source = data.function.source if data.function else ""
+        key = hashlib.sha256(f"{__version__}{wish}{data.snapshot.hash}{source}".encode()).hexdigest()
+        found = self.store.unfinished(name, key) if self.resume else None
+        if found is not None:
+            return found, True
+        run_id = self.store.create(name)
+        started = {"name": name, "key": key, "recipe": self.recipe.to_dict(), "snapshot": data.snapshot.hash}
+        artifact.write_text(self.store.folder(run_id) / "started.json", json.dumps(started, indent=1))
+        return run_id, False
+
+    def _system(self, data: Prepared) -> System:
+        chosen = self.recipe.system
+        kind = registry.system(chosen) if chosen else registry.pick(data.schema, data.task)
+        options = validated(kind.options, self.recipe.options, "options")
+        return kind(data.schema, data.task, options)
+
+    def _metric(self, system: System) -> Metric:
+        metrics = {metric.name: metric for metric in system.metrics()}
+        wanted = self.recipe.search.metric
+        for name in (wanted, *self.recipe.goal):
+            if name is not None and name not in metrics:
+                raise RecipeError(f"There is no metric {name!r} for this task.", do=suggestion(name, metrics))
+        return metrics[wanted] if wanted else next(iter(metrics.values()))
+
+    def _learners(self, system: System) -> list[Learner]:
+        """The wanted learners, always with the baseline, which everything is compared to."""
+        learners = system.learners()
+        wanted = self.recipe.search.learners
+        if wanted is None:
+            return learners
+        known = {learner.name: learner for learner in learners}
+        for name in wanted:
+            if name not in known:
+                raise RecipeError(f"There is no learner {name!r} for this task.", do=suggestion(name, known))
+        return [learner for learner in learners if learner.name in wanted or learner is learners[0]]
+
+    def _split(self, system: System, data: Prepared) -> tuple[pl.DataFrame, pl.DataFrame | None, str]:
+        """Training rows, held-out rows if there are any, and in words how they were chosen."""
+        wish = self.recipe.split
+        if data.test is not None:
+            return data.table, data.test, "a table given for testing"
+        if wish.holdout == 0:
+            return data.table, None, "cross-validated, which flatters a little: no rows were held out"
+        split: Split = system.holdout(data.table, wish.holdout, self.recipe.search.seed, wish.how)
+        return data.table[split.train], data.table[split.valid], split.how
+
+    def _search(
+        self,
+        system: System,
+        data: Prepared,
+        train: pl.DataFrame,
+        metric: Metric,
+        deadline: Deadline,
+        journal: Journal,
+    ) -> Tuned:
+        wish = self.recipe.search
+        folds = system.folds(train, wish.folds, wish.seed)
+        learners = self._learners(system)
+        reserve = min(_RESERVE * deadline.budget + 0.2, 0.5 * deadline.budget)
+        ctx = Context(data.schema, data.task, wish.seed, deadline.earlier(reserve), 1, self.events)
+        if len(folds) < self.executor.workers:
+            ctx = Context(**{**vars(ctx), "threads": self.executor.workers})
+        self.events.emit(
+            "search.started", budget=deadline.budget, metric=metric.name, rows=train.height,
+            folds=len(folds), learners=[learner.name for learner in learners],
+        )  # fmt: skip
+        search = Search(
+            system,
+            train,
+            metric,
+            folds,
+            self.executor,
+            ctx,
+            journal,
+            learners=learners,
+            most_trials=wish.trials,
+        )
+        return search.run()
+
+    def _evaluate(
+        self,
+        tuned: Tuned,
+        train: pl.DataFrame,
+        held_out: pl.DataFrame | None,
+        metrics: list[Metric],
+        how: str,
+    ) -> Evaluation:
+        rows = tuned.truth if held_out is None else held_out
+        time, seed = _INTERVALS * self.recipe.search.budget, self.recipe.search.seed
+        if held_out is None:
+            predictions, baseline = tuned.predictions, tuned.baseline_predictions
+        else:
+            predictions, baseline = tuned.model.predict(rows), tuned.baseline.predict(rows)
+        return Evaluation(
+            rows=rows.height,
+            how=how,
+            metric=tuned.metric.name,
+            scores=evaluate.score(predictions, rows, metrics, budget=0.8 * time, seed=seed),
+            baseline=evaluate.score(baseline, rows, metrics, budget=0.2 * time, seed=seed),
+            goals=self.recipe.goals,
+            leaderboard=tuned.leaderboard,
+            notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
+        )
+
+    def _keep(
+        self,
+        data: Prepared,
+        tuned: Tuned,
+        evaluation: Evaluation,
+        run_id: str,
+        folder: Path,
+        deadline: Deadline,
+        journal: Journal,
+    ) -> Walk:
+        """Save model, report and record, in this order; a run counts once its record stands."""
+        model: Any = tuned.model
+        if data.function is not None:
+            inputs = _inputs(data.raw_schema, self.recipe.data.target)
+            model = FeaturedModel(tuned.model, data.function, inputs, conform, data.example)
+        system = self.recipe.system or registry.pick(data.schema, data.task).name
+        if not (folder / "model").exists():
+            artifact.save(
+                model, folder / "model", system=system, about={"run": run_id, "name": self.recipe.name}
+            )
+        seconds = deadline.elapsed
+        record = {
+            "id": run_id,
+            "name": self.recipe.name,
+            "recipe": self.recipe.to_dict(),
+            "task": data.task.value,
+            "seconds": seconds,
+            "trials": tuned.trials,
+            "ended": tuned.why,
+            "snapshot": data.snapshot.hash,
+            "rows": data.table.height,
+            "notes": [*data.notes, *evaluation.notes],
+            "evaluation": evaluation.to_dict(),
+            "noria": __version__,
+            "python": platform.python_version(),
+            "features": data.function.sha256 if data.function else None,
+        }
+        artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
+        version = self.store.register(self.recipe.name, run_id)
+        journal.clear()
+        self.events.emit("run.finished", run=run_id, seconds=seconds, folder=str(folder))
+        return Walk(run_id, folder, version, evaluation, model, {**record, "version": version})
+
+    def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
+        facts = {
+            "run": record["id"],
+            "task": record["task"],
+            "rows, columns": f"{record['rows']:,}, {len(data.schema.features)} features",
+            "search": f"{record['trials']} trials in {record['seconds']:.1f} s; ended because {record['ended']}",
+            "metric of the search": evaluation.metric,
+            "seed": str(self.recipe.search.seed),
+            "data (fingerprint)": record["snapshot"][:16],
+            "Noria, Python": f"{record['noria']}, {record['python']}",
+        }
+        return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        clock = Deadline()
+        self.events.emit("stage.started", stage=name)
+        yield
+        self.events.emit("stage.finished", stage=name, seconds=clock.elapsed)
+
+
+def _inputs(schema: Schema, target: str) -> Schema:
+    """The raw columns that a caller sends: all but the target and those that never vary."""
+    names = [column.name for column in schema if column.name != target and column.type is not Type.CONSTANT]
+    inputs = schema.select(names)
+    for name in names:
+        if inputs[name].role is Role.IGNORE:
+            inputs = inputs.change(name, role=Role.FEATURE)
+    return inputs
+
+
+def _named(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """A table whose file has no header: what was taken for one is a row."""
+    if len(names) != table.width:
+        raise RecipeError(
+            "'data: names:' must name every column.", got=f"{len(names)} names for {table.width} columns"
+        )
+    first = pl.DataFrame([table.columns], schema=table.columns, orient="row")
+    text = table.select(pl.all().cast(pl.String))
+    return pl.concat([first, text]).rename(dict(zip(table.columns, names)))
+
+
+def _example(raw: pl.DataFrame) -> dict[str, Any]:
+    """The first row, JSON-ready."""
+    return json.loads(raw.head(1).write_ndjson())

@@ -1,0 +1,351 @@
+"""The search for a good model under a strict wall-clock budget."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from noria.core.deadline import Deadline, FitFailed, OutOfTime
+from noria.core.ports import Executor
+from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model, System, Trial
+from noria.core.result import Leader
+from noria.core.split import Split
+from noria.errors import BudgetError, Interrupted
+from noria.lifecycle.journal import Journal
+from noria.lifecycle.plan import Proposer, portfolio
+
+__all__ = ["Search", "Tuned"]
+
+_CHECK_EVERY = 10
+_PATIENCE = 5
+_SLACK = 1.5
+_LONGEST = 0.35
+_KEPT = 60
+_ONCE = 0.5
+
+
+@dataclass
+class Tuned:
+    """What a search found.
+
+    Attributes
+    ----------
+    model, baseline : Model
+    metric : Metric
+    truth, predictions, baseline_predictions : Table
+        The training rows that were validated on, and what both models say of them out of fold.
+    leaderboard : tuple of Leader
+    trials : int
+    why : str
+        Why it ended.
+    """
+
+    model: Model
+    baseline: Model
+    metric: Metric
+    truth: pl.DataFrame
+    predictions: pl.DataFrame
+    baseline_predictions: pl.DataFrame
+    leaderboard: tuple[Leader, ...]
+    trials: int
+    why: str
+
+
+@dataclass
+class _Pace:
+    """How long fits really take, as a multiple of the learners' own guesses.
+
+    What is done once per search, imports and encodings, falls into a learner's first fit; so a few tenths of a
+    second are left out of the first measure.
+    """
+
+    workers: int
+    ratio: dict[str, float] = field(default_factory=dict)
+
+    def expected(self, learner: Learner, rows: int, columns: int, folds: int) -> float:
+        """Seconds of wall-clock time that a trial will take."""
+        known = self.ratio.get(learner.name, 1.0)
+        return learner.seconds(rows, columns) * known * math.ceil(folds / self.workers)
+
+    def learn(self, learner: Learner, rows: int, columns: int, seconds_per_fold: float) -> None:
+        """Take note of a fit."""
+        known = self.ratio.get(learner.name)
+        once = _ONCE if known is None else 0.0
+        seen = max(seconds_per_fold - once, 0.0) / learner.seconds(rows, columns)
+        self.ratio[learner.name] = max(seen, 0.5 if known is None else 0.7 * known)
+
+
+class Search:
+    """Tries learners on the same folds, joins the best, and stops in time.
+
+    The order of trials depends on the seed and on the results, not on the clock, which only ends it: with
+    `most_trials` reached in time, the same seed gives the same model. What was finished before a Ctrl-C or a kill is read from the journal.
+
+    Parameters
+    ----------
+    system : System
+    table : Table
+        Conformed training rows.
+    metric : Metric
+    folds : list of Split
+    executor : Executor
+    ctx : Context
+        Its deadline is when the search, the joining included, must be over.
+    journal : Journal
+    learners : sequence of Learner
+    most_trials : int, optional
+    """
+
+    def __init__(
+        self,
+        system: System,
+        table: pl.DataFrame,
+        metric: Metric,
+        folds: Sequence[Split],
+        executor: Executor,
+        ctx: Context,
+        journal: Journal,
+        *,
+        learners: Sequence[Learner],
+        most_trials: int | None = None,
+    ) -> None:
+        self.system, self.table, self.metric = system, table, metric
+        self.executor, self.ctx, self.journal = executor, ctx, journal
+        self.learners, self.most_trials = learners, most_trials
+        self.folds = [Fold(table, split, index) for index, split in enumerate(folds)]
+        self.truth = table[np.concatenate([split.valid for split in folds])]
+        self.rows = max(len(split.train) for split in folds)
+        self.columns = len(ctx.schema.features)
+        self.trials: list[Trial] = []
+        self._weights = np.zeros(0)
+        self._joint = pl.DataFrame()
+        self._score = -math.inf if metric.greater_is_better else math.inf
+        self._pace = _Pace(executor.workers)
+        self._joining = 0.0
+
+    def run(self) -> Tuned:
+        """Search until time, trials or hope run out.
+
+        Raises
+        ------
+        BudgetError
+            If not even one learner could be fitted.
+        Interrupted
+            On Ctrl-C; the journal holds what was finished.
+        """
+        try:
+            why = self._explore()
+            return self._finish(why)
+        except KeyboardInterrupt as error:
+            self.ctx.deadline.cancel()
+            raise Interrupted(
+                f"Stopped after {len(self.trials)} trials.", do="Run the same command to go on from here."
+            ) from error
+
+    def _explore(self) -> str:
+        number, stale = 0, 0
+        for learner in self._proposals():
+            if self.most_trials is not None and number >= self.most_trials:
+                return f"all {self.most_trials} trials done"
+            if not self._fits(learner):
+                continue
+            try:
+                self._try(number, learner)
+            except OutOfTime:
+                return "the budget is used up"
+            number += 1
+            if number % _CHECK_EVERY == 0 or len(self.trials) == 3:
+                stale = 0 if self._weigh() else stale + 1
+                if stale >= _PATIENCE and self._tuning:
+                    return f"no gain in {_PATIENCE * _CHECK_EVERY} trials"
+        return "nothing else fits into the time left" if not self._room else "every setting was tried"
+
+    @property
+    def _room(self) -> bool:
+        return self.ctx.deadline.remaining - self._joining > 0.5
+
+    def _proposals(self) -> Iterator[Learner]:
+        """Known settings, then guided ones for as long as they are asked for."""
+        self._tuning = False
+        yield from portfolio(self.learners, self.rows, self.columns)
+        self._tuning = True
+        proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
+        idle = 0
+        while self._room and idle < 50:
+            weights = np.pad(self._weights, (0, len(self.trials) - len(self._weights)))
+            learner = proposer.propose(self.trials, weights)
+            if learner is None:
+                return
+            before = len(self.trials)
+            yield learner
+            idle = 0 if len(self.trials) > before else idle + 1
+
+    def _fits(self, learner: Learner) -> bool:
+        """Whether a trial is likely to end in time; without any trial yet, it is tried at all events."""
+        if len(self.trials) < 2:
+            return True
+        expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
+        left = self.ctx.deadline.remaining - self._joining
+        longest = left if self._tuning or self.most_trials else max(_LONGEST * self.ctx.deadline.budget, 1.0)
+        return expected * _SLACK < min(left, longest)
+
+    def _try(self, number: int, learner: Learner) -> None:
+        events, clock = self.ctx.events, Deadline()
+        outcome = self.journal.outcome(number, learner)
+        if outcome is not None:
+            if outcome == "finished":
+                self._keep(self.journal.read(number, learner))
+            return
+        events.emit("trial.started", number=number, learner=learner.name, params=learner.params.to_dict())
+        try:
+            trial = self._fit(number, learner)
+        except FitFailed as error:
+            trial = Trial(number, learner, math.nan, pl.DataFrame())
+            self.journal.write(trial, self.ctx.deadline.elapsed, "failed")
+            events.emit("trial.failed", number=number, learner=learner.name, why=str(error))
+            return
+        if trial is None:
+            trial = Trial(number, learner, math.nan, pl.DataFrame())
+            self.journal.write(trial, self.ctx.deadline.elapsed, "pruned")
+            events.emit("trial.pruned", number=number, learner=learner.name, why="far behind the best")
+            return
+        self._keep(trial)
+        self.journal.write(trial, self.ctx.deadline.elapsed)
+        events.emit(
+            "trial.finished", number=number, learner=learner.name, score=trial.score, seconds=clock.elapsed,
+            best=self._best.score, elapsed=self.ctx.deadline.elapsed,
+        )  # fmt: skip
+
+    def _fit(self, number: int, learner: Learner) -> Trial | None:
+        """The trial over all folds, or None when its first folds leave no hope."""
+        at_once = self.executor.workers
+        parts = list(self.executor.map(partial(self._fit_fold, learner), self.folds[:at_once]))
+        self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts))
+        if self._hopeless(learner, pl.concat([part[1] for part in parts])):
+            return None
+        parts += self.executor.map(partial(self._fit_fold, learner), self.folds[at_once:])
+        predictions = pl.concat([part[1] for part in parts])
+        return Trial(
+            number=number,
+            learner=learner,
+            score=self.metric.bind(self.truth, predictions)(None),
+            predictions=predictions,
+            models=[part[0] for part in parts],
+            fit_seconds=sum(part[2] for part in parts),
+            predict_seconds=sum(part[3] for part in parts),
+        )
+
+    def _fit_fold(self, learner: Learner, fold: Fold) -> tuple[Model, pl.DataFrame, float, float]:
+        train, valid = self.ctx.shared.get(
+            ("rows", fold.index), lambda: (self.table[fold.split.train], self.table[fold.split.valid])
+        )
+        started = time.monotonic()
+        model = learner.fit(train, valid, self.ctx.within(fold))
+        fitted = time.monotonic()
+        predictions = model.predict(valid)
+        return model, predictions, fitted - started, time.monotonic() - fitted
+
+    def _hopeless(self, learner: Learner, predictions: pl.DataFrame) -> bool:
+        """Whether the first folds lie further behind the best than half its lead over the baseline."""
+        known = any(trial.learner.name == learner.name for trial in self.trials)
+        if not known or predictions.height == self.truth.height:
+            return False
+        part = self.truth.head(predictions.height)
+        baseline, best = (
+            self.metric.bind(part, trial.predictions.head(part.height))(None)
+            for trial in (self.trials[0], self._best)
+        )
+        score = self.metric.bind(part, predictions)(None)
+        return self.metric.better(best, score) and abs(score - best) > 0.5 * abs(baseline - best)
+
+    def _keep(self, trial: Trial) -> None:
+        """Add a trial; beyond the best sixty, and the baseline, only its score is kept."""
+        self.trials.append(trial)
+        if len(self.trials) > _KEPT:
+            ranked = sorted(self.trials[1:], key=self._rank)
+            for poor in ranked[_KEPT:]:
+                poor.models.clear()
+
+    def _rank(self, trial: Trial) -> float:
+        return -trial.score if self.metric.greater_is_better else trial.score
+
+    @property
+    def _best(self) -> Trial:
+        return min(self.trials, key=self._rank)
+
+    def _weigh(self) -> bool:
+        """Weigh the trials anew; whether the joint score has become better by more than a trifle."""
+        clock = Deadline()
+        before = self._score
+        if isinstance(self.system, Ensembles):
+            self._weights, self._joint = self.system.weigh(self.trials, self.truth, self.metric, self.ctx)
+            self._score = self.metric.bind(self.truth, self._joint)(None)
+        else:
+            best = self._best
+            self._weights = np.array([float(trial is best) for trial in self.trials])
+            self._joint, self._score = best.predictions, best.score
+        self._joining = max(self._joining, 1.5 * clock.elapsed)
+        members = int(np.count_nonzero(self._weights))
+        self.ctx.events.emit("ensemble.weighed", score=self._score, members=members)
+        gain = abs(self._score - before)
+        return self.metric.better(self._score, before) and gain > 2e-4 * abs(self._score)
+
+    def _finish(self, why: str) -> Tuned:
+        real = [trial for trial in self.trials if trial.learner.name != self.trials[0].learner.name]
+        if not real:
+            raise BudgetError(
+                "The budget is too short for a single fit.",
+                got=f"{self.ctx.deadline.budget:.3g}s on {self.rows:,} rows",
+                do=f"Use at least --budget {max(math.ceil(self.ctx.deadline.budget * 4), 5)}s.",
+            )
+        self._weigh()
+        chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
+        self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models])
+        if isinstance(self.system, Ensembles):
+            model = self.system.assemble(self.trials, self._weights, self.truth, self.ctx)
+            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.truth, self.ctx)
+        else:
+            model = self._best.learner.fit(self.table, None, self.ctx)
+            baseline = self.trials[0].learner.fit(self.table, None, self.ctx)
+        tried = len(self.trials)
+        self.ctx.events.emit("search.finished", trials=tried, seconds=self.ctx.deadline.elapsed, why=why)
+        return Tuned(
+            model, baseline, self.metric, self.truth, self._joint, self.trials[0].predictions,
+            self._leaderboard(), tried, why,
+        )  # fmt: skip
+
+    def _restore(self, trials: Sequence[Trial]) -> None:
+        """Fit again, without a deadline, what the joint model needs of an earlier process."""
+        ctx = self.ctx
+        self.ctx = Context(**{**vars(ctx), "deadline": Deadline()})
+        for trial in trials:
+            parts = self.executor.map(partial(self._fit_fold, trial.learner), self.folds)
+            trial.models = [part[0] for part in parts]
+        self.ctx = ctx
+
+    def _leaderboard(self) -> tuple[Leader, ...]:
+        """Every learner's best trial, best first."""
+        leaders = []
+        for name in dict.fromkeys(trial.learner.name for trial in self.trials):
+            mine = [at for at, trial in enumerate(self.trials) if trial.learner.name == name]
+            best = min((self.trials[at] for at in mine), key=self._rank)
+            leaders.append(
+                Leader(
+                    learner=name,
+                    params=best.learner.params.to_dict(),
+                    score=best.score,
+                    weight=float(self._weights[mine].sum()),
+                    fit_seconds=best.fit_seconds,
+                    predict_seconds=1000 * best.predict_seconds / self.truth.height,
+                    bytes=sum(model.size for model in best.models),
+                    trials=len(mine),
+                )
+            )
+        ranked = sorted(leaders, key=lambda leader: leader.score, reverse=self.metric.greater_is_better)
+        return tuple(ranked)

@@ -1,0 +1,1 @@
+"""Pure functions of arrays. They know numpy and the nouns of `core`, nothing of tables, learners or runs."""

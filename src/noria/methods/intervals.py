@@ -1,0 +1,278 @@
+"""Bootstrap intervals of metrics, and the comparison of two models on the same rows.
+
+Resampling rows with replacement is the same as weighting them by multinomial counts. The metrics of `metrics`
+are prepared once and evaluated for many count vectors at a time, and all metrics share the same counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from noria.errors import ParamError
+
+if TYPE_CHECKING:
+    from noria.core.deadline import Deadline
+    from noria.methods.metrics import ArrayMetric
+
+__all__ = ["bootstrap", "metric_intervals", "paired_difference", "wilson"]
+
+_FEWEST = 20  # an interval from fewer resamples is not given
+_LARGEST = 50_000  # rows per resample; above it the m-out-of-n bootstrap is used
+_CELLS = 500_000  # counts held in memory at a time
+
+Interval = tuple[float, float]
+_UNKNOWN = (math.nan, math.nan)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float],
+    n: int,
+    *,
+    resamples: int = 500,
+    seed: int = 0,
+    level: float = 0.95,
+    deadline: Deadline | None = None,
+    strata: np.ndarray | None = None,
+) -> Interval:
+    """Percentile interval of any statistic of rows.
+
+    Resamples in which the statistic is not finite (a class is missing) are skipped. Above 50,000 rows each
+    resample takes 50,000 rows, and the spread is shrunk by the square root of the share (m out of n).
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes row numbers (m,) and returns a number.
+    n : int
+        How many rows there are.
+    level : float
+        Wanted coverage, between 0 and 1.
+    deadline : Deadline, optional
+        Stops the resampling early.
+    strata : (n,) array, optional
+        Rows are drawn within each stratum, so that each keeps its share.
+
+    Returns
+    -------
+    (low, high) : float
+        NaN if there are fewer than two rows, or fewer than 20 resamples could be had.
+
+    References
+    ----------
+    Efron and Tibshirani, An introduction to the bootstrap, 1993. Bickel, Goetze and van Zwet, Resampling
+    fewer than n observations, Statistica Sinica 1997.
+
+    Examples
+    --------
+    >>> values = np.arange(100.0)
+    >>> low, high = bootstrap(lambda rows: values[rows].mean(), 100)
+    >>> 40 < low < 49.5 < high < 60
+    True
+    """
+    _check_level(level)
+    if n < 2:
+        return _UNKNOWN
+    rng = np.random.default_rng(seed)
+    groups = _strata(n, strata)
+    values: list[float] = []
+    for _ in range(resamples):
+        if deadline is not None and deadline.expired and len(values) >= _FEWEST:
+            break
+        values.append(float(statistic(_draw(rng, groups, n))))
+    centre = float(statistic(np.arange(n))) if n > _LARGEST else math.nan
+    return _interval(np.asarray(values), level, centre, n)
+
+
+def metric_intervals(
+    metrics: Sequence[ArrayMetric],
+    y: np.ndarray,
+    predicted: np.ndarray,
+    weight: np.ndarray | None = None,
+    *,
+    labels: np.ndarray | None = None,
+    resamples: int = 500,
+    seed: int = 0,
+    deadline: Deadline | None = None,
+) -> dict[str, Interval]:
+    """95% intervals of several metrics from the same resamples.
+
+    Accuracy gets Wilson's interval, which stays honest when all rows are right; the others the percentile
+    bootstrap. Above 50,000 rows, the spread is that of a random 50,000 of them, shrunk to all.
+
+    Parameters
+    ----------
+    metrics : sequence of ArrayMetric
+        Of `CLASSIFICATION` or of `REGRESSION`.
+    y : (n,) array
+    predicted : (n, K) probabilities or (n,) values
+    weight : (n,) array, optional
+    labels : (n,) array, optional
+        Decisions, where they are not the most probable class.
+
+    Returns
+    -------
+    dict of str to (low, high)
+        By metric; NaN where there is none.
+
+    Examples
+    --------
+    >>> from noria.methods.metrics import REGRESSION
+    >>> y = np.arange(50.0)
+    >>> low, high = metric_intervals([REGRESSION["mae"]], y, y + np.sin(y))["mae"]
+    >>> bool(low < np.abs(np.sin(y)).mean() < high)
+    True
+    """
+    n = len(y)
+    if n < 2:
+        return {metric.name: _UNKNOWN for metric in metrics}
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(n, _LARGEST, replace=False, shuffle=False) if n > _LARGEST else slice(None)
+    sample = [None if part is None else np.asarray(part)[rows] for part in (y, predicted, weight, labels)]
+    found: dict[str, Interval] = {}
+    decided = np.asarray(predicted).argmax(axis=1) if labels is None and np.ndim(predicted) == 2 else labels
+    drawn = [metric for metric in metrics if metric.name != "accuracy"]
+    if len(drawn) < len(metrics):
+        found["accuracy"] = wilson(np.equal(decided, y), weight)
+    evaluators = [_prepare(metric, sample[0], sample[1], sample[3]) for metric in drawn]
+    chunks: list[list[np.ndarray]] = []
+    for counts in _counts(rng, min(n, _LARGEST), resamples, deadline):
+        weighted = counts if sample[2] is None else counts * sample[2]
+        chunks.append([evaluate(weighted) for evaluate in evaluators])
+    for slot, metric in enumerate(drawn):
+        whole = _prepare(metric, np.asarray(y), np.asarray(predicted), labels) if n > _LARGEST else None
+        ones = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
+        centre = float(whole(ones[None])[0]) if whole is not None else math.nan
+        values = np.concatenate([chunk[slot] for chunk in chunks])
+        low, high = _interval(values, 0.95, centre, n)
+        floor, ceiling = metric.range
+        found[metric.name] = (max(low, floor), min(high, ceiling)) if low == low else _UNKNOWN
+    return found
+
+
+def wilson(hits: np.ndarray, weight: np.ndarray | None = None, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share; with weights, for the effective number of rows (Kish).
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+
+    Examples
+    --------
+    >>> low, high = wilson(np.ones(30, bool))
+    >>> round(low, 3), round(high, 3)
+    (0.886, 1.0)
+    """
+    from scipy.special import ndtri
+
+    _check_level(level)
+    hits = np.asarray(hits, dtype=np.float64)
+    weights = np.ones(len(hits)) if weight is None else np.asarray(weight, dtype=np.float64)
+    total = weights.sum()
+    if total <= 0:
+        return _UNKNOWN
+    n, share = total**2 / (weights**2).sum(), float(weights @ hits) / total
+    z = float(ndtri(0.5 + level / 2))
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(max(share * (1 - share) / n, 0.0) + z * z / (4 * n * n))
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+
+
+def paired_difference(
+    loss_a: np.ndarray, loss_b: np.ndarray, weight: np.ndarray | None = None, *, level: float = 0.95
+) -> tuple[float, float, float, float]:
+    """Mean of ``loss_a - loss_b`` over the same rows, by the paired t-test.
+
+    Parameters
+    ----------
+    loss_a, loss_b : (n,) arrays
+        Losses per row of two models; smaller is better.
+
+    Returns
+    -------
+    difference, low, high : float
+        In the unit of the losses; negative means that `a` is better. All NaN for fewer than two rows.
+    p_value : float
+        Two-sided probability of so large a difference between equally good models.
+
+    Examples
+    --------
+    >>> a = np.array([0.1, 0.3, 0.2, 0.4])
+    >>> difference, low, high, p = paired_difference(a, a + [0.1, 0.2, 0.1, 0.2])
+    >>> print(round(difference, 3), high < 0, p < 0.05)
+    -0.15 True True
+    """
+    from scipy.special import stdtr, stdtrit
+
+    _check_level(level)
+    gaps = np.asarray(loss_a, dtype=np.float64) - np.asarray(loss_b, dtype=np.float64)
+    weights = np.ones(len(gaps)) if weight is None else np.asarray(weight, dtype=np.float64)
+    total = weights.sum()
+    if total <= 0:
+        return math.nan, math.nan, math.nan, math.nan
+    n, mean = total**2 / (weights**2).sum(), float(weights @ gaps) / total
+    if n < 1.5:
+        return mean, math.nan, math.nan, math.nan
+    spread = float(weights @ (gaps - mean) ** 2) / total * n / (n - 1)
+    error = math.sqrt(spread / float(n))
+    if error <= 1e-12 * abs(mean):
+        return mean, mean, mean, (0.0 if mean else 1.0)
+    half = float(stdtrit(n - 1, 0.5 + level / 2)) * error
+    return mean, mean - half, mean + half, 2.0 * float(stdtr(n - 1, -abs(mean) / error))
+
+
+def _prepare(
+    metric: ArrayMetric, y: np.ndarray | None, predicted: np.ndarray | None, labels: np.ndarray | None
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The metric as a function of row weights."""
+    return metric.prepare(y, predicted, labels) if metric.needs == "labels" else metric.prepare(y, predicted)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ParamError("A confidence level lies between 0 and 1.", got=level, do="Use 0.95 for 95%.")
+
+
+def _strata(n: int, strata: np.ndarray | None) -> list[np.ndarray]:
+    """Row numbers of each stratum."""
+    if strata is None:
+        return [np.arange(n)]
+    _, codes, counts = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+
+
+def _draw(rng: np.random.Generator, groups: list[np.ndarray], n: int) -> np.ndarray:
+    """One resample of row numbers, within each group."""
+    share = min(1.0, _LARGEST / n)
+    sizes = [max(1, round(len(rows) * share)) for rows in groups]
+    return np.concatenate([rows[rng.integers(0, len(rows), size)] for rows, size in zip(groups, sizes)])
+
+
+def _counts(
+    rng: np.random.Generator, n: int, resamples: int, deadline: Deadline | None
+) -> Iterator[np.ndarray]:
+    """How often each row is drawn, as (b, n) chunks; stops at the deadline once there are enough."""
+    size = max(1, min(resamples, _CELLS // n))
+    for done in range(0, resamples, size):
+        if deadline is not None and deadline.expired and done >= _FEWEST:
+            return
+        block = min(size, resamples - done)
+        counts = np.empty((block, n))
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, n, n), minlength=n)
+        yield counts
+
+
+def _interval(values: np.ndarray, level: float, centre: float, n: int) -> Interval:
+    """Percentiles of the finite values; around `centre` and shrunk where resamples were smaller than n."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < min(_FEWEST, max(len(values), 1)) or not len(finite):
+        return _UNKNOWN
+    low, high = np.quantile(finite, [0.5 - level / 2, 0.5 + level / 2])
+    if n <= _LARGEST:
+        return float(low), float(high)
+    shrink, middle = math.sqrt(_LARGEST / n), float(np.median(finite))
+    return centre + (float(low) - middle) * shrink, centre + (float(high) - middle) * shrink

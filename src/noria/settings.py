@@ -1,0 +1,53 @@
+"""One object of settings, read from the environment (prefix ``NORIA_``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+
+def _default_home() -> Path:
+    """The folder ``.noria`` of the working directory if there is one, else that of the user."""
+    here = Path.cwd() / ".noria"
+    return here if here.is_dir() else Path.home() / ".noria"
+
+
+class Settings(BaseSettings):
+    """Where Noria keeps things and how much of the machine it may use.
+
+    Examples
+    --------
+    >>> Settings(home="/srv/noria").runs
+    PosixPath('/srv/noria/runs')
+    """
+
+    model_config = SettingsConfigDict(env_prefix="NORIA_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=_default_home, description="Folder of runs, models and cache.")
+    mirror: str | None = Field(None, description="Folder or URL that is looked up before any public source.")
+    workers: int = Field(0, ge=0, description="Parallel workers; 0 means one per core.")
+    offline: bool = Field(False, description="Never reach for the network; use cache and mirror only.")
+
+    @property
+    def runs(self) -> Path:
+        """One folder per run."""
+        return self.home / "runs"
+
+    @property
+    def models(self) -> Path:
+        """Versions and champion per model name."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Downloaded sources and snapshots; may be deleted at any time."""
+        return self.home / "cache"
+
+    @property
+    def snapshots(self) -> Path:
+        """Content-addressed copies of the data that runs were trained on."""
+        return self.home / "snapshots"

@@ -1,0 +1,1 @@
+"""One folder per kind of problem. Siblings never import each other."""

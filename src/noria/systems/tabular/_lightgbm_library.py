@@ -1,0 +1,200 @@
+"""LightGBM's C library without its Python package, which takes a second to import and copies more than it needs to."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from noria.errors import ArtifactError
+from noria.systems.tabular import _lightgbm_text as model_text
+
+__all__ = ["NativeBooster", "VectorBooster"]
+
+_FLOAT32, _ROW_MAJOR = 0, 1
+_RAW, _LEAF, _CONTRIBUTIONS = 1, 2, 3
+_SMALL_STEP, _LARGE_STEP, _STEP_ROUNDS = 64 << 10, 1 << 20, 16
+_FEW_ROWS = 256
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    """The shared library inside the installed package."""
+    spec = importlib.util.find_spec("lightgbm")
+    folders = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
+    for folder in folders:
+        for path in (*folder.glob("lib/lib_lightgbm.*"), *folder.glob("bin/lib_lightgbm.*")):
+            library = ctypes.CDLL(str(path))
+            library.LGBM_GetLastError.restype = ctypes.c_char_p
+            return library
+    import lightgbm.basic
+
+    return lightgbm.basic._LIB
+
+
+def _check(status: int) -> None:
+    """Turn a failed call into an error."""
+    if status != 0:
+        message = _library().LGBM_GetLastError().decode("utf-8", "replace")
+        raise ArtifactError("LightGBM cannot use this model.", got=message, do="Train the model again.")
+
+
+class NativeBooster:
+    """A model text, loaded and ready to predict from any number of threads.
+
+    Parameters
+    ----------
+    text : str
+        As `_lightgbm_text.join` writes it.
+    """
+
+    def __init__(self, text: str) -> None:
+        header = model_text.read_header(text)
+        self.features, self.outputs = header.features, header.per_iteration
+        self.rounds = header.trees // header.per_iteration
+        self._library = _library()
+        self._handle = ctypes.c_void_p()
+        data, loaded = text.encode("ascii"), ctypes.c_int(0)
+        load = self._library.LGBM_BoosterLoadModelFromString
+        _check(load(ctypes.c_char_p(data), ctypes.byref(loaded), ctypes.byref(self._handle)))
+        weakref.finalize(self, self._library.LGBM_BoosterFree, self._handle)
+        self._rows = threading.local()
+        small, large = (size * self.rounds // len(data) for size in (_SMALL_STEP, _LARGE_STEP))
+        self._step = max(1, small, min(_STEP_ROUNDS, large))
+
+    def raw(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """Raw scores, float64, (rows, outputs)."""
+        total = np.zeros((len(X), self.outputs))
+        for first, count in self._steps(len(X)):
+            total += self._predict(X, _RAW, threads, self.outputs, first, count)
+        return total
+
+    def contributions(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """What each feature, and last the base, adds to each raw score: (rows, outputs, features + 1)."""
+        width = self.outputs * (self.features + 1)
+        flat = self._predict(X, _CONTRIBUTIONS, threads, width, 0, self.rounds)
+        return flat.reshape(len(X), self.outputs, self.features + 1)
+
+    def leaves(self, X: np.ndarray, threads: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Some trees at a time: the number of the first, and the leaf of each row in each, (rows, trees)."""
+        for first, count in self._steps(len(X)):
+            yield first, self._predict(X, _LEAF, threads, count, first, count).astype(np.intp)
+
+    def raw_row(self, x: np.ndarray) -> np.ndarray:
+        """Raw scores of one row, float64, (outputs,); this thread's own array, overwritten next time."""
+        return self._row(x, _RAW, self.outputs)
+
+    def leaf_row(self, x: np.ndarray) -> np.ndarray:
+        """The leaf of one row in each tree, as float64; this thread's own array, overwritten next time."""
+        return self._row(x, _LEAF, self.rounds)
+
+    def _steps(self, rows: int) -> list[tuple[int, int]]:
+        """First round and number of rounds to walk at a time, so that the trees stay in the processor's cache."""
+        step = self.rounds if rows < _FEW_ROWS else self._step
+        return [(first, min(step, self.rounds - first)) for first in range(0, self.rounds, step)]
+
+    def _row(self, x: np.ndarray, kind: int, width: int) -> np.ndarray:
+        """One row, by this thread's own prepared call."""
+        ready = self._rows.__dict__
+        if kind not in ready:
+            ready[kind] = _row_predictor(self, kind, width)
+        return ready[kind](x)
+
+    def _predict(
+        self, X: np.ndarray, kind: int, threads: int, width: int, first: int, rounds: int
+    ) -> np.ndarray:
+        """One call of the library over all rows."""
+        result = np.empty((len(X), width))
+        if not len(X):
+            return result
+        status = self._library.LGBM_BoosterPredictForMat(
+            self._handle,
+            ctypes.c_void_p(X.ctypes.data),
+            _FLOAT32,
+            ctypes.c_int32(X.shape[0]),
+            ctypes.c_int32(X.shape[1]),
+            _ROW_MAJOR,
+            kind,
+            first,
+            rounds,
+            b"verbosity=-1 num_threads=%d" % threads,
+            ctypes.byref(ctypes.c_int64(0)),
+            ctypes.c_void_p(result.ctypes.data),
+        )
+        _check(status)
+        return result
+
+
+class VectorBooster:
+    """Trees with several values per leaf: each is walked once, and the values are looked up.
+
+    Parameters
+    ----------
+    text : str
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._walker = NativeBooster(text)
+        self._values, self._starts = model_text.vectors(text)
+
+    def raw(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """Raw scores, float64, (rows, values)."""
+        total = np.zeros((len(X), self._values.shape[1]))
+        for first, leaves in self._walker.leaves(X, threads):
+            for tree, leaf in enumerate(leaves.T, first):
+                total += self._values[self._starts[tree] + leaf]
+        return total
+
+    def raw_row(self, x: np.ndarray) -> np.ndarray:
+        """Raw scores of one row, float64, (values,)."""
+        leaves = self._walker.leaf_row(x).astype(np.intp)
+        return self._values[self._starts + leaves].sum(axis=0, dtype=np.float64)
+
+    def contributions(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """What each feature, and last the base, adds to each raw score: (rows, values, features + 1)."""
+        return self._flat.contributions(X, threads)
+
+    @functools.cached_property
+    def _flat(self) -> NativeBooster:
+        """The same trees with one value per leaf, which SHAP needs."""
+        return NativeBooster(model_text.unstack(self._text))
+
+
+def _row_predictor(booster: NativeBooster, kind: int, width: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A function for one row at a time in one thread, with everything that can be prepared prepared."""
+    library, row, scores = booster._library, np.empty(booster.features, np.float32), np.empty(width)
+    config = ctypes.c_void_p()
+    _check(
+        library.LGBM_BoosterPredictForMatSingleRowFastInit(
+            booster._handle,
+            kind,
+            0,
+            -1,
+            _FLOAT32,
+            ctypes.c_int32(booster.features),
+            b"verbosity=-1 num_threads=1",
+            ctypes.byref(config),
+        )
+    )
+    call = library.LGBM_BoosterPredictForMatSingleRowFast
+    arguments = (
+        config,
+        ctypes.c_void_p(row.ctypes.data),
+        ctypes.byref(ctypes.c_int64(0)),
+        ctypes.c_void_p(scores.ctypes.data),
+    )
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        row[:] = x
+        _check(call(*arguments))
+        return scores
+
+    weakref.finalize(predict, library.LGBM_FastConfigFree, config)
+    return predict

@@ -1,0 +1,113 @@
+"""Many trials into one model: weights by greedy selection, then calibration and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from noria.core.protocol import Context, Metric, Trial
+from noria.methods import threshold
+from noria.methods.calibration import Calibrator
+from noria.methods.conformal import ConformalClassifier, ConformalRegressor
+from noria.methods.ensemble import greedy_selection
+from noria.systems.tabular.finish import Finish
+from noria.systems.tabular.model import Member, TabularModel
+from noria.systems.tabular.options import DecisionRule, TabularOptions
+from noria.systems.tabular.target import Target
+from noria.systems.tabular.trees import TreePredictor
+
+__all__ = ["join", "weigh"]
+
+_CANDIDATES = 40
+_BACKGROUND = 100
+_ROWS = 20_000
+
+
+def weigh(
+    target: Target,
+    options: TabularOptions,
+    trials: Sequence[Trial],
+    truth: pl.DataFrame,
+    metric: Metric,
+    ctx: Context,  # noqa: ARG001
+) -> tuple[np.ndarray, pl.DataFrame]:
+    """The share of each trial in the joint model, and the joint model's out-of-fold predictions."""
+    weights = np.zeros(len(trials))
+    order = sorted(range(len(trials)), key=lambda at: trials[at].score, reverse=metric.greater_is_better)
+    if not options.ensemble or len(trials) == 1:
+        weights[order[0]] = 1.0
+        return weights, trials[order[0]].predictions
+    candidates = order[:_CANDIDATES]
+    outputs = [target.matrix(trials[at].predictions) for at in candidates]
+    y = target.encode(truth[target.name])
+    some = slice(None, None, truth.height // _ROWS + 1)
+    flat = [matrix[some] if target.classes else matrix[some, 0] for matrix in outputs]
+    picked = greedy_selection(flat, y[some], target.loss)
+    weights[candidates] = picked
+    joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
+    return weights, target.table(joint)
+
+
+def join(
+    target: Target,
+    options: TabularOptions,
+    trials: Sequence[Trial],
+    weights: np.ndarray,
+    truth: pl.DataFrame,
+    ctx: Context,
+) -> TabularModel:
+    """One model of all fold models of the trials with a weight, finished on out-of-fold predictions."""
+    members: list[Member] = []
+    encoders = {}
+    outputs = np.zeros((truth.height, target.outputs))
+    for trial, weight in zip(trials, weights):
+        if not weight:
+            continue
+        outputs += weight * target.matrix(trial.predictions)
+        models: list[TabularModel] = trial.models  # type: ignore[assignment]
+        for model in models:
+            encoders.update(model.encoders)
+        members += _bag([model.members[0] for model in models], float(weight))
+    background = truth.select([column.name for column in ctx.schema.features])
+    background = background.sample(min(_BACKGROUND, truth.height), seed=ctx.seed)
+    finish = _finish(target, options, outputs, target.encode(truth[target.name]))
+    return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
+
+
+def _bag(members: Sequence[Member], weight: float) -> list[Member]:
+    """The fold models of one trial; trees on the same encoding become one sum of trees."""
+    share = weight / len(members)
+    trees = [m.predictor for m in members if isinstance(m.predictor, TreePredictor) and m.recode is None]
+    if len(trees) == len(members):
+        merged = TreePredictor.merge(trees, [1 / len(trees)] * len(trees))
+        return [Member(weight, members[0].family, merged)]
+    return [Member(share, m.family, m.predictor, m.recode) for m in members]
+
+
+def _finish(target: Target, options: TabularOptions, outputs: np.ndarray, y: np.ndarray) -> Finish:
+    """Calibration, decision and intervals from out-of-fold outputs."""
+    if not target.classes:
+        return Finish(regressor=ConformalRegressor.fit(y, outputs[:, 0], coverage=options.coverage))
+    calibrator = Calibrator.fit(outputs, y)
+    p = calibrator.apply(outputs)
+    decision = None if options.decision is None else _decision(options.decision, y, p)
+    classifier = ConformalClassifier.fit(p, y, coverage=options.coverage)
+    return Finish(calibrator=calibrator, decision=decision, classifier=classifier)
+
+
+def _decision(rule: DecisionRule, y: np.ndarray, p: np.ndarray) -> threshold.Decision:
+    makers = {
+        "f1": lambda: threshold.best_f1(y, p),
+        "precision": lambda: threshold.for_precision(y, p, rule.at_least),
+        "recall": lambda: threshold.for_recall(y, p, rule.at_least),
+        "cost": lambda: threshold.by_cost(y, p, rule.cost),
+    }
+    return makers[rule.by]()
+
+
+def _example(background: pl.DataFrame) -> dict[str, object]:
+    row = background.row(0, named=True)
+    plain = (str, int, float, bool, type(None))
+    return {name: value if isinstance(value, plain) else value.isoformat() for name, value in row.items()}

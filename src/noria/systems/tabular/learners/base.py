@@ -1,0 +1,108 @@
+"""What all learners of tables share: parameters in, arrays in, a model of one member out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+
+from noria.core.params import Params
+from noria.core.protocol import Context, Task
+from noria.methods import resample
+from noria.systems.tabular.frame import Frame
+from noria.systems.tabular.model import Member, TabularModel
+from noria.systems.tabular.options import TabularOptions
+from noria.systems.tabular.predictors import Predictor
+from noria.systems.tabular.recode import target_means
+from noria.systems.tabular.target import Target
+
+__all__ = ["TabularLearner"]
+
+
+class TabularLearner:
+    """An unfitted algorithm for tables. Subclasses declare facts and fit arrays.
+
+    Attributes
+    ----------
+    name : str
+    family : {"trees", "slopes"}
+        Which encoding of the columns it is fitted on.
+    tasks : set of Task
+        The tasks that it solves.
+    settings : type of Params
+    known : sequence of dict
+        Settings known to work, best first; the search starts with them.
+    most_rows : int
+        Beyond this many training rows it is left out.
+    package : str, optional
+        The optional package without which it is left out.
+    weighs : bool
+        Whether its fit listens to row weights.
+    smoothing : float
+        Rows of the overall mean that target means of levels start from.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str] = "slopes"
+    tasks: ClassVar[frozenset[Task]] = frozenset(Task)
+    settings: ClassVar[type[Params]] = Params
+    known: ClassVar[Sequence[dict]] = ({},)
+    most_rows: ClassVar[int] = 100_000_000
+    package: ClassVar[str | None] = None
+    weighs: ClassVar[bool] = True
+    smoothing: ClassVar[float] = 10.0
+
+    def __init__(self, target: Target, options: TabularOptions, params: Params | None = None) -> None:
+        self.target = target
+        self.options = options
+        self.params = params if params is not None else self.settings()
+
+    def with_params(self, params: Params) -> TabularLearner:
+        """A copy with other parameters."""
+        return type(self)(self.target, self.options, params)
+
+    def portfolio(self, rows: int) -> Sequence[Params]:
+        """The settings in `known`; none when there are more rows than it can bear."""
+        return [self.settings(**values) for values in self.known] if rows <= self.most_rows else []
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """A rough guess of one fit's time on one core."""
+        return 1e-8 * rows * columns * max(self.target.classes, 1) + 0.01
+
+    def fit(self, train: pl.DataFrame, valid: pl.DataFrame | None, ctx: Context) -> TabularModel:
+        """Learn from `train`; `valid` may be used to stop early.
+
+        Raises
+        ------
+        OutOfTime
+            If the context's deadline passes first.
+        """
+        frame = Frame.of(train, valid, ctx, self.family, self.target)
+        balanced, recode = self._balanced(frame, ctx), None
+        if self.recodes(balanced):
+            balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
+        member = Member(1.0, self.family, self.fit_arrays(balanced, ctx), recode)
+        model = TabularModel(ctx.schema, self.target, {self.family: frame.encoder}, [member])
+        if ctx.fold is not None and valid is not None:
+            model.remember(valid, frame.X_valid)
+        return model
+
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Predictor:
+        """Learn from arrays. To be written by each learner."""
+        raise NotImplementedError
+
+    def recodes(self, frame: Frame) -> bool:  # noqa: ARG002
+        """Whether category codes are to be replaced by out-of-fold target means."""
+        return False
+
+    def _balanced(self, frame: Frame, ctx: Context) -> Frame:
+        """The frame after what the options say about rare classes."""
+        rule = self.options.imbalance
+        if not self.target.classes or rule in ("none", "focal"):
+            return frame
+        if rule == "weights":
+            return frame.weighted(resample.balanced_weights(frame.y)) if self.weighs else frame
+        filled = np.nan_to_num(frame.X, nan=-1.0)
+        return frame.resampled(*resample.oversample(filled, frame.y, method=rule, seed=ctx.seed))

@@ -1,0 +1,188 @@
+"""Linear learners: least squares and logistic, with every usual penalty."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from noria.core.params import Params, choice, real
+from noria.core.protocol import Context, Task
+from noria.systems.tabular.frame import Frame
+from noria.systems.tabular.learners.base import TabularLearner
+from noria.systems.tabular.predictors import Linear
+
+__all__ = ["ElasticNet", "Lasso", "LeastSquares", "Logistic", "Ridge"]
+
+_REGRESSION = frozenset({Task.REGRESSION})
+
+
+class RidgeParams(Params):
+    """Settings of `Ridge`."""
+
+    alpha: float = real(1.0, low=1e-3, high=1e4, log=True, doc="Penalty on squared weights.")
+    target: str = choice("plain", "log", doc="Whether the logarithm of a positive target is fitted.")
+
+
+class _Penalised(TabularLearner):
+    """What the linear regressions share: centring, and a logarithm of the target where it is asked for."""
+
+    tasks = _REGRESSION
+
+    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Weights for centred rows."""
+        raise NotImplementedError
+
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:  # noqa: ARG002
+        """Solve on centred rows and put the centre into the bias."""
+        logged = self.params.to_dict().get("target") == "log" and frame.y.min() > -1
+        y = np.log1p(frame.y) if logged else frame.y.astype(np.float64)
+        X = frame.X.astype(np.float64)
+        weight = np.ones(len(y)) if frame.weight is None else frame.weight
+        centre, middle = np.average(X, axis=0, weights=weight), np.average(y, weights=weight)
+        solved = self.solve(X - centre, y - middle, weight)
+        if not logged:
+            return Linear(solved[:, None], np.array([middle - centre @ solved]), "identity")
+        raw = X @ solved + middle - centre @ solved
+        smear = np.log(np.average(frame.y + 1, weights=weight) / np.average(np.exp(raw), weights=weight))
+        return Linear(solved[:, None], np.array([middle - centre @ solved + smear]), "expm1")
+
+
+class Ridge(_Penalised):
+    """Least squares with a penalty on squared weights (Hoerl and Kennard 1970)."""
+
+    name = "ridge"
+    settings = RidgeParams
+    known = ({"alpha": 10.0}, {"alpha": 10.0, "target": "log"}, {"alpha": 1.0}, {"alpha": 100.0})
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """A Gram matrix and its solution."""
+        return 3e-10 * rows * columns**2 + 1e-9 * columns**3 + 0.01
+
+    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The normal equations."""
+        weighted = X * weight[:, None]
+        gram = weighted.T @ X
+        gram.flat[:: len(gram) + 1] += self.params.alpha
+        return np.linalg.solve(gram, weighted.T @ y)
+
+
+class LeastSquares(_Penalised):
+    """Ordinary least squares, of smallest norm where columns depend on each other."""
+
+    name = "linear"
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """A Gram matrix and its pseudo-inverse."""
+        return 3e-10 * rows * columns**2 + 1e-8 * columns**3 + 0.01
+
+    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """The pseudo-inverse of the normal equations."""
+        weighted = X * weight[:, None]
+        return np.linalg.pinv(weighted.T @ X, rcond=1e-8, hermitian=True) @ (weighted.T @ y)
+
+
+class LassoParams(Params):
+    """Settings of `Lasso`; the penalty is a share of the smallest one that leaves no feature."""
+
+    strength: float = real(0.01, low=1e-4, high=0.9, log=True, doc="Share of the penalty that removes all.")
+    target: str = choice("plain", "log", doc="Whether the logarithm of a positive target is fitted.")
+
+
+class Lasso(_Penalised):
+    """Least squares with a penalty on absolute weights (Tibshirani 1996)."""
+
+    name = "lasso"
+    settings = LassoParams
+    known = ({}, {"target": "log"})
+    most_rows = 200_000
+    mixing = 1.0
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """Coordinate descent on the Gram matrix."""
+        return 3e-10 * rows * columns**2 + 1e-7 * columns**2 + 0.02
+
+    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Coordinate descent."""
+        from sklearn.linear_model import ElasticNet as Solver
+
+        root = np.sqrt(weight / weight.mean())
+        X, y = X * root[:, None], y * root
+        largest = float(np.abs(X.T @ y).max()) / len(y) / self._mixing
+        if largest == 0:
+            return np.zeros(X.shape[1])
+        solver = Solver(
+            alpha=self.params.strength * largest, l1_ratio=self._mixing, fit_intercept=False,
+            precompute=True, max_iter=300, tol=1e-4,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return solver.fit(X, y).coef_
+
+    @property
+    def _mixing(self) -> float:
+        return 1.0
+
+
+class ElasticNetParams(LassoParams):
+    """Settings of `ElasticNet`."""
+
+    mixing: float = real(0.5, low=0.05, high=1.0, doc="Share of the absolute in the penalty.")
+
+
+class ElasticNet(Lasso):
+    """Least squares with a mixture of both penalties (Zou and Hastie 2005)."""
+
+    name = "elastic_net"
+    settings = ElasticNetParams
+
+    @property
+    def _mixing(self) -> float:
+        return self.params.mixing
+
+
+class LogisticParams(Params):
+    """Settings of `Logistic`."""
+
+    strength: float = real(1.0, low=1e-4, high=1e4, log=True, doc="Penalty on the weights.")
+    penalty: str = choice("l2", "l1", doc="Squared weights, or absolute ones that drop features.")
+
+
+class Logistic(TabularLearner):
+    """Multinomial logistic regression."""
+
+    name = "logistic"
+    tasks = frozenset({Task.CLASSIFICATION})
+    settings = LogisticParams
+    known = ({}, {"strength": 10.0}, {"strength": 0.1}, {"strength": 3.0, "penalty": "l1"})
+
+    def seconds(self, rows: int, columns: int) -> float:
+        """Some hundred passes over the rows."""
+        passes = 300 if self.params.penalty == "l1" else 60
+        return 1.5e-9 * rows * columns * self.target.classes * passes + 0.02
+
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:
+        """Maximise the penalised likelihood."""
+        from sklearn.linear_model import LogisticRegression
+
+        l1 = self.params.penalty == "l1"
+        binary = self.target.classes == 2
+        solver = LogisticRegression(
+            C=1 / self.params.strength,
+            l1_ratio=1.0 if l1 else 0.0,
+            solver=("liblinear" if binary else "saga") if l1 else "lbfgs",
+            max_iter=100 if l1 else 300,
+            random_state=ctx.seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            solver.fit(frame.X, frame.y, sample_weight=frame.weight)
+        weights, bias = solver.coef_.T.astype(np.float64), solver.intercept_.astype(np.float64)
+        if weights.shape[1] == 1:
+            weights = np.concatenate([np.zeros_like(weights), weights], axis=1)
+            bias = np.array([0.0, float(bias[0])])
+        present = solver.classes_.astype(int)
+        full = np.zeros((len(weights), self.target.classes))
+        offset = np.full(self.target.classes, -30.0)
+        full[:, present], offset[present] = weights, bias
+        return Linear(full, offset, "softmax")

@@ -1,0 +1,258 @@
+"""The fitted tabular system: encoders, members, calibration, intervals and the decision."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from noria.core.result import Explanation
+from noria.core.schema import Role, Schema
+from noria.core.signature import Signature
+from noria.data.conform import RowConformer, conform
+from noria.systems.tabular import target as targets
+from noria.systems.tabular.encode import Encoder
+from noria.systems.tabular.finish import Finish
+from noria.systems.tabular.predictors import KINDS, Predictor
+from noria.systems.tabular.recode import Recode
+from noria.systems.tabular.shapley import shapley
+from noria.systems.tabular.target import Target
+
+__all__ = ["Member", "TabularModel"]
+
+_CHUNK = 100_000
+_FEW = 4
+_STATE = "model.json"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted learner inside a model.
+
+    Attributes
+    ----------
+    weight : float
+        Its share of the outputs.
+    family : str
+        The encoding it reads.
+    predictor : Predictor
+    recode : Recode, optional
+        Target means that replace category codes before it.
+    """
+
+    weight: float
+    family: str
+    predictor: Predictor
+    recode: Recode | None = None
+
+    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+        """What it predicts for encoded rows."""
+        return self.predictor.predict(X if self.recode is None else self.recode(X), threads)
+
+    def outputs_one(self, x: np.ndarray) -> np.ndarray:
+        """What it predicts for one encoded row."""
+        return self.predictor.predict_one(x if self.recode is None else self.recode(x))
+
+
+class TabularModel:
+    """A weighted mean of fitted learners over shared encodings.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the training table, target included.
+    target : Target
+    encoders : mapping of str to Encoder
+        By family.
+    members : sequence of Member
+        Their weights add up to one.
+    finish : Finish
+    background : Table, optional
+        A few conformed training rows that explanations are made against.
+    example : mapping, optional
+        One of them, JSON-ready, for the signature.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        target: Target,
+        encoders: Mapping[str, Encoder],
+        members: Sequence[Member],
+        finish: Finish | None = None,
+        background: pl.DataFrame | None = None,
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.schema = schema
+        self.target = target
+        self.encoders = dict(encoders)
+        self.members = list(members)
+        self.finish = finish if finish is not None else Finish()
+        self.background = background
+        self.signature = Signature(schema, target.fields, example)
+        self._remembered: tuple[pl.DataFrame, np.ndarray] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of its members on disk, nearly."""
+        return sum(member.predictor.size for member in self.members)
+
+    def remember(self, rows: pl.DataFrame, X: np.ndarray | None) -> None:
+        """Keep the encoded form of rows that are about to be predicted; used inside a search."""
+        self._remembered = None if X is None else (rows, X)
+
+    def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """One row of predictions per row.
+
+        Parameters
+        ----------
+        rows : Table
+            With the feature columns of `signature`, raw or typed, in any order.
+
+        Returns
+        -------
+        Table
+            ``prediction``, and ``probability_<class>`` for each class with ``prediction_set``, or ``low`` and
+            ``high``.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing or cannot be read as what it was in training.
+        """
+        if self._remembered is not None and rows is self._remembered[0]:
+            return self._finished(self._average(lambda _: self._remembered[1], 1))  # type: ignore[index]
+        if 0 < rows.height <= _FEW:
+            self._check(rows)
+            outputs = np.stack([self._outputs_one(row) for row in rows.iter_rows(named=True)])
+            return self._finished(outputs)
+        chunks = [self._predict_chunk(rows.slice(at, _CHUNK)) for at in range(0, max(rows.height, 1), _CHUNK)]
+        return chunks[0] if len(chunks) == 1 else pl.concat(chunks)
+
+    def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The prediction of one row, as a mapping; equal to `predict` of a table of this row.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing or cannot be read as what it was in training.
+        """
+        answer = self.target.answer(self._outputs_one(row)[None], self.finish)
+        return {name: values[0] for name, values in answer.items()}
+
+    def explain(self, rows: pl.DataFrame) -> Explanation:
+        """What each feature added to each prediction, by sampled Shapley values.
+
+        For two classes it is the probability of the second that is explained, for more the probability of the
+        class that was predicted.
+        """
+        typed = conform(rows, self.schema, roles=(Role.FEATURE,))
+        base = self.background if self.background is not None else typed
+        return shapley(self._probabilities, typed, base)
+
+    def save(self, folder: Path) -> None:
+        """Write state, members and background rows into an existing folder."""
+        members = []
+        for number, member in enumerate(self.members):
+            suffix = "txt.gz" if member.predictor.kind == "trees" else "safetensors"
+            name = f"member-{number:03d}.{suffix}"
+            member.predictor.save(folder / name)
+            entry = {
+                "file": name, "kind": member.predictor.kind, "weight": member.weight, "family": member.family
+            }  # fmt: skip
+            if member.recode is not None:
+                entry["recode"] = {
+                    "columns": member.recode.columns.tolist(),
+                    "tables": member.recode.tables.tolist(),
+                }
+            members.append(entry)
+        state = {
+            "target": self.target.to_dict(),
+            "schema": self.schema.to_dict(),
+            "encoders": {family: encoder.to_dict() for family, encoder in self.encoders.items()},
+            "members": members,
+            "finish": self.finish.to_dict(),
+            "example": self.signature.example,
+        }
+        (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
+        if self.background is not None:
+            self.background.write_parquet(folder / "background.parquet")
+
+    @classmethod
+    def load(cls, folder: Path) -> TabularModel:
+        """The inverse of `save`."""
+        state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
+        members = []
+        for entry in state["members"]:
+            predictor = KINDS[entry["kind"]].load(folder / entry["file"])
+            recode = None
+            if "recode" in entry:
+                tables = np.array(entry["recode"]["tables"], dtype=np.float32)
+                recode = Recode(np.array(entry["recode"]["columns"], dtype=np.int64), tables)
+            members.append(Member(entry["weight"], entry["family"], predictor, recode))
+        background = folder / "background.parquet"
+        return cls(
+            Schema.from_dict(state["schema"]),
+            targets.from_dict(state["target"]),
+            {family: Encoder.from_dict(fields) for family, fields in state["encoders"].items()},
+            members,
+            Finish.from_dict(state["finish"]),
+            pl.read_parquet(background) if background.exists() else None,
+            state["example"],
+        )
+
+    def with_finish(self, finish: Finish) -> TabularModel:
+        """A copy with another calibration, intervals and decision."""
+        return TabularModel(
+            self.schema, self.target, self.encoders, self.members, finish, self.background,
+            self.signature.example,
+        )  # fmt: skip
+
+    @cached_property
+    def _conformer(self) -> RowConformer:
+        return RowConformer(self.schema, roles=(Role.FEATURE,))
+
+    def _check(self, rows: pl.DataFrame) -> None:
+        """The table's own error for a missing column, before single rows are read."""
+        if not set(rows.columns) >= {column.name for column in self.schema.features}:
+            conform(rows, self.schema, roles=(Role.FEATURE,))
+
+    def _predict_chunk(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return self._finished(self._outputs(conform(rows, self.schema, roles=(Role.FEATURE,))))
+
+    def _outputs(self, typed: pl.DataFrame) -> np.ndarray:
+        threads = (os.cpu_count() or 1) if typed.height > 256 else 1
+        encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}
+        return self._average(encoded.__getitem__, threads)
+
+    def _average(self, encoded: Any, threads: int) -> np.ndarray:
+        parts = (member.weight * member.outputs(encoded(member.family), threads) for member in self.members)
+        return sum(parts, np.float64(0.0))  # type: ignore[return-value]
+
+    def _outputs_one(self, row: Mapping[str, Any]) -> np.ndarray:
+        values = self._conformer(row)
+        encoded = {family: encoder.row(values) for family, encoder in self.encoders.items()}
+        total: Any = 0.0
+        for member in self.members:
+            total = total + member.weight * member.outputs_one(encoded[member.family])
+        return total
+
+    def _probabilities(self, typed: pl.DataFrame) -> np.ndarray:
+        outputs = self._outputs(typed)
+        calibrator = self.finish.calibrator
+        return outputs if calibrator is None else calibrator.apply(outputs)
+
+    def _finished(self, outputs: np.ndarray) -> pl.DataFrame:
+        answer = self.target.answer(outputs, self.finish)
+        return pl.DataFrame(answer, schema=self.target.frame_schema(answer))
+
+    def reweighted(self, weight: float) -> list[Member]:
+        """The members with their weights multiplied, to be put into a larger model."""
+        return [replace(member, weight=member.weight * weight) for member in self.members]

@@ -1,0 +1,277 @@
+"""Fitted learners reduced to arrays: what is left of them to predict with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from noria.methods.mlp import Mlp
+from noria.systems.tabular.trees import TreePredictor
+
+__all__ = ["KINDS", "Constant", "Kernel", "Linear", "NaiveBayes", "Neighbours", "Network", "Predictor"]
+
+
+class Predictor(Protocol):
+    """Maps encoded rows to outputs: probabilities (rows, classes) or values (rows, 1)."""
+
+    kind: ClassVar[str]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, nearly."""
+        ...
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Outputs of (n, d) float32 rows."""
+        ...
+
+    def predict_one(self, x: np.ndarray) -> np.ndarray:
+        """Outputs of one (d,) float32 row."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write one file; the kind's own suffix is added."""
+        ...
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The inverse of `save`."""
+        ...
+
+
+class _Arrays:
+    """Saving and loading of predictors that are a handful of arrays and a few settings."""
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        arrays, settings = {}, {}
+        for name, value in vars(self).items():
+            (arrays if isinstance(value, np.ndarray) else settings)[name] = value
+        return arrays, settings
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, nearly."""
+        return sum(array.nbytes for array in self._state()[0].values())
+
+    def save(self, path: Path) -> None:
+        """Write arrays and settings as safetensors."""
+        from safetensors.numpy import save_file
+
+        arrays, settings = self._state()
+        contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(contiguous, path, metadata={"settings": json.dumps(settings)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The inverse of `save`."""
+        from safetensors import safe_open
+
+        with safe_open(path, framework="numpy") as file:
+            settings = json.loads(file.metadata()["settings"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        return cls._restore(arrays, settings)
+
+    @classmethod
+    def _restore(cls, arrays: dict[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
+        return cls(**arrays, **settings)
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Outputs of (n, d) rows."""
+        raise NotImplementedError
+
+    def predict_one(self, x: np.ndarray) -> np.ndarray:
+        """Outputs of one (d,) row."""
+        return self.predict(x[None])[0]
+
+
+def softmax(raw: np.ndarray) -> np.ndarray:
+    """Rows of scores to rows of probabilities, in place."""
+    raw -= raw.max(axis=1, keepdims=True)
+    np.exp(raw, out=raw)
+    raw /= raw.sum(axis=1, keepdims=True)
+    return raw
+
+
+@dataclass
+class Constant(_Arrays):
+    """The same outputs for every row: the baseline."""
+
+    outputs: np.ndarray
+    kind: ClassVar[str] = "constant"
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        return np.repeat(self.outputs[None], len(X), axis=0)
+
+
+@dataclass
+class Linear(_Arrays):
+    """``X @ weights + bias``; softmax of it for classes, its exponential minus one for a logged target."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    link: str
+    kind: ClassVar[str] = "linear"
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        raw = X @ self.weights + self.bias
+        return LINKS[self.link](raw)
+
+
+LINKS = {
+    "identity": lambda raw: raw,
+    "softmax": softmax,
+    "expm1": lambda raw: np.expm1(np.clip(raw, -20, 40)),
+}
+
+
+@dataclass
+class NaiveBayes(_Arrays):
+    """Independent normal and Bernoulli features given the class.
+
+    Attributes
+    ----------
+    prior : array, (classes,)
+        Log share of each class.
+    mean, precision : array, (classes, quantities)
+    on, off : array, (classes, indicators)
+        Log probability of an indicator being 1 and 0.
+    discrete : array of bool, (d,)
+    temper : float
+        Divides the evidence, which dependent features count twice.
+    """
+
+    prior: np.ndarray
+    mean: np.ndarray
+    precision: np.ndarray
+    on: np.ndarray
+    off: np.ndarray
+    discrete: np.ndarray
+    temper: float
+    kind: ClassVar[str] = "bayes"
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        quantities, indicators = X[:, ~self.discrete], X[:, self.discrete]
+        half = 0.5 * self.precision
+        evidence = (
+            2 * quantities @ (half * self.mean).T
+            - quantities**2 @ half.T
+            - (half * self.mean**2).sum(axis=1)
+            + 0.5 * np.log(self.precision).sum(axis=1)
+        )
+        evidence = evidence + indicators @ (self.on - self.off).T + self.off.sum(axis=1)
+        return softmax(self.prior + evidence / self.temper)
+
+
+@dataclass
+class Neighbours(_Arrays):
+    """The mean of the nearest training rows, weighted by distance.
+
+    Attributes
+    ----------
+    points : array, (rows, d)
+    outputs : array, (rows, outputs)
+        One-hot classes or values.
+    shrink : array, (outputs,)
+        What the mean is drawn to, with the weight of one neighbour.
+    """
+
+    points: np.ndarray
+    outputs: np.ndarray
+    shrink: np.ndarray
+    neighbours: int
+    by_distance: bool
+    kind: ClassVar[str] = "neighbours"
+
+    def __post_init__(self) -> None:
+        self._norms = (self.points**2).sum(axis=1)
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        arrays, settings = super()._state()
+        del arrays["_norms"]
+        return arrays, settings
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        chunk = max(1, 20_000_000 // len(self.points))
+        return np.concatenate([self._near(X[at : at + chunk]) for at in range(0, max(len(X), 1), chunk)])
+
+    def _near(self, X: np.ndarray) -> np.ndarray:
+        distance = self._norms - 2 * (X @ self.points.T) + (X**2).sum(axis=1, keepdims=True)
+        near = np.argpartition(distance, self.neighbours - 1, axis=1)[:, : self.neighbours]
+        weight = np.ones(near.shape)
+        if self.by_distance:
+            weight = 1 / (np.sqrt(np.maximum(np.take_along_axis(distance, near, axis=1), 0)) + 1e-3)
+            weight *= self.neighbours / weight.sum(axis=1, keepdims=True)
+        total = np.einsum("nk,nko->no", weight, self.outputs[near]) + self.shrink
+        return total / (self.neighbours + 1)
+
+
+@dataclass
+class Kernel(_Arrays):
+    """A support vector machine: kernel distances to the support vectors, scaled to outputs.
+
+    Attributes
+    ----------
+    vectors : array, (support vectors, d)
+    dual : array, (support vectors, outputs)
+    bias, slope, shift : array, (outputs,)
+        Raw scores ``k(x, vectors) @ dual + bias`` are turned into ``slope * raw + shift`` before the link.
+    """
+
+    vectors: np.ndarray
+    dual: np.ndarray
+    bias: np.ndarray
+    slope: np.ndarray
+    shift: np.ndarray
+    gamma: float
+    link: str
+    kind: ClassVar[str] = "kernel"
+
+    def raw(self, X: np.ndarray) -> np.ndarray:
+        """Scores before scaling, (n, outputs)."""
+        chunk = max(1, 20_000_000 // max(len(self.vectors), 1))
+        parts = []
+        for at in range(0, max(len(X), 1), chunk):
+            rows = X[at : at + chunk].astype(np.float64)
+            distance = (rows**2).sum(1)[:, None] - 2 * rows @ self.vectors.T + (self.vectors**2).sum(1)
+            parts.append(np.exp(-self.gamma * np.maximum(distance, 0)) @ self.dual)
+        return np.concatenate(parts) + self.bias
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        return LINKS[self.link](self.slope * self.raw(X) + self.shift)
+
+
+@dataclass
+class Network(_Arrays):
+    """A multilayer perceptron (`noria.methods.mlp`)."""
+
+    mlp: Mlp
+    kind: ClassVar[str] = "network"
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        return self.mlp.to_arrays(), {}
+
+    @classmethod
+    def _restore(cls, arrays: dict[str, np.ndarray], settings: Mapping[str, Any]) -> Self:  # noqa: ARG003
+        return cls(Mlp.from_arrays(arrays))
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+        return self.mlp.predict(X)
+
+    def predict_one(self, x: np.ndarray) -> np.ndarray:
+        return self.mlp.predict_one(x)
+
+
+KINDS: dict[str, type[Predictor]] = {
+    "trees": TreePredictor,
+    "constant": Constant,
+    "linear": Linear,
+    "bayes": NaiveBayes,
+    "neighbours": Neighbours,
+    "kernel": Kernel,
+    "network": Network,
+}

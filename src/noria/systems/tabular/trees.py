@@ -1,0 +1,320 @@
+"""One engine for every learner of trees: whatever fitted them, they are kept and run as a LightGBM model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from noria.errors import ArtifactError, ParamError
+from noria.systems.tabular import _lightgbm_text as model_text
+from noria.systems.tabular._lightgbm_library import NativeBooster, VectorBooster
+from noria.systems.tabular._tree_sources import Nodes, compile_nodes, forest_nodes, hist_nodes
+
+if TYPE_CHECKING:
+    import lightgbm
+
+__all__ = ["TreePredictor"]
+
+_FORMAT = 1
+_COMPRESSION = 4
+_LARGEST = 700.0
+
+
+def _softmax(raw: np.ndarray) -> np.ndarray:
+    """Shares that sum to one, along the last axis."""
+    power = np.exp(raw - raw.max(axis=-1, keepdims=True))
+    return power / power.sum(axis=-1, keepdims=True)
+
+
+def _sigmoid(raw: np.ndarray) -> np.ndarray:
+    """The logistic function."""
+    return 1.0 / (1.0 + np.exp(np.minimum(-raw, _LARGEST)))
+
+
+_LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": lambda raw: raw,
+    "exp": lambda raw: np.exp(np.minimum(raw, _LARGEST)),
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
+}
+_LINKS_OF_ONE: dict[str, Callable[[float], float]] = {
+    "identity": float,
+    "exp": lambda raw: math.exp(min(raw, _LARGEST)),
+    "sigmoid": lambda raw: 1.0 / (1.0 + math.exp(min(-raw, _LARGEST))),
+}
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """How the sum of the leaves becomes a prediction."""
+
+    link: str
+    outputs: int
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.link not in _LINKS:
+            options = ", ".join(map(repr, _LINKS))
+            raise ParamError(f"There is no link {self.link!r}.", do=f"Use one of: {options}.")
+
+    def predictions(self, raw: np.ndarray) -> np.ndarray:
+        """Raw sums, (..., raw outputs), as predictions, (..., outputs)."""
+        values = _LINKS[self.link](raw * self.scale)
+        if self.outputs > 1:
+            values = np.minimum(np.maximum(values, 0.0), 1.0)
+        if self.outputs == 2 and raw.shape[-1] == 1:
+            return np.concatenate([1.0 - values, values], axis=-1)
+        return values
+
+    def prediction(self, raw: np.ndarray) -> np.ndarray:
+        """The same for one row, (raw outputs,), without array arithmetic where there is but one."""
+        if len(raw) > 1 or self.link not in _LINKS_OF_ONE:
+            return self.predictions(raw)
+        value = _LINKS_OF_ONE[self.link](raw.item() * self.scale)
+        if self.outputs == 1:
+            return np.array([value])
+        value = min(max(value, 0.0), 1.0)
+        return np.array([1.0 - value, value])
+
+
+class TreePredictor:
+    """A sum of decision trees and a link: gradient boosting, random forests and single trees alike.
+
+    Missing values are NaN; categories are codes from 0 up. Inputs are finite, float32.
+
+    Parameters
+    ----------
+    text : str
+        The trees as LightGBM model text.
+    link : {"identity", "exp", "sigmoid", "softmax"}
+        Applied to the scaled sum of the leaves.
+    outputs : int
+        Columns of a prediction: 1 for values, one per class for probabilities.
+    scale : float
+        The sum of the leaves is multiplied by it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> X = np.arange(12, dtype=np.float32).reshape(6, 2)
+    >>> forest = RandomForestRegressor(10, random_state=0).fit(X, X[:, 0])
+    >>> bool(np.allclose(TreePredictor.from_forest(forest).predict(X)[:, 0], forest.predict(X)))
+    True
+    """
+
+    kind: ClassVar[str] = "trees"
+
+    def __init__(self, text: str, *, link: str, outputs: int, scale: float = 1.0) -> None:
+        self._text = text
+        self._header = model_text.read_header(text)
+        self._meaning = _Meaning(link, outputs, scale)
+
+    @classmethod
+    def from_lightgbm(cls, booster: lightgbm.Booster, *, link: str, outputs: int) -> TreePredictor:
+        """The trees of a booster up to its best iteration; its raw scores under a link of our own.
+
+        Parameters
+        ----------
+        booster : lightgbm.Booster
+        link : str
+        outputs : int
+            One per class, even if the booster has one raw score for two classes.
+        """
+        return cls.from_lightgbm_text(booster.model_to_string(), link=link, outputs=outputs)
+
+    @classmethod
+    def from_lightgbm_text(cls, text: str, *, link: str, outputs: int) -> TreePredictor:
+        """The same, from the text of a model that LightGBM saved."""
+        header = model_text.read_header(text)
+        scale = header.per_iteration / header.trees if header.average else 1.0
+        slope = header.sigmoid if link == "sigmoid" else 1.0
+        short = model_text.join(
+            model_text.blocks(model_text.read(text)),
+            features=header.features,
+            per_iteration=header.per_iteration,
+        )
+        return cls(short, link=link, outputs=outputs, scale=scale * slope)
+
+    @classmethod
+    def from_forest(cls, forest: Any) -> TreePredictor:
+        """A scikit-learn DecisionTree, ExtraTree, RandomForest or ExtraTrees, classifier or regressor."""
+        nodes, outputs = forest_nodes(forest)
+        scale = 1.0 / len(nodes.roots)
+        return cls._from_nodes([nodes], forest.n_features_in_, link="identity", outputs=outputs, scale=scale)
+
+    @classmethod
+    def from_hist_boosting(cls, model: Any) -> TreePredictor:
+        """A scikit-learn HistGradientBoosting, classifier or regressor."""
+        nodes = hist_nodes(model)
+        classes = getattr(model, "classes_", None)
+        outputs = 1 if classes is None else len(classes)
+        links = {"LogitLink": "sigmoid", "HalfLogitLink": "sigmoid", "MultinomialLogit": "softmax"}
+        links |= {"LogLink": "exp", "IdentityLink": "identity"}
+        link = links[type(model._loss.link).__name__]
+        return cls._from_nodes(nodes, model.n_features_in_, link=link, outputs=outputs)
+
+    @classmethod
+    def merge(cls, parts: Sequence[TreePredictor], weights: Sequence[float]) -> TreePredictor:
+        """One predictor whose raw score is the weighted mean of those of the parts.
+
+        Parameters
+        ----------
+        parts : sequence of TreePredictor
+            With the same features, link and outputs.
+        weights : sequence of float
+            Not negative; only their ratios matter.
+
+        Raises
+        ------
+        ParamError
+            If the parts differ or there is nothing to merge.
+        """
+        kinds = {(p.features, p.link, p.outputs, p._header.per_iteration, p._header.vector) for p in parts}
+        total = math.fsum(weights)
+        if len(kinds) != 1 or len(parts) != len(weights) or total <= 0 or min(weights) < 0:
+            raise ParamError(
+                "Merged trees have the same features, link and outputs, and weights that sum to more than 0.",
+                got=f"{sorted(kinds)} with weights {list(weights)}",
+            )
+        scales = [part._meaning.scale * weight / total for part, weight in zip(parts, weights, strict=True)]
+        scale = max(scales)
+        merged: list[str] = []
+        for part, own in zip(parts, scales, strict=True):
+            blocks = model_text.split(part._text) if own > 0 else []
+            same = math.isclose(own, scale, rel_tol=1e-12)
+            merged += blocks if same else [model_text.rescale(block, own / scale) for block in blocks]
+        features, link, outputs, per_iteration, vector = kinds.pop()
+        text = model_text.join(merged, features=features, per_iteration=per_iteration, vector=vector)
+        return cls(text, link=link, outputs=outputs, scale=scale)
+
+    @property
+    def link(self) -> str:
+        """The name of the link."""
+        return self._meaning.link
+
+    @property
+    def outputs(self) -> int:
+        """Columns of a prediction."""
+        return self._meaning.outputs
+
+    @property
+    def features(self) -> int:
+        """Columns of the input."""
+        return self._header.features
+
+    @property
+    def trees(self) -> int:
+        """How many trees there are; boosting of K > 2 classes has K per round."""
+        return self._header.trees
+
+    @property
+    def size(self) -> int:
+        """Bytes of the saved file."""
+        return len(self._packed)
+
+    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Predict rows.
+
+        Parameters
+        ----------
+        X : array, shape (rows, features)
+            Best as float32 in C order, which is not copied.
+        threads : int
+
+        Returns
+        -------
+        array of float64, shape (rows, outputs)
+            Probabilities that sum to 1, or values.
+        """
+        return self._meaning.predictions(self._booster.raw(self._matrix(X), threads))
+
+    def predict_one(self, x: np.ndarray) -> np.ndarray:
+        """Predict one row, (features,), in microseconds; the result has shape (outputs,)."""
+        return self._meaning.prediction(self._booster.raw_row(x))
+
+    def contributions(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+        """SHAP values of the raw scores, before the link.
+
+        Returns
+        -------
+        array of float64, shape (rows, features + 1, raw outputs)
+            The last row of each is the base; over the features they sum to the raw score.
+
+        Reference
+        ---------
+        Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees".
+        """
+        values = self._booster.contributions(self._matrix(X), threads)
+        return np.swapaxes(values, 1, 2) * self._meaning.scale
+
+    def save(self, path: Path) -> None:
+        """Write one gzip-compressed text file: a line of JSON, then the LightGBM model text."""
+        Path(path).write_bytes(self._packed)
+
+    @classmethod
+    def load(cls, path: Path) -> TreePredictor:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ArtifactError
+            If the file is damaged or of a newer format.
+        """
+        try:
+            head, _, text = gzip.decompress(Path(path).read_bytes()).decode("ascii").partition("\n")
+            fields = json.loads(head)
+            if fields["format"] > _FORMAT:
+                raise ArtifactError(
+                    f"The trees in {path} are of a newer format.", got=fields["format"], do="Update noria."
+                )
+            return cls(text, link=fields["link"], outputs=fields["outputs"], scale=fields["scale"])
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(
+                f"The trees in {path} cannot be read.",
+                got=repr(error),
+                do="Copy the model again, or train it again.",
+            ) from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_text": self._text, "_header": self._header, "_meaning": self._meaning}
+
+    @classmethod
+    def _from_nodes(
+        cls, nodes: list[Nodes], features: int, *, link: str, outputs: int, scale: float = 1.0
+    ) -> TreePredictor:
+        """Compile the trees of each raw output and take turns among them."""
+        per_output = [model_text.blocks(compile_nodes(part)) for part in nodes]
+        turns = [block for turn in zip(*per_output, strict=True) for block in turn]
+        vector = 1 if nodes[0].value.ndim == 1 else nodes[0].value.shape[1]
+        text = model_text.join(turns, features=features, per_iteration=len(nodes), vector=vector)
+        return cls(text, link=link, outputs=outputs, scale=scale)
+
+    @cached_property
+    def _booster(self) -> NativeBooster | VectorBooster:
+        """The trees, loaded on first use."""
+        return NativeBooster(self._text) if self._header.vector == 1 else VectorBooster(self._text)
+
+    @cached_property
+    def _packed(self) -> bytes:
+        """The file's bytes, the same every time."""
+        meaning = self._meaning
+        head = {"format": _FORMAT, "link": meaning.link, "outputs": meaning.outputs, "scale": meaning.scale}
+        data = f"{json.dumps(head)}\n{self._text}".encode("ascii")
+        return gzip.compress(data, _COMPRESSION, mtime=0)
+
+    def _matrix(self, X: np.ndarray) -> np.ndarray:
+        """The rows as the library wants them."""
+        matrix = np.ascontiguousarray(X, dtype=np.float32)
+        if matrix.ndim != 2 or matrix.shape[1] != self.features:
+            raise ParamError(f"The trees want rows of {self.features} features.", got=f"shape {np.shape(X)}")
+        return matrix

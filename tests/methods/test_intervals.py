@@ -29,11 +29,11 @@ def test_bootstrap_of_a_mean_is_near_the_normal_interval() -> None:
 
 def test_bootstrap_covers_the_truth() -> None:
     inside = 0
-    for seed in range(120):
+    for seed in range(80):
         values = np.random.default_rng(seed).exponential(1.0, 80)
         low, high = bootstrap(lambda rows: values[rows].mean(), 80, resamples=300, seed=seed)  # noqa: B023
         inside += low <= 1.0 <= high
-    assert 0.86 <= inside / 120 <= 0.99
+    assert 0.86 <= inside / 80 <= 0.99
 
 
 def test_large_tables_are_subsampled_with_the_spread_of_all() -> None:
@@ -86,10 +86,10 @@ def test_fast_paths_agree_with_resampling_rows(k: int) -> None:
     metrics = list(CLASSIFICATION.values())
     fast = metric_intervals(metrics, y, p, resamples=1000, seed=1)
     for metric in metrics:
-        slow = bootstrap(lambda rows: metric.function(y[rows], p[rows]), 400, resamples=400, seed=2)  # noqa: B023
+        slow = bootstrap(lambda rows: metric.function(y[rows], p[rows]), 400, resamples=250, seed=2)  # noqa: B023
         width = slow[1] - slow[0]
-        assert fast[metric.name][0] == pytest.approx(slow[0], abs=0.2 * width), metric.name
-        assert fast[metric.name][1] == pytest.approx(slow[1], abs=0.2 * width), metric.name
+        assert fast[metric.name][0] == pytest.approx(slow[0], abs=0.25 * width), metric.name
+        assert fast[metric.name][1] == pytest.approx(slow[1], abs=0.25 * width), metric.name
         assert fast[metric.name][0] < metric.function(y, p) or metric.name == "expected_calibration_error"
 
 
@@ -102,8 +102,8 @@ def test_fast_regression_paths_agree_with_resampling_rows() -> None:
     for metric in metrics:
         slow = bootstrap(lambda rows: metric.function(y[rows], predicted[rows]), 3000, resamples=300, seed=2)  # noqa: B023
         width = slow[1] - slow[0]
-        assert fast[metric.name][0] == pytest.approx(slow[0], abs=0.2 * width), metric.name
-        assert fast[metric.name][1] == pytest.approx(slow[1], abs=0.2 * width), metric.name
+        assert fast[metric.name][0] == pytest.approx(slow[0], abs=0.25 * width), metric.name
+        assert fast[metric.name][1] == pytest.approx(slow[1], abs=0.25 * width), metric.name
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])

@@ -156,7 +156,7 @@ def _year(parts: dict[str, str]) -> int:
     if "%Y" in parts:
         return int(parts["%Y"])
     year = int(parts["%y"])
-    return year + (1900 if year >= 69 else 2000)
+    return year + (1900 if year >= 70 else 2000)
 
 
 def _month(parts: dict[str, str]) -> int:

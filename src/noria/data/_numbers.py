@@ -57,7 +57,7 @@ def number_expr(text: pl.Expr, parse: Parse) -> pl.Expr:
     if parse.decimal != ".":
         text = text.str.replace_all(parse.decimal, ".", literal=True)
     number = text.cast(pl.Float64, strict=False)
-    return number / 100.0 if parse.percent else number
+    return number * 0.01 if parse.percent else number
 
 
 def number_reader(parse: Parse) -> Callable[[str], float | None]:
@@ -85,7 +85,7 @@ def number_reader(parse: Parse) -> Callable[[str], float | None]:
         number = float(text)
         if not finite(number):
             return None
-        return number / 100.0 if percent else number
+        return number * 0.01 if percent else number
 
     return read
 

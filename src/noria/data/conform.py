@@ -242,8 +242,8 @@ _AS_TEXT: dict[str, _Expression] = {
 _AS_NUMBER: dict[str, _Expression] = {
     **dict.fromkeys(("whole", "real", "decimal", "boolean"), _number),
     "text": _number_text,
-    "span": lambda raw, _: raw.dt.total_microseconds() / 1e6,
-    "clock": lambda raw, _: raw.cast(pl.Int64) // 1000 / 1e6,
+    "span": lambda raw, _: raw.dt.total_microseconds() * 1e-6,
+    "clock": lambda raw, _: raw.cast(pl.Int64) // 1000 * 1e-6,
 }
 _AS_BOOLEAN: dict[str, _Expression] = {
     **dict.fromkeys(("whole", "real", "decimal"), _boolean_number),
@@ -323,37 +323,20 @@ def _reader(column: Column, strict: bool) -> _Reader:
     build = _READERS.get(column.type)
     if build is None:
         return lambda value: value
-    by_kind = build(column.parse)
-    get, expected = by_kind.get, _EXPECTED.get(column.type, "single values")
-    known = frozenset({"", *PLACEHOLDERS, *(null.lower() for null in column.parse.nulls)})
-    strict = strict and column.type in _EXPECTED
+    by_kind = {**build(column.parse), type(None): lambda value: value}
+    get = by_kind.get
 
     def read_any(value: Any) -> Any:
-        if value is None:
-            return None
         read = get(value.__class__)
-        if read is None:
-            item = value.item() if hasattr(value, "item") else None
-            read = get(item.__class__) if item is not None else _inherited(value, by_kind)
-            if read is None:
-                raise ColumnError(
-                    f"The column {column.name!r} should hold {expected}.",
-                    got=f"{value!r} of type {type(value).__name__}",
-                    do="Give a value such as those that the model was trained on.",
-                )
-            value = value if item is None else item
-        found = read(value)
-        if found is None and strict and str(value).strip(BLANK).lower() not in known:
-            raise _unreadable(column, value)
-        return found
+        return read(value) if read is not None else _read_other(column, by_kind, value)
 
-    return _fast_number(column.parse, read_any) if column.type is Type.NUMBER else read_any
+    plain = column.type is Type.NUMBER and not _lost_numbers(column.parse)
+    read = _fast_number(read_any) if plain else read_any
+    return _strictly(column, read) if strict and column.type in _EXPECTED else read
 
 
-def _fast_number(parse: Parse, read_any: _Reader) -> _Reader:
+def _fast_number(read_any: _Reader) -> _Reader:
     """The short way for plain floats."""
-    if _lost_numbers(parse):
-        return read_any
 
     def read(value: Any) -> Any:
         if value.__class__ is float and value - value == 0.0:
@@ -363,8 +346,31 @@ def _fast_number(parse: Parse, read_any: _Reader) -> _Reader:
     return read
 
 
-def _inherited(value: object, by_kind: Mapping[type, _Reader]) -> _Reader | None:
-    return next((by_kind[kind] for kind in type(value).__mro__ if kind in by_kind), None)
+def _strictly(column: Column, read: _Reader) -> _Reader:
+    """The same, but for an error where there is a value that cannot be read."""
+    known = frozenset({"", *PLACEHOLDERS, *(null.lower() for null in column.parse.nulls)})
+
+    def strict(value: Any) -> Any:
+        found = read(value)
+        if found is None and value is not None and str(value).strip(BLANK).lower() not in known:
+            raise _unreadable(column, value)
+        return found
+
+    return strict
+
+
+def _read_other(column: Column, by_kind: Mapping[type, _Reader], value: Any) -> Any:
+    """A NumPy scalar, or a value of a subclass."""
+    if hasattr(value, "item"):
+        value = value.item()
+    read = next((by_kind[kind] for kind in type(value).__mro__ if kind in by_kind), None)
+    if read is None:
+        raise ColumnError(
+            f"The column {column.name!r} should hold {_EXPECTED.get(column.type, 'single values')}.",
+            got=f"{value!r} of type {type(value).__name__}",
+            do="Give a value such as those that the model was trained on.",
+        )
+    return read(value)
 
 
 def _read_number(parse: Parse) -> dict[type, _Reader]:
@@ -375,9 +381,10 @@ def _read_number(parse: Parse) -> dict[type, _Reader]:
 
     def whole(number: int) -> float | None:
         try:
-            return clean(float(number))
+            known = float(number)
         except OverflowError:
             return None
+        return None if known in lost else known
 
     text = number_reader(parse)
     return {
@@ -386,8 +393,8 @@ def _read_number(parse: Parse) -> dict[type, _Reader]:
         bool: float,
         Decimal: lambda number: clean(float(number)),
         str: lambda value: clean(text(value)),
-        timedelta: lambda span: span // _MICROSECOND / 1e6,
-        time: lambda clock: _micros(clock) / 1e6,
+        timedelta: lambda span: span // _MICROSECOND * 1e-6,
+        time: lambda clock: _micros(clock) * 1e-6,
     }
 
 

@@ -132,8 +132,7 @@ def _canonical(column: pl.Series) -> Iterator[memoryview | bytes]:
     elif dtype == pl.Boolean:
         yield _bits(column.fill_null(False))
     elif dtype.is_float():
-        same_zero = column.fill_nan(float("nan")).fill_null(0.0) + 0.0
-        yield _raw(same_zero)
+        yield _floats(column.fill_null(0.0))
     elif dtype.is_integer() or dtype.is_temporal():
         yield _raw(column.to_physical().fill_null(0))
     elif dtype != pl.Null:
@@ -152,6 +151,15 @@ def _bits(flags: pl.Series) -> bytes:
 def _raw(values: pl.Series) -> memoryview:
     """The bytes of fixed-width values without nulls."""
     return values.to_numpy().view("u1").data
+
+
+def _floats(values: pl.Series) -> memoryview:
+    """The bytes of floats with one NaN and one zero."""
+    import numpy as np
+
+    numbers = values.to_numpy() + 0.0
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers.view("u1").data
 
 
 def _joined(values: pl.Series) -> Iterator[memoryview | bytes]:

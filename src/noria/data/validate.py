@@ -33,7 +33,7 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     schema : Schema
         Inferred from it, with a target if the task has one.
     task : str
-        ``"classification"`` asks for a target of classes and ``"regression"`` for one of numbers: the target's
+        ``"classification"`` asks for a target of classes, ``"regression"`` for one of numbers: the target's
         type is changed where it can be.
 
     Returns

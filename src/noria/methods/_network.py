@@ -92,6 +92,7 @@ class Network:
         self._deltas = [np.empty_like(output) for output in self._outputs[:-1]]
         self._cosines = np.empty((k, rows, FREQUENCIES), dtype)
         self._sines = np.empty_like(self._cosines)
+        self._columns = np.ones((k, 2, rows), dtype)  # ones, and the embedded columns
 
     def initialise(self, x: np.ndarray, rng: np.random.Generator) -> None:
         """Draw weights under which each unit has unit variance on the rows x (m, columns)."""
@@ -139,14 +140,15 @@ class Network:
         delta -= target
         delta *= weight
         delta /= len(x)
-        self._backward(x, delta)
+        self._backward(delta)
 
     def _forward(self, x: np.ndarray, dropout: float, rng: np.random.Generator) -> np.ndarray:
         """The last layer's outputs (rows, outputs)."""
         w, inputs = self.weights, self._inputs
         inputs[:, : self.columns] = x
         if len(self.embedded):
-            np.multiply(x.T[self.embedded][:, :, None], w["frequency"], out=self._sines)
+            np.take(x.T, self.embedded, axis=0, out=self._columns[:, 1], mode="clip")
+            np.multiply(self._columns[:, 1, :, None], w["frequency"], out=self._sines)
             self._sines += w["phase"]
             np.cos(self._sines, out=self._cosines)
             np.sin(self._sines, out=self._sines)
@@ -170,11 +172,11 @@ class Network:
         """Leave out that many of 256 units at random, and make up for them with the others."""
         if of_256:
             keep = np.frombuffer(rng.bytes(h.size), np.uint8).reshape(h.shape) >= of_256
-            for values in (h, slope):
-                values *= keep
-                values *= 256 / (256 - of_256)
+            factor = keep * h.dtype.type(256 / (256 - of_256))
+            h *= factor
+            slope *= factor
 
-    def _backward(self, x: np.ndarray, delta: np.ndarray) -> None:
+    def _backward(self, delta: np.ndarray) -> None:
         """From the derivative with regard to the last layer's outputs to `flat_gradient`."""
         w, g = self.weights, self.gradients
         for i in range(self.depth - 1, -1, -1):
@@ -190,9 +192,9 @@ class Network:
             np.matmul(self._cosines.transpose(0, 2, 1), block, out=g["mix"])
             waves = np.matmul(block, w["mix"].transpose(0, 2, 1), out=self._cosines)
             waves *= self._sines
-            np.negative(waves.sum(axis=1, keepdims=True), out=g["phase"])
-            waves *= x.T[self.embedded][:, :, None]
-            np.negative(waves.sum(axis=1, keepdims=True), out=g["frequency"])
+            sums = self._columns @ waves
+            np.negative(sums[:, :1], out=g["phase"])
+            np.negative(sums[:, 1:], out=g["frequency"])
 
     def fused(self) -> dict[str, np.ndarray]:
         """The weights for prediction: scales and mixes of the embeddings multiplied into the first layer."""

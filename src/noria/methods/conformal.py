@@ -147,7 +147,7 @@ class ConformalClassifier:
         Wanted share of sets that hold the true class.
     method : {"lac", "aps"}
         ``lac`` takes every class above one probability, which gives the smallest sets on average; ``aps``
-        takes the most probable classes until their sum is reached, which covers hard rows better. Both
+        takes the most probable classes until a sum is reached, which covers hard rows better. Both
         without randomisation, so that the same row has always the same set.
     limits : tuple of float
         The largest score that is let in, per class.
@@ -270,8 +270,8 @@ def _lac_scores(p: np.ndarray) -> np.ndarray:
 def _aps_scores(p: np.ndarray) -> np.ndarray:
     """The summed probability of the classes before each one, so that the first is always let in.
 
-    With its own probability added, as in the paper, a set without randomisation would often be empty, and filling
-    it would cover too much.
+    With its own probability added, as in the paper, a set without randomisation would often be empty, and
+    filling it would cover too much.
     """
     order = np.argsort(-p, axis=1, kind="stable")
     own = np.take_along_axis(p, order, axis=1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from noria.errors import ParamError
+from noria.methods._weighted import Evaluator, labels_of, once
 
 if TYPE_CHECKING:
     from noria.core.deadline import Deadline
@@ -127,29 +128,28 @@ def metric_intervals(
     True
     """
     n = len(y)
+    found = {metric.name: _UNKNOWN for metric in metrics}
     if n < 2:
-        return {metric.name: _UNKNOWN for metric in metrics}
-    rng = np.random.default_rng(seed)
-    rows = rng.choice(n, _LARGEST, replace=False, shuffle=False) if n > _LARGEST else slice(None)
-    sample = [None if part is None else np.asarray(part)[rows] for part in (y, predicted, weight, labels)]
-    found: dict[str, Interval] = {}
-    decided = np.asarray(predicted).argmax(axis=1) if labels is None and np.ndim(predicted) == 2 else labels
+        return found
+    whole = (np.asarray(y), np.asarray(predicted), weight, labels)
+    if "accuracy" in found:
+        found["accuracy"] = wilson(labels_of(whole[1], labels) == whole[0], weight)
     drawn = [metric for metric in metrics if metric.name != "accuracy"]
-    if len(drawn) < len(metrics):
-        found["accuracy"] = wilson(np.equal(decided, y), weight)
-    evaluators = [_prepare(metric, sample[0], sample[1], sample[3]) for metric in drawn]
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(n, _LARGEST, replace=False, shuffle=False) if n > _LARGEST else np.arange(n)
+    part_y, part_predicted, part_weight, part_labels = (
+        None if part is None else np.asarray(part)[rows] for part in whole
+    )
+    evaluators = [_prepare(metric, part_y, part_predicted, part_labels) for metric in drawn]
     chunks: list[list[np.ndarray]] = []
-    for counts in _counts(rng, min(n, _LARGEST), resamples, deadline):
-        weighted = counts if sample[2] is None else counts * sample[2]
+    for counts in _counts(rng, len(rows), resamples, deadline):
+        weighted = counts if part_weight is None else counts * part_weight
         chunks.append([evaluate(weighted) for evaluate in evaluators])
     for slot, metric in enumerate(drawn):
-        whole = _prepare(metric, np.asarray(y), np.asarray(predicted), labels) if n > _LARGEST else None
-        ones = np.ones(n) if weight is None else np.asarray(weight, dtype=np.float64)
-        centre = float(whole(ones[None])[0]) if whole is not None else math.nan
-        values = np.concatenate([chunk[slot] for chunk in chunks])
-        low, high = _interval(values, 0.95, centre, n)
-        floor, ceiling = metric.range
-        found[metric.name] = (max(low, floor), min(high, ceiling)) if low == low else _UNKNOWN
+        centre = once(_prepare(metric, whole[0], whole[1], labels), n, weight) if n > _LARGEST else math.nan
+        low, high = _interval(np.concatenate([chunk[slot] for chunk in chunks]), 0.95, centre, n)
+        if math.isfinite(low):
+            found[metric.name] = (max(low, metric.range[0]), min(high, metric.range[1]))
     return found
 
 
@@ -226,7 +226,7 @@ def paired_difference(
 
 def _prepare(
     metric: ArrayMetric, y: np.ndarray | None, predicted: np.ndarray | None, labels: np.ndarray | None
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Evaluator:
     """The metric as a function of row weights."""
     return metric.prepare(y, predicted, labels) if metric.needs == "labels" else metric.prepare(y, predicted)
 

@@ -99,8 +99,11 @@ class Reading:
 def plain(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame without storage types that carry no meaning of their own.
 
-    Decimals and 128-bit integers become floats, categoricals and enums text.
+    Decimals and 128-bit integers become floats, categoricals and enums text, extension types what they
+    are stored as.
     """
+    extended = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.BaseExtension)]
+    frame = frame.with_columns([frame[name].ext.storage() for name in extended])
     wide = [name for name, dtype in frame.schema.items() if dtype.is_decimal() or dtype == pl.Int128]
     coded = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
     return frame.with_columns(by_name(*wide).cast(pl.Float64), by_name(*coded).cast(pl.String))

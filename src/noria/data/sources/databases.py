@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.selectors import by_name
 
 from noria._lazy import require
 from noria.data.sources.ask import Ask, File, Reading, plain, records
@@ -172,10 +173,6 @@ def _postgres_select(cursor: Any, name: str, table: str | None) -> str:
 
 def _decimals(table: Any) -> pl.DataFrame:
     """The answer as a frame; ADBC gives NUMERIC as text, which becomes a float."""
-    frame = pl.DataFrame(pl.from_arrow(table))
-    numeric = [
-        field.name
-        for field in table.schema
-        if (field.metadata or {}).get(b"ADBC:postgresql:typname") == b"numeric"
-    ]
-    return frame.with_columns(pl.col(numeric).cast(pl.Float64, strict=False))
+    frame = plain(pl.DataFrame(pl.from_arrow(table)))
+    numeric = [field.name for field in table.schema if getattr(field.type, "type_name", "") == "numeric"]
+    return frame.with_columns(by_name(*numeric).cast(pl.Float64))

@@ -40,6 +40,7 @@ class _Text:
             schema=dict.fromkeys(self.names, pl.String),
             null_values=[""],
             quote_char=None if lines else '"',
+            glob=False,
         )
         return text.drop_nulls() if lines else text
 

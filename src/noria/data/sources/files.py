@@ -6,6 +6,7 @@ import glob
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _arrow(path: Path) -> pl.LazyFrame:
     """An Arrow file, or a stream where the magic bytes of a file are not there."""
     with path.open("rb") as data:
         is_file = data.read(6) == b"ARROW1"
-    return pl.scan_ipc(path) if is_file else pl.read_ipc_stream(path).lazy()
+    return pl.scan_ipc(path, glob=False) if is_file else pl.read_ipc_stream(path).lazy()
 
 
 def _open_json(file: File, ask: Ask) -> Reading:
@@ -173,7 +174,7 @@ def _open_json_lines(file: File, ask: Ask) -> Reading:
         with tempfile.TemporaryDirectory(prefix="noria-") as folder:
             path = utf8(file, Path(folder), ask)
             try:
-                yield from pl.scan_ndjson(path, infer_schema_length=None).collect_batches(
+                yield from pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None).collect_batches(
                     chunk_size=BATCH_ROWS
                 )
             except pl.exceptions.PolarsError:
@@ -185,7 +186,7 @@ def _open_json_lines(file: File, ask: Ask) -> Reading:
 def _json_lines(path: Path, name: str) -> pl.DataFrame:
     """JSON lines by Polars; by Python where Polars finds no type that all values share."""
     try:
-        return pl.read_ndjson(path, infer_schema_length=None)
+        return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)
     except pl.exceptions.PolarsError:
         pass
     rows = []
@@ -243,7 +244,7 @@ def _open_text(file: File, ask: Ask) -> Reading:
 _DELIMITED = frozenset({".csv", ".tsv", ".tab", ".txt"})
 _FORMATS: dict[str, _Open] = {
     **dict.fromkeys(_DELIMITED, _open_text),
-    ".parquet": _columnar(pl.scan_parquet),
+    ".parquet": _columnar(partial(pl.scan_parquet, glob=False)),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), _columnar(_arrow)),
     **dict.fromkeys((".jsonl", ".ndjson"), _open_json_lines),
     ".json": _open_json,

@@ -62,13 +62,21 @@ def fetch(url: str, ask: Ask) -> File:
     StorageError
         If the cache cannot be written.
     """
-    copy = mirrored_file(url, ask)
-    if copy is None and (at_mirror := mirrored_url(url, ask)) is not None:
-        copy = _download(at_mirror, ask, may_miss=True)
-    if copy is None:
-        copy = _download(url, ask, may_miss=False)
-    assert copy is not None
+    copy = mirrored_file(url, ask) or _from_mirror_url(url, ask) or _download(url, ask)
     return File(copy, url, _suffix(copy))
+
+
+def _from_mirror_url(url: str, ask: Ask) -> Path | None:
+    """The copy of a mirror that is a server itself; None if it has none."""
+    address = mirrored_url(url, ask)
+    if address is None:
+        return None
+    try:
+        return _download(address, ask)
+    except SourceError as error:
+        if getattr(error.__cause__, "code", None) in _NOT_FOUND:
+            return None
+        raise
 
 
 def fetch_json(url: str, ask: Ask) -> Any:
@@ -100,8 +108,8 @@ def _cached_path(key: str, url: str, ask: Ask) -> Path:
     return ask.settings.cache / "downloads" / hashlib.sha256(key.encode()).hexdigest()[:24] / name
 
 
-def _download(url: str, ask: Ask, *, may_miss: bool) -> Path | None:
-    """The cached copy, made first if need be; None if `may_miss` and the server does not have it."""
+def _download(url: str, ask: Ask) -> Path:
+    """The cached copy, made first if need be."""
     target = _cached_path(url, url, ask)
     if target.is_file():
         return target
@@ -112,8 +120,6 @@ def _download(url: str, ask: Ask, *, may_miss: bool) -> Path | None:
             with _arriving(target) as out:
                 _copy(answer, out, url, total, ask)
     except HTTPError as error:
-        if may_miss and error.code in _NOT_FOUND:
-            return None
         raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)

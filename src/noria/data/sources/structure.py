@@ -54,7 +54,7 @@ def sniff(path: Path, suffix: str, name: str) -> tuple[str, list[str]]:
     else:
         separator = "\t" if suffix in _TABBED else separator
         header = next(iter(_rows(lines, separator)), [])
-    if not any(header):
+    if not any(field.strip() for field in header):
         raise SourceError(f"{name} is empty.", do="Give a file with a header and rows.")
     return separator, header
 

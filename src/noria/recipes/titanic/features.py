@@ -21,13 +21,14 @@ _NAMESAKES = {
     7: "Asplund",
     6: "Brown, Carter, Ford, Fortune, Johnson, Panula, Rice, Skoog, Williams",
     5: "Carlsson, Davies, Johansson, Kelly, Kink, Lefebre, Paulsson, Ryerson, Smith, Thomas",
-    4: "Allison, Baclini, Becker, Boulos, Cacic, Dean, Goldsmith, Gustafsson, Hansen, Harper, Harris, Hart, Herman, "
-    "Hocking, Jensen, Johnston, LaRoche, Olsen, Van der Planke, Ware, West",
-    3: "Abbott, Bourke, Caldwell, Chapman, Collyer, Compton, Cor, Coutts, Crosby, Daly, Danbom, Davis, Dodge, Douglas, "
-    "Drew, Elias, Flynn, Frauenthal, Giles, Graham, Hays, Hickman, Howard, Hoyt, Jussila, Karlsson, Keane, Khalil, "
-    "Klasen, Mallet, McCoy, Meyer, Minahan, Moran, Moubarek, Murphy, Nackid, Navratil, Newell, Nilsson, O'Brien, "
-    "Olsson, Oreskovic, Peacock, Peter (Joseph), Quick, Richards, Rosblom, Samaan, Sandstrom, Spedden, Svensson, "
-    "Taussig, Thayer, Touma (Thomas), Van Billiard, Van Impe, Warren, Wells, White, Wick, Widener",
+    4: "Allison, Baclini, Becker, Boulos, Cacic, Dean, Goldsmith, Gustafsson, Hansen, Harper, Harris, "
+    "Hart, Herman, Hocking, Jensen, Johnston, LaRoche, Olsen, Van der Planke, Ware, West",
+    3: "Abbott, Bourke, Caldwell, Chapman, Collyer, Compton, Cor, Coutts, Crosby, Daly, Danbom, Davis, "
+    "Dodge, Douglas, Drew, Elias, Flynn, Frauenthal, Giles, Graham, Hays, Hickman, Howard, Hoyt, "
+    "Jussila, Karlsson, Keane, Khalil, Klasen, Mallet, McCoy, Meyer, Minahan, Moran, Moubarek, "
+    "Murphy, Nackid, Navratil, Newell, Nilsson, O'Brien, Olsson, Oreskovic, Peacock, Peter (Joseph), "
+    "Quick, Richards, Rosblom, Samaan, Sandstrom, Spedden, Svensson, Taussig, Thayer, Touma "
+    "(Thomas), Van Billiard, Van Impe, Warren, Wells, White, Wick, Widener",
 }
 _BY_SURNAME = {name: float(count) for count, names in _NAMESAKES.items() for name in names.split(", ")}
 _AGES = {"infant": 5, "child": 13, "youth": 18, "adult": 35, "middle": 55}
@@ -36,8 +37,8 @@ _AGES = {"infant": 5, "child": 13, "youth": 18, "adult": 35, "middle": 55}
 def passenger_features(table: pl.DataFrame) -> pl.DataFrame:
     """Add title, surname, size of the family and age group; leave out the name itself.
 
-    How many passengers share a surname is counted on the whole passenger list and written down here, so that a
-    single row gives the same features as a row among others. It says nothing about who survived.
+    How many passengers share a surname is counted on the whole passenger list and written down here, so that
+    a single row gives the same features as a row among others. It says nothing about who survived.
 
     Parameters
     ----------

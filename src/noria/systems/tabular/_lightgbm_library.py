@@ -1,4 +1,4 @@
-"""LightGBM's C library without its Python package, which takes a second to import and copies more than it needs to."""
+"""LightGBM's C library without its Python package, which takes a second to import."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,13 +96,13 @@ class NativeBooster:
         return self._row(x, _LEAF, self.rounds)
 
     def _steps(self, rows: int) -> list[tuple[int, int]]:
-        """First round and number of rounds to walk at a time, so that the trees stay in the processor's cache."""
+        """First round and number of rounds to walk at a time: as many trees as a cache holds."""
         step = self.rounds if rows < _FEW_ROWS else self._step
         return [(first, min(step, self.rounds - first)) for first in range(0, self.rounds, step)]
 
     def _row(self, x: np.ndarray, kind: int, width: int) -> np.ndarray:
         """One row, by this thread's own prepared call."""
-        ready = self._rows.__dict__
+        ready: dict[Any, Callable[[np.ndarray], np.ndarray]] = self._rows.__dict__
         if kind not in ready:
             ready[kind] = _row_predictor(self, kind, width)
         return ready[kind](x)

@@ -1,10 +1,12 @@
 """Many decision trees as arrays, and as the text of a LightGBM model.
 
-The text is as short as it can be without changing a prediction: what only training needs is left out, a threshold is
-the shortest decimal that divides the float32 numbers in the same way, and a leaf keeps nine digits. Trees with several
-values per leaf add a line ``leaf_vector`` of our own, which LightGBM skips; it sees the first of the values.
+The text is as short as it can be without changing a prediction: what only training needs is left out, a
+threshold is the shortest decimal that divides the float32 numbers in the same way, and a leaf keeps nine
+digits. Trees with several values per leaf add a line ``leaf_vector`` of our own, which LightGBM skips; it
+sees the first of the values.
 
-Reference: `LightGBM <https://github.com/microsoft/LightGBM>`_, ``src/io/tree.cpp`` and ``src/boosting/gbdt_model_text.cpp``.
+Reference: `LightGBM <https://github.com/microsoft/LightGBM>`_, ``src/io/tree.cpp`` and
+``src/boosting/gbdt_model_text.cpp``.
 """
 
 from __future__ import annotations
@@ -50,8 +52,8 @@ class Trees:
     leaves : array of int, shape (T,)
         Leaves per tree; a tree has one inner node fewer, and node 0 is its root.
     feature, threshold, decision : arrays, shape (I,)
-        ``x[feature] <= threshold`` goes left; `decision` adds the flags CATEGORICAL, DEFAULT_LEFT and NAN_MISSING. For a
-        categorical node, `threshold` is its number among those of its tree.
+        ``x[feature] <= threshold`` goes left; `decision` adds the flags CATEGORICAL, DEFAULT_LEFT and
+        NAN_MISSING. For a categorical node, `threshold` is its number among those of its tree.
     left, right : arrays of int, shape (I,)
         An inner node, or ``~leaf``.
     count : array of int, shape (I,)
@@ -183,9 +185,7 @@ def read(text: str) -> Trees:
         raise ParamError(
             "Trees with linear models in their leaves are not supported.", do="Set linear_tree=false."
         )
-    words, boundaries = [], _lines(body, "cat_boundaries")
-    for line in boundaries:
-        words.append(np.diff(_numbers(line).astype(np.int64)))
+    words = [np.diff(_numbers(line).astype(np.int64)) for line in _lines(body, "cat_boundaries")]
     feature, threshold, decision, left, right, count = (_column(body, key) for key in _SPLIT_KEYS)
     value, leaf_count = (_column(body, key) for key in _LEAF_KEYS)
     return Trees(
@@ -217,7 +217,7 @@ def rescale(block: str, factor: float) -> str:
 
 
 def vectors(text: str) -> tuple[np.ndarray, np.ndarray]:
-    """The values of leaves that have several, float32 (leaves, values), and the number of each tree's first leaf."""
+    """The values of leaves that have several, float32 (leaves, values), and where each tree's begin."""
     leaves = _column(text, "num_leaves").astype(np.int64)
     values = np.fromstring(" ".join(_lines(text, "leaf_vector")), dtype=np.float32, sep=" ")
     return values.reshape(leaves.sum(), -1), np.cumsum(leaves) - leaves
@@ -229,10 +229,8 @@ def unstack(text: str) -> str:
     parts = []
     for part in split(text):
         line = _lines(part, "leaf_vector")[0].split()
-        for k in range(header.vector):
-            parts.append(
-                re.sub(r"(?m)^leaf_value=.*$", "leaf_value=" + " ".join(line[k :: header.vector]), part)
-            )
+        columns = (" ".join(line[k :: header.vector]) for k in range(header.vector))
+        parts += [re.sub(r"(?m)^leaf_value=.*$", f"leaf_value={column}", part) for column in columns]
     return join(parts, features=header.features, per_iteration=header.vector)
 
 
@@ -277,13 +275,13 @@ def _bit_sets(trees: Trees) -> list[str]:
     return texts
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _short_thresholds(thresholds: np.ndarray) -> np.ndarray:
     """The shortest decimals that no float32 number can tell from the thresholds."""
     limit = np.finfo(np.float32).max
     below = np.clip(thresholds, -limit, limit).astype(np.float32)
     below = np.where(below > thresholds, np.nextafter(below, np.float32(-np.inf)), below)
-    with np.errstate(over="ignore"):
-        low, high = below.astype(np.float64), np.nextafter(below, np.float32(np.inf)).astype(np.float64)
+    low, high = below.astype(np.float64), np.nextafter(below, np.float32(np.inf)).astype(np.float64)
     found = low.copy()
     todo = np.flatnonzero(low != 0)
     for digits in (4, 6, 7, 8, 9):

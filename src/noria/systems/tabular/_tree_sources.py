@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +11,14 @@ import numpy as np
 from noria.errors import ParamError
 from noria.systems.tabular._lightgbm_text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
 
-__all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes", "xgboost_nodes"]
+__all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes"]
 
 _WORD = 32
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """T trees with N nodes in all, leaves and inner ones mixed, numbered through; a child comes after its parent.
+    """T trees with N nodes in all, leaves and inner ones mixed, numbered through.
 
     Attributes
     ----------
@@ -112,7 +111,7 @@ def forest_nodes(forest: Any) -> tuple[Nodes, int]:
 
 
 def hist_nodes(model: Any) -> list[Nodes]:
-    """The trees of a scikit-learn histogram boosting, once per raw output, the baseline in the first of each."""
+    """The trees of a scikit-learn histogram boosting, for each raw output, baseline included."""
     outputs = model.n_trees_per_iteration_
     order, categories = _hist_columns(model)
     result = []
@@ -150,7 +149,7 @@ def hist_nodes(model: Any) -> list[Nodes]:
 
 
 def _hist_columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """The original number of each internal column, and the codes behind each categorical column's ordinals."""
+    """The original number of each internal column; the codes behind the ordinals of each category."""
     chosen = model.is_categorical_
     if chosen is None:
         return np.arange(model.n_features_in_), {}
@@ -167,7 +166,7 @@ def _hist_columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:
 
 
 def _prune(nodes: Nodes) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Which nodes still split once equal leaves are one, and the inner nodes by depth; `value` is filled in place."""
+    """Which nodes still split once equal leaves are one (their `value` is set), and inner nodes by depth."""
     levels, level = [], nodes.roots[nodes.left[nodes.roots] >= 0]
     while len(level):
         levels.append(level)

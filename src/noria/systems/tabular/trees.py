@@ -252,7 +252,8 @@ class TreePredictor:
 
         Reference
         ---------
-        Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for trees".
+        Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
+        trees".
         """
         values = self._booster.contributions(self._matrix(X), threads)
         return np.swapaxes(values, 1, 2) * self._meaning.scale

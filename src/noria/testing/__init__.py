@@ -1,0 +1,6 @@
+"""What proves a system or a backend right; shipped, so that third parties can use it on their own."""
+
+from noria.testing.check import Check, CheckFailed, check_system, checks
+from noria.testing.toy import Problem, problems
+
+__all__ = ["Check", "CheckFailed", "Problem", "check_system", "checks", "problems"]

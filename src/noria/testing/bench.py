@@ -1,0 +1,106 @@
+"""A system and a problem on the workbench: everything that the checks need, made once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import polars as pl
+
+from noria.backends.executor_local import LocalExecutor
+from noria.core.deadline import Deadline
+from noria.core.protocol import Context, Learner, Model, System
+from noria.core.recipe import validated
+from noria.core.schema import Schema
+from noria.data.conform import conform
+from noria.data.infer import infer
+from noria.data.validate import prepare
+from noria.lifecycle.journal import Journal
+from noria.lifecycle.tune import Search, Tuned
+from noria.testing.toy import Problem
+
+__all__ = ["Bench"]
+
+_TRIALS = 7
+_SECONDS = 60.0
+
+
+class Bench:
+    """A system class applied to a problem.
+
+    Parameters
+    ----------
+    system : type of System
+    problem : Problem
+    """
+
+    def __init__(self, system: type[System], problem: Problem) -> None:
+        self.kind = system
+        self.problem = problem
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Inferred from the problem's table."""
+        return self._prepared[1]
+
+    @cached_property
+    def table(self) -> pl.DataFrame:
+        """The problem's rows with their types."""
+        return conform(self._prepared[0], self.schema)
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """The raw feature columns, as a caller would send them."""
+        return self.problem.table.drop(self.problem.target)
+
+    @cached_property
+    def system(self) -> System:
+        """The system, made for the schema."""
+        options = validated(self.kind.options, self.problem.options, "options")
+        return self.kind(self.schema, self.problem.task, options)
+
+    @cached_property
+    def tuned(self) -> Tuned:
+        """A short search on the whole table."""
+        return self.search(self.table)
+
+    @property
+    def model(self) -> Model:
+        """The model of the short search."""
+        return self.tuned.model
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """The model's predictions of all rows."""
+        return self.model.predict(self.rows)
+
+    def context(self, seed: int = 0) -> Context:
+        """A context of a fit outside a search."""
+        return Context(self.schema, self.problem.task, seed, Deadline(_SECONDS))
+
+    def fit(self, learner: Learner, table: pl.DataFrame | None = None, seed: int = 0) -> Model:
+        """One learner on one table."""
+        return learner.fit(self.table if table is None else table, None, self.context(seed))
+
+    def search(self, table: pl.DataFrame, *, seed: int = 0, workers: int = 2, trials: int = _TRIALS) -> Tuned:
+        """A search of a few trials."""
+        system = self.system
+        with TemporaryDirectory() as folder:
+            return Search(
+                system, table, system.metrics()[0], system.folds(table, 3, seed), LocalExecutor(workers),
+                self.context(seed), Journal(Path(folder)), learners=system.learners(), most_trials=trials,
+            ).run()  # fmt: skip
+
+    def shuffled(self, seed: int = 0) -> pl.DataFrame:
+        """The table with its target in random order."""
+        order = np.random.default_rng(seed).permutation(self.table.height)
+        return self.table.with_columns(self.table[self.problem.target][order])
+
+    @cached_property
+    def _prepared(self) -> tuple[pl.DataFrame, Schema]:
+        problem = self.problem
+        schema = infer(problem.table, target=problem.target)
+        table, schema, _ = prepare(problem.table, schema, problem.task)
+        return table, schema

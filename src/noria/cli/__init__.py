@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from noria._version import __version__
 from noria.cli.learners import learners
@@ -27,7 +28,7 @@ from noria.errors import Interrupted, NoriaError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
-_USAGE_ERROR = typer.BadParameter.__mro__[1]
+_USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
 app = typer.Typer(
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not debug:
         sys.excepthook = _unexpected
     try:
-        code = app(args=given, prog_name="noria", standalone_mode=False)
+        code = get_command(app).main(args=given, prog_name="noria", standalone_mode=False)
         sys.stdout.flush()
     except NoriaError as error:
         code = _fail(error, as_json="--json" in words, debug=debug)

@@ -30,7 +30,7 @@ def learners(
       noria learners lightgbm
       noria run iris --learners logistic,svm
     """  # noqa: D301 - \b keeps click from joining the lines
-    from noria.cli.ui import console, print_json, table
+    from noria.cli.ui import print_json, show, table
     from noria.errors import NotFoundError, suggestion
 
     found = _all()
@@ -48,7 +48,7 @@ def learners(
         made = table("parameter", "default", "range", "tuned", "what it does")
         for key, param in found[name][0].params.fields.items():
             made.add_row(key, str(param.default), _range(param), "yes" if param.tune else "no", param.doc)
-    console().print(made)
+    show(made)
 
 
 def _all() -> dict[str, tuple[Learner, list[str]]]:

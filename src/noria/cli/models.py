@@ -27,7 +27,7 @@ def models(
       noria models titanic --json
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import console, duration, number, print_json, table
+    from noria.cli.ui import duration, number, print_json, show, table
 
     store = noria.Session().store
     if name is not None:
@@ -37,9 +37,8 @@ def models(
     if flags["json"]:
         print_json(shown)
         return
-    screen = console()
     if not shown:
-        screen.print("Nothing was trained here yet. Begin with:  noria run titanic")
+        show("Nothing was trained here yet. Begin with:  noria run titanic")
         return
     made = table("model", "run", "metric", "score", "trials", "time", right=("score", "trials", "time"))
     for run in shown:
@@ -49,4 +48,4 @@ def models(
         made.add_row(
             run["name"], run["id"], metric, number(score), str(run["trials"]), duration(run["seconds"])
         )
-    screen.print(made)
+    show(made)

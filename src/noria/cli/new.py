@@ -36,7 +36,7 @@ def new(
       noria new prices -d 'data/*.parquet' -t price --folder recipes/prices
       noria new churn -d churn.csv -t left --dry-run
     """  # noqa: D301 - \b keeps click from joining the lines
-    from noria.cli.ui import console, following, print_json
+    from noria.cli.ui import following, print_json
     from noria.lifecycle.new import draft
 
     with following(name, quiet=flags["quiet"]) as session:
@@ -45,14 +45,13 @@ def new(
         )
     if not dry_run:
         made.write()
-    screen = console()
     if flags["json"]:
         print_json({**made.to_dict(), "written": not dry_run})
     elif dry_run:
         for file, text in made.files.items():
-            screen.print(f"# {made.folder / file}\n{text}", soft_wrap=True)
+            typer.echo(f"# {made.folder / file}\n{text}")
     else:
-        screen.print(f"Made {', '.join(str(made.folder / file) for file in made.files)}", soft_wrap=True)
+        typer.echo(f"Made {', '.join(str(made.folder / file) for file in made.files)}")
         for note in made.notes:
-            screen.print(f"  {note}", style="dim")
-        screen.print(f"Next:  noria run {made.reference}", soft_wrap=True)
+            typer.echo(f"  {note}")
+        typer.echo(f"Next:  noria run {made.reference}")

@@ -47,7 +47,7 @@ def predict(
       noria predict ./titanic-model 's3://bucket/day-*.parquet' -o scored.csv --trust
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import console, following, print_json, show_frame
+    from noria.cli.ui import following, print_json, show_frame
 
     with following(Path(model).name, quiet=flags["quiet"]) as session:
         table: Any = noria.predict(model, file, output=output, trust=trust, session=session)
@@ -55,7 +55,7 @@ def predict(
         if flags["json"]:
             print_json({"rows": table, "output": str(output), "bytes": output.stat().st_size})
         else:
-            console().print(f"{table:,} rows with predictions are in {output}", soft_wrap=True)
+            typer.echo(f"{table:,} rows with predictions are in {output}")
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
     else:

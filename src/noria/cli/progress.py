@@ -104,6 +104,7 @@ class Screen:
         from rich.live import Live
 
         self.state = State(label)
+        self._console = console
         self._lock = threading.Lock()
         self._live = Live(
             console=console, refresh_per_second=_PER_SECOND, transient=True, get_renderable=self.draw
@@ -121,7 +122,7 @@ class Screen:
         with self._lock:
             self.state.take(event)
         if event.kind == "run.resumed":
-            self._live.console.print(_resumed(event.data), style="dim")
+            self._console.print(_resumed(event.data), style="dim")
 
     def draw(self) -> RenderableType:
         """The two lines as of now."""
@@ -138,7 +139,7 @@ class Screen:
         bar = ProgressBar(
             total=1.0,
             completed=share or 0.0,
-            width=min(_BAR, self._live.console.width // 3),
+            width=min(_BAR, self._console.width // 3),
             pulse=share is None,
         )
         title = Text.assemble((state.name, "bold"), f"  {state.doing}")

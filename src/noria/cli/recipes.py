@@ -22,7 +22,7 @@ def recipes(**flags: Any) -> None:
       noria recipes --json
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import console, print_json, table
+    from noria.cli.ui import print_json, show, table
 
     shipped = noria.recipes()
     if flags["json"]:
@@ -33,9 +33,7 @@ def recipes(**flags: Any) -> None:
     for recipe in shipped:
         goal = ", ".join(str(goal) for goal in recipe.goals)
         made.add_row(recipe.name, recipe.title, goal, _data(recipe.data.source))
-    screen = console()
-    screen.print(made)
-    screen.print("\nRun one with:  noria run titanic", style="dim")
+    show(made, "", "Run one with:  noria run titanic")
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:

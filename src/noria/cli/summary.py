@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noria.cli.ui import console, data_size, duration, grid, number, table
+from noria.cli.ui import console, data_size, duration, grid, number, show, table
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -26,17 +25,15 @@ def show_run(run: Run) -> None:
     """What was predicted, from what, how well, by which learners, and what to do next."""
     from rich.padding import Padding
 
-    screen = console()
-    for part in _parts(run, screen):
-        screen.print(Padding(part, (1, 0, 0, 1)))
-    screen.print()
+    parts = [Padding(part, (1, 0, 0, 1), expand=False) for part in _parts(run)]
+    show(*parts, "")
 
 
-def _parts(run: Run, screen: Console) -> Iterator[Table | Text]:
+def _parts(run: Run) -> Iterator[Table | Text]:
     evaluation = run.evaluation
     yield _title(run)
     yield _facts(run)
-    yield _scores(evaluation, tick=_can_print(screen, "✓✗"))
+    yield _scores(evaluation, tick=_can_print("✓✗"))
     if evaluation.leaderboard:
         yield _leaderboard(evaluation)
     notes = [note for note in run.notes if note not in _split_notes(run)]
@@ -45,10 +42,10 @@ def _parts(run: Run, screen: Console) -> Iterator[Table | Text]:
     yield _places(run)
 
 
-def _can_print(screen: Console, marks: str) -> bool:
+def _can_print(marks: str) -> bool:
     """Whether the terminal's encoding holds these marks."""
     try:
-        marks.encode(screen.encoding)
+        marks.encode(console().encoding)
     except UnicodeEncodeError:
         return False
     return True
@@ -94,7 +91,7 @@ def _scores(evaluation: Evaluation, *, tick: bool) -> Table:
         base, goal = evaluation.baseline.get(name), goals.get(name)
         value = Text(number(score.value), style="bold" if goal or name == evaluation.metric else "")
         interval = f"{number(score.low)} to {number(score.high)}" if score.low == score.low else ""
-        cells = [name, value, interval, number(base.value if base else None)]
+        cells: list[Text | str] = [name, value, interval, number(base.value if base else None)]
         made.add_row(*cells, *([_verdict(goal, score.value, tick=tick)] if goals else []))
     return made
 

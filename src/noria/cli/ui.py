@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
     from noria.api import Session
@@ -26,6 +26,7 @@ __all__ = [
     "grid",
     "number",
     "print_json",
+    "show",
     "show_error",
     "show_frame",
     "table",
@@ -41,6 +42,15 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _PIPE_WIDTH
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def show(*parts: RenderableType) -> None:
+    """Print to stdout, without the blanks that tables are padded with."""
+    screen = console()
+    with screen.capture() as captured:
+        for part in parts:
+            screen.print(part)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def show_error(error: NoriaError, *, as_json: bool = False) -> None:
@@ -109,11 +119,12 @@ def table(*heads: str, right: Sequence[str] = ()) -> Table:
 
 def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
     """The first rows of a frame, with as many columns as the width holds; the last ones are always shown."""
-    screen = console()
+    from rich.text import Text
+
     cells = [[_cell(value) for value in line] for line in frame.head(rows).iter_rows()]
     columns = list(zip(*cells, strict=True)) if cells else [()] * frame.width
     widths = [min(max(map(len, (name, *cells))), 24) + 2 for name, cells in zip(frame.columns, columns)]
-    shown = _fitting(widths, screen.width)
+    shown = _fitting(widths, console().width)
     names = [frame.columns[at] if at is not None else "..." for at in shown]
     numeric = [name for name in names if name != "..." and frame.schema[name].is_numeric()]
     made = table(*names, right=numeric)
@@ -121,12 +132,11 @@ def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
         column.no_wrap, column.overflow = True, "ellipsis"
     for line in cells:
         made.add_row(*(line[at] if at is not None else "..." for at in shown))
-    screen.print(made)
     left = frame.height - min(rows, frame.height)
     more = f"{left:,} more rows; " if left else ""
     hidden = f"{frame.width - len(names) + 1} columns hidden; " if "..." in names else ""
-    if more or hidden:
-        screen.print(f"{more}{hidden}-o FILE writes all of them.", style="dim")
+    hint = [Text(f"{more}{hidden}-o FILE writes all of them.", style="dim")] if more or hidden else []
+    show(made, *hint)
 
 
 def _fitting(widths: Sequence[int], width: int) -> list[int | None]:

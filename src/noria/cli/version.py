@@ -25,7 +25,7 @@ def version(**flags: Any) -> None:
     from importlib.metadata import version as installed
 
     from noria._version import __version__
-    from noria.cli.ui import console, grid, print_json
+    from noria.cli.ui import grid, print_json, show
     from noria.settings import Settings
 
     facts = {"noria": __version__, "python": platform.python_version(), "platform": platform.platform()}
@@ -41,4 +41,4 @@ def version(**flags: Any) -> None:
     made = grid()
     for name, value in facts.items():
         made.add_row(name, value)
-    console().print(made)
+    show(made)

@@ -124,7 +124,7 @@ def _guess_number(seen: Seen) -> Column:
     """A column of numbers: yes and no, an id, codes, a date, or a quantity."""
     column = measure(seen, Column(seen.name, Type.NUMBER))
     infinite = 0 if seen.kind != "real" else int(seen.raw.is_infinite().sum() or 0)
-    notes = (f"{infinite:,} infinite values read as missing",) if infinite else ()
+    notes = (f"infinite values read as missing ({infinite:,} rows)",) if infinite else ()
     column = replace(column, notes=notes)
     known = seen.raw.drop_nulls()
     if column.distinct < 2 or (seen.kind == "real" and not bool((known.drop_nans() % 1 == 0).all())):

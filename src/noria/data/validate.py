@@ -184,11 +184,10 @@ def _ignore_copies(typed: pl.DataFrame, schema: Schema, notes: list[str]) -> Sch
         if same is None:
             seen.setdefault(key, []).append(column.name)
             continue
-        note = (
-            f"ignored: same as the target {same!r}" if target and same == target.name else f"same as {same!r}"
-        )
+        what = "the target " if target and same == target.name else ""
+        note = f"ignored: same as {what}{same!r}"
         schema = _note(schema, column.name, note, Role.IGNORE)
-        notes.append(f"{column.name!r} {'' if note.startswith('ignored') else 'ignored: '}{note}")
+        notes.append(f"{column.name!r} {note}")
     return schema
 
 
@@ -206,9 +205,7 @@ def _flag_leaks(typed: pl.DataFrame, schema: Schema, target: Column, notes: list
                 found = f"may leak the target: it follows {target.name!r} (rank correlation {rank:.5f})"
         known = _determined(some, name, target.name)
         if known >= _SURE and 1 - known <= 0.05 * (1 - chance):
-            found = (
-                f"may leak the target: rows with the same value have the same {target.name!r} ({known:.2%})"
-            )
+            found = f"may leak the target: each value goes with one {target.name!r} ({known:.2%} of rows)"
         if found:
             schema = _note(schema, name, found)
             notes.append(f"{name!r} {found}")

@@ -100,7 +100,7 @@ def draft(
     settings: Settings,
     events: Events | None = None,
 ) -> Draft:
-    """Read a table and write down what a recipe would say about it.
+    r"""Read a table and write down what a recipe would say about it.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def draft(
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "pets.csv"
-    >>> _ = path.write_text("weight,kind\\n" + "4.1,cat\\n23.5,dog\\n" * 20)
+    >>> _ = path.write_text("weight,kind\n" + "4.1,cat\n23.5,dog\n" * 20)
     >>> made = draft("pets", str(path), "kind", settings=Settings())
     >>> made.recipe.task.value, sorted(made.files)
     ('classification', ['README.md', 'features.py', 'recipe.yaml'])
@@ -211,11 +211,11 @@ class _Page:
         features = [column for column in self.schema if column.name != self.target.name]
         ids = [column.name for column in features if column.type is Type.ID]
         dates = [column.name for column in features if column.type is Type.DATETIME]
-        odd = ids or [column.name for column in features[:1]]
+        odd = ids[:3] or [column.name for column in features[:1]]
         yield _line("  # test: later.csv", "rows that are only ever evaluated on")
         yield _line(f"  # drop: {_yaml(odd)}", "columns to leave out")
         yield _line(
-            f"  # group: {_yaml(odd[0] if odd else 'customer')}",
+            "  # group: customer",
             "rows that share a value stay on one side of every split",
         )
         yield _line(
@@ -238,22 +238,14 @@ class _Page:
             yield _line('# goal: {r2: ">= 0.7"}', "always guessing the mean gives 0")
             return
         shares = _shares(self.target)
-        often, rare = shares[0][1], shares[-1][1]
-        binary = len(shares) == 2
-        if binary:
-            positive = _yaml(str(shares[-1][0]))
-            yield _line(
-                f"options: {{positive: {positive}}}", "the class that precision, recall and f1 are about"
-            )
+        usual, often, rare = *shares[0], shares[-1][1]
         if rare < _RARE:
-            yield _line("#   imbalance: weights", f"the rarest class has {rare:.1%} of the rows")
-        if binary and rare < _RARE:
+            yield _line("# options: {imbalance: weights}", f"the rarest class has {rare:.1%} of the rows")
+        if len(shares) == 2:
             yield _line('# goal: {roc_auc: ">= 0.8"}', "guessing gives 0.5")
         else:
             hoped = round(often + 0.5 * (1 - often), 2)
-            yield _line(
-                f'# goal: {{accuracy: ">= {hoped:g}"}}', f"always guessing {shares[0][0]!r} gives {often:.2f}"
-            )
+            yield _line(f'# goal: {{accuracy: ">= {hoped:g}"}}', f"always guessing {usual} gives {often:.2f}")
 
     def _features(self) -> str:
         numbers = [column.name for column in self.fitted.features if column.type is Type.NUMBER]
@@ -335,8 +327,8 @@ __all__ = ["add_features"]
 def add_features(table: pl.DataFrame) -> pl.DataFrame:
     """Add columns to a table; training and serving both call it, before anything else.
 
-    It gets the typed columns without the target, and must give back as many rows. A row's features may depend on
-    that row only: compute nothing over the whole table. To use it, take away the '#' before 'features:' in
+    It gets the typed columns without the target, and must give back as many rows. A row's features may depend
+    on that row only: compute nothing over the whole table. To use it, take away the '#' before 'features:' in
     recipe.yaml. An example of a column to add:
 
         (pl.col({first!r}) / pl.col({second!r})).alias("ratio")

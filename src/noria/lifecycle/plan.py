@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Proposer", "portfolio"]
 
+_CURIOSITY = 0.2
+
 
 def portfolio(learners: Sequence[Learner], rows: int, columns: int) -> Iterator[Learner]:
     """The baseline; every learner's best known setting, quickest first; every learner's second; and so on."""
@@ -26,7 +28,7 @@ def portfolio(learners: Sequence[Learner], rows: int, columns: int) -> Iterator[
 
 
 class Proposer:
-    """Draws new settings with Optuna, more often for learners that serve the joint model.
+    """Draws new settings with Optuna, more often for learners that serve the joint model or score well alone.
 
     Parameters
     ----------
@@ -49,14 +51,19 @@ class Proposer:
 
     def propose(self, trials: Sequence[Trial], weights: np.ndarray) -> Learner | None:
         """A learner with new parameters; None if no learner has anything to tune."""
-        names = sorted({trial.learner.name for trial in trials} & set(self._learners))
+        best: dict[str, float] = {}
+        share: dict[str, float] = {}
+        sign = -1.0 if self._direction == "maximize" else 1.0
+        for trial, weight in zip(trials, weights):
+            name = trial.learner.name
+            if name in self._learners:
+                best[name] = min(best.get(name, np.inf), sign * trial.score)
+                share[name] = share.get(name, 0.0) + weight
+        names = sorted(best, key=best.__getitem__)
         if not names:
             return None
-        share = np.full(len(names), 0.3 / len(names))
-        for trial, weight in zip(trials, weights):
-            if trial.learner.name in names:
-                share[names.index(trial.learner.name)] += weight
-        name = names[self._rng.choice(len(names), p=share / share.sum())]
+        chances = np.array([share[name] + _CURIOSITY / 2**rank for rank, name in enumerate(names)])
+        name = names[self._rng.choice(len(names), p=chances / chances.sum())]
         learner = self._learners[name]
         tried = [trial for trial in trials if trial.learner.name == name]
         return learner.with_params(self._draw(learner, tried))

@@ -79,8 +79,7 @@ def prepare_expected_calibration_error(y: np.ndarray, p: np.ndarray) -> Evaluato
     top = p.argmax(axis=1)
     confidence = p.max(axis=1, initial=0.0)
     bins = np.minimum((confidence * _BINS).astype(np.intp), _BINS - 1)
-    gaps = np.where(bins[:, None] == np.arange(_BINS), (confidence - (top == y))[:, None], 0.0)
-    return weighted.means(gaps, lambda mean: np.abs(mean).sum(axis=1))
+    return weighted.gaps(confidence - (top == y), bins, _BINS)
 
 
 def expected_calibration_error(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:

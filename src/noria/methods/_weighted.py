@@ -17,6 +17,7 @@ __all__ = [
     "check_classification",
     "check_regression",
     "confusions",
+    "gaps",
     "labels_of",
     "means",
     "medians",
@@ -76,13 +77,24 @@ def once(evaluate: Evaluator, n: int, weight: np.ndarray | None) -> float:
 
 def means(terms: np.ndarray, finish: Callable[[np.ndarray], np.ndarray] | None = None) -> Evaluator:
     """A metric that is a function of the means of per-row terms (n,) or (n, d)."""
-    columns = np.column_stack([terms, np.ones(len(terms))])
+    columns = np.vstack([np.transpose(terms), np.ones(len(terms))])
 
     def evaluate(weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
-            sums = weights @ columns
+            sums = _products(weights, columns)
             mean = sums[:, :-1] / sums[:, -1:]
             return mean[:, 0] if finish is None else finish(mean)
+
+    return evaluate
+
+
+def gaps(terms: np.ndarray, bins: np.ndarray, count: int) -> Evaluator:
+    """The sum over bins (n,) of the absolute sum of the terms (n,) within, per unit of weight."""
+
+    def evaluate(weights: np.ndarray) -> np.ndarray:
+        sums = [np.abs(np.bincount(bins, weights=row * terms, minlength=count)).sum() for row in weights]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums) / weights.sum(axis=1)
 
     return evaluate
 
@@ -141,6 +153,11 @@ def ranked(y: np.ndarray, p: np.ndarray, area: Callable[[np.ndarray, np.ndarray]
     return evaluate
 
 
+def _products(weights: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Sums (b, d) of few columns (d, n) under weights (b, n); for so few, BLAS threads only cost."""
+    return np.einsum("bn,dn->bd", weights, columns)
+
+
 def _descending_ranks(score: np.ndarray) -> np.ndarray:
     """The dense rank (n,) of each score, 0 for the highest; ties share one."""
     return np.unique(-score, return_inverse=True)[1]
@@ -158,7 +175,7 @@ def medians(terms: np.ndarray) -> Evaluator:
         before = np.zeros(n)
         before[order[:start]] = 1.0
         half = weights.sum(axis=1, keepdims=True) / 2
-        cumulated = np.cumsum(weights[:, order[start:stop]], axis=1) + (weights @ before)[:, None]
+        cumulated = np.cumsum(weights[:, order[start:stop]], axis=1) + _products(weights, before[None])
         slack = 1e-12 * half
         at_least, above = cumulated >= half - slack, cumulated > half + slack
         if (start > 0 and at_least[:, 0].any()) or (stop < n and not above[:, -1].all()):

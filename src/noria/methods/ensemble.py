@@ -176,7 +176,7 @@ class _LogLoss:
         for start in range(0, len(found), self._block):
             block = self._truth[start : start + self._block] + self._sum
             np.log(block, out=block)
-            found[start : start + self._block] = -(block @ self._weight)
+            found[start : start + self._block] = -np.einsum("mn,n->m", block, self._weight)
         return found + np.log(self._members + 1)
 
     def add(self, candidate: int) -> None:

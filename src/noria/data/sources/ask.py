@@ -14,7 +14,7 @@ from noria.core.events import Events
 from noria.errors import SourceError
 from noria.settings import Settings
 
-__all__ = ["BATCH_ROWS", "Ask", "File", "Reading", "plain", "records"]
+__all__ = ["Ask", "File", "Reading", "plain", "records"]
 
 BATCH_ROWS = 50_000
 

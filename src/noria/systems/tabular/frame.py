@@ -85,6 +85,20 @@ class Frame:
         """Other training rows in place of these; validation stays."""
         return replace(self, X=X, y=y, weight=None, base=None, rows=None)
 
+    def with_every_class(self) -> Frame:
+        """The same rows, and for each class that is missing among them one row of next to no weight."""
+        missing = np.setdiff1d(np.arange(self.target.classes), self.y)
+        if not missing.size:
+            return self
+        weight = np.ones(len(self.y)) if self.weight is None else self.weight
+        return replace(
+            self,
+            X=np.concatenate([self.X, np.repeat(self.X[:1], missing.size, axis=0)]),
+            y=np.concatenate([self.y, missing]),
+            weight=np.concatenate([weight, np.full(missing.size, 1e-6)]),
+            base=None,
+        )
+
     def one_hot(self) -> np.ndarray:
         """The training targets as (n, outputs): class indicators or the values."""
         if not self.target.classes:

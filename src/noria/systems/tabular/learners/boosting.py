@@ -176,7 +176,9 @@ class HistBoosting(TabularLearner):
     def fit_arrays(self, frame: Frame, ctx: Context) -> TreePredictor:
         """Boost with scikit-learn's own early stopping on the validation rows."""
         from sklearn import ensemble
+        from threadpoolctl import threadpool_limits
 
+        frame = frame.with_every_class()
         classes = self.target.classes
         kind = ensemble.HistGradientBoostingClassifier if classes else ensemble.HistGradientBoostingRegressor
         p = self.params
@@ -187,13 +189,14 @@ class HistBoosting(TabularLearner):
             early_stopping=frame.X_valid is not None, n_iter_no_change=int(10 + 1 / p.learning_rate),
             random_state=ctx.seed,
         )  # fmt: skip
+        watched: dict[str, Any] = {}
         if frame.X_valid is None:
             model.set_params(max_iter=int(10 / p.learning_rate))
-            model.fit(frame.X, frame.y, sample_weight=frame.weight)
         else:
-            model.fit(
-                frame.X, frame.y, sample_weight=frame.weight, X_val=frame.X_valid, y_val=frame.y_valid,
-                sample_weight_val=frame.weight_valid if frame.weight is not None else None,
-            )  # fmt: skip
+            watched = {"X_val": frame.X_valid, "y_val": frame.y_valid}
+            if frame.weight is not None:
+                watched["sample_weight_val"] = frame.weight_valid
+        with threadpool_limits(ctx.threads, "openmp"):
+            model.fit(frame.X, frame.y, sample_weight=frame.weight, **watched)
         ctx.deadline.check()
         return TreePredictor.from_hist_boosting(model)

@@ -39,6 +39,7 @@ class DecisionTree(TabularLearner):
         """Grow the tree."""
         from sklearn import tree
 
+        frame = frame.with_every_class()
         kind = tree.DecisionTreeClassifier if self.target.classes else tree.DecisionTreeRegressor
         p = self.params
         model = kind(max_depth=p.depth, min_samples_leaf=p.least_rows, random_state=ctx.seed)
@@ -75,6 +76,7 @@ class RandomForest(TabularLearner):
         """Grow the trees in batches, so that the deadline is kept."""
         from sklearn import ensemble
 
+        frame = frame.with_every_class()
         suffix = "Classifier" if self.target.classes else "Regressor"
         p, options = self.params, self._options()
         if self.target.classes:

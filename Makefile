@@ -44,11 +44,17 @@ check: $(VENV)/.dev ## Linter, formatter, types, layers, caps, licences
 docs: $(VENV)/.dev ## Reference from the docstrings, and the pages as HTML in site/
 	$(BIN)/python docs/build.py
 
-bench: $(VENV)/.dev ## All benchmarks, recorded in benchmarks/results (hours)
-	$(BIN)/python -m benchmarks.tabular run
+bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machine (see benchmarks/README.md)
+	sh benchmarks/tabular/make_env.sh flaml
+	sh benchmarks/tabular/make_env.sh autogluon
+	$(BIN)/python -m benchmarks.tabular run --out build/bench/tabular
+	$(BIN)/python -m benchmarks.tabular report --out build/bench/tabular > build/bench/tabular/report.md
+	$(BIN)/python -m benchmarks.one_row --out build/bench/one_row
+	$(BIN)/python -m benchmarks.growth --out build/bench/growth
+	$(BIN)/python -m benchmarks.start
 
-bench-smoke: $(VENV)/.dev ## The benchmark harness on a small set, to see that it works
-	$(BIN)/python -m benchmarks.tabular run --smoke
+bench-smoke: $(VENV)/.dev ## The benchmark harness on iris, to see that it works
+	$(BIN)/python -m benchmarks.tabular --smoke
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl
 	rm -rf dist

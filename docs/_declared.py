@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -48,8 +48,10 @@ def commands() -> str:
     parts = ["# Commands"]
     for name, command in sorted(root.commands.items()):
         context = typer.Context(command, info_name=f"noria {name}")
-        parts += [f"## noria {name}", " ".join((command.help or "").split())]
-        parts.append(f"```text\n{command.get_usage(context)}\n```")
+        about, _, examples = (command.help or "").replace("\b", "").partition("Examples:")
+        shown_lines = [command.get_usage(context), "", *(line.strip() for line in examples.splitlines())]
+        parts += [f"## noria {name}", " ".join(about.split())]
+        parts.append("```text\n" + "\n".join(shown_lines).replace("\n\n\n", "\n\n").strip() + "\n```")
         rows = [parameter(item, context) for item in command.params]
         parts.append(table(["argument or option", "default", "what it does"], rows))
     kinds = [
@@ -68,7 +70,7 @@ def parameter(item: Any, context: typer.Context) -> list[str]:
     default = item.get_default(context, call=False)
     text = getattr(item, "help", None) or ""
     if item.param_type_name == "argument":
-        names = f"`{item.make_metavar(context)}`"
+        names = f"`{item.metavar or item.name.upper()}`"
     return [names, shown(None if default is False or callable(default) else default), " ".join(text.split())]
 
 
@@ -98,12 +100,20 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[list[str]]:
         if inner:
             yield from keys(inner[0], f"{prefix}{name}.")
         else:
-            yield [f"`{prefix}{name}`", default_of(info), info.description or ""]
+            meaning = [info.description or "", options_of(info)]
+            yield [f"`{prefix}{name}`", default_of(info), " ".join(part for part in meaning if part)]
 
 
 def is_model(kind: Any) -> bool:
     """Whether a type is a pydantic model."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def options_of(info: FieldInfo) -> str:
+    """The values that a key may have, if they are few."""
+    kinds = [kind for kind in (info.annotation, *get_args(info.annotation)) if get_origin(kind) is Literal]
+    values = [f"`{value}`" for kind in kinds for value in get_args(kind)]
+    return f"One of {', '.join(values)}." if values else ""
 
 
 def default_of(info: FieldInfo) -> str:

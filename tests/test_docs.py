@@ -4,8 +4,8 @@ Each page is walked from top to bottom in an empty folder of its own. A block's 
 
 - ``python``: executed, in one namespace per page;
 - ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``make`` and
-  ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the page
-  has written makes its entry points known; anything else fails;
+  ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the
+  page has written makes its entry points known; anything else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
 - ``text``: what the reader sees; not executed.
@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
+
+from noria.core.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -121,10 +124,6 @@ def install() -> None:
 
 def recipe(text: str) -> None:
     """Parse YAML as a recipe; what a part leaves out is filled in."""
-    import yaml
-
-    from noria.core.recipe import Recipe
-
     Recipe.parse({"name": "part", **yaml.safe_load(text)})
 
 
@@ -199,11 +198,13 @@ def test_budgets_are_shortened():
 
 
 def test_the_table_of_recipes_is_complete():
-    shipped = {path.parent.name for path in (ROOT / "src/noria/recipes").glob("*/recipe.yaml")}
+    recipes = [Recipe.read(path) for path in sorted((ROOT / "src/noria/recipes").glob("*/recipe.yaml"))]
+    shipped = {recipe.name: " ".join(recipe.goal.values()) for recipe in recipes}
     section = (
         (ROOT / "README.md").read_text(encoding="utf-8").partition("## Recipes")[2].partition("\n## ")[0]
     )
-    assert set(re.findall(r"^\| \[?`([\w-]+)`", section, re.MULTILINE)) == shipped
+    rows = re.findall(r"^\| \[`([\w-]+)`\].* ([<>]=? [\d.]+) \|$", section, re.MULTILINE)
+    assert dict(rows) == shipped
 
 
 def build(tree: Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from noria.core.events import Events
 from noria.core.ports import Executor, RunStore
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation
-from noria.errors import NotFoundError, suggestion
+from noria.errors import NotFoundError, ParamError, suggestion
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from noria.core.protocol import Model
 
 __all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+
+_PLACES = {
+    **dict.fromkeys(("name", "task", "features", "options", "goal"), ""),
+    **dict.fromkeys(("columns", "drop", "group", "time", "weight"), "data"),
+    **dict.fromkeys(("holdout", "how"), "split"),
+    **dict.fromkeys(("budget", "metric", "folds", "learners", "trials", "seed"), "search"),
+}
+"""Where each key of `train` stands in a recipe."""
 
 
 class Session:
@@ -169,16 +177,9 @@ def train(
     target: str,
     *,
     test: Any = None,
-    name: str | None = None,
-    task: str | None = None,
-    holdout: float = 0.2,
-    columns: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-    goal: Mapping[str, str] | None = None,
-    features: str | None = None,
     session: Session | None = None,
     resume: bool = True,
-    **search: Any,
+    **keys: Any,
 ) -> Run:
     """Train on a table without a recipe.
 
@@ -190,18 +191,23 @@ def train(
         The column to be learned.
     test : str, path or table, optional
         Rows to evaluate on; without it, `holdout` is the share of the rows that is kept aside.
-    name : str, optional
-        Of the model; made from the file's name if absent.
-    task : {"classification", "regression"}, optional
-        Inferred from the target if absent.
-    columns, options, goal, features
-        As in a recipe.
-    **search
-        ``budget``, ``metric``, ``folds``, ``learners``, ``trials``, ``seed``.
+    session : Session, optional
+    resume : bool
+        Whether an unfinished run of the same data and keys is taken up again.
+    **keys
+        Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``features``, ``options``,
+        ``goal``; of its data ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its split ``holdout``
+        (0.2) and ``how``; of its search ``budget`` (60s), ``metric``, ``folds``, ``learners``, ``trials`` and
+        ``seed``.
 
     Returns
     -------
     Run
+
+    Raises
+    ------
+    ParamError
+        If a key is unknown.
 
     Examples
     --------
@@ -210,26 +216,19 @@ def train(
     >>> run.evaluation.scores["r2"].value > 0.9
     True
     """
-    named = isinstance(source, str | Path)
-    fields: dict[str, Any] = {
-        "name": name or _name_of(source if named else target),
-        "data": {
-            "source": str(source) if named else "",
-            "target": target,
-            "columns": dict(columns or {}),
-            "test": str(test) if isinstance(test, str | Path) else None,
-        },
-        "split": {"holdout": holdout},
-        "options": dict(options or {}),
-        "goal": dict(goal or {}),
-        "features": features,
-        "search": search,
-    }
-    if task is not None:
-        fields["task"] = task
+    fields: dict[str, Any] = {"data": {"target": target}, "split": {}, "search": {}}
+    for key, value in keys.items():
+        if key not in _PLACES:
+            raise ParamError(f"train() has no argument {key!r}.", do=suggestion(key, _PLACES))
+        place = _PLACES[key]
+        if value is not None:
+            (fields[place] if place else fields)[key] = value
+    named, tested = isinstance(source, str | Path), isinstance(test, str | Path)
+    fields["data"]["source"] = str(source) if named else ""
+    fields["data"]["test"] = str(test) if tested else None
+    fields.setdefault("name", _name_of(source if named else target))
     recipe = Recipe.parse(fields, folder=Path())
-    table = None if named else source
-    given = None if test is None or isinstance(test, str | Path) else test
+    table, given = None if named else source, None if tested else test
     return _walk(recipe, session, resume=resume, source=table, test=given)
 
 
@@ -272,7 +271,8 @@ def predict(
         A name or a folder.
     source : str, path or table
     output : str or Path, optional
-        A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so the source may be larger than memory.
+        A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
+        than memory.
 
     Returns
     -------
@@ -357,8 +357,8 @@ def _shipped_names() -> list[str]:
 
 def _name_of(source: str | Path) -> str:
     stem = Path(str(source)).name.partition(".")[0]
-    kept = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in stem).strip("-_")
-    return kept or "model"
+    plain = (letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in stem)
+    return "".join(plain).strip("-_")[:80] or "model"
 
 
 def _sha256(path: Path) -> str:

@@ -202,7 +202,7 @@ def suggestion(name: str, known: Iterable[str], *, limit: int = 12) -> str:
     >>> suggestion("zzz", ["survived", "sex"])
     'Use one of: sex, survived.'
     """
-    options = sorted(known)
+    options = sorted(str(name) for name in known)
     close = nearest(name, options)
     if close is not None:
         return f"Did you mean {close!r}?"

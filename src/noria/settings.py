@@ -28,9 +28,13 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NORIA_", extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=_default_home, description="Folder of runs, models and cache.")
-    mirror: str | None = Field(default=None, description="Folder or URL that is looked up before any public source.")
+    mirror: str | None = Field(
+        default=None, description="Folder or URL that is looked up before any public source."
+    )
     workers: int = Field(default=0, ge=0, description="Parallel workers; 0 means one per core.")
-    offline: bool = Field(default=False, description="Never reach for the network; use cache and mirror only.")
+    offline: bool = Field(
+        default=False, description="Never reach for the network; use cache and mirror only."
+    )
 
     @property
     def runs(self) -> Path:

@@ -101,7 +101,7 @@ def test_a_few_words_among_numbers_are_named_and_many_make_a_category() -> None:
     few = column_of([str(i % 37) for i in range(99)] + ["tall"])
     assert few.type is Type.NUMBER
     assert few.parse.nulls == ("tall",)
-    assert "'tall' (1 rows)" in " ".join(few.notes)
+    assert "'tall' (1 row)" in " ".join(few.notes)
     assert column_of([str(i % 7) for i in range(90)] + ["tall"] * 10).type is Type.CATEGORY
     many = [str(i % 37) for i in range(980)] + [f"w{i}" for i in range(20)]
     assert column_of(many).type is Type.CATEGORY
@@ -187,7 +187,7 @@ def test_numbers_are_dates_only_where_name_or_range_says_so(
 def test_infinite_values_are_noted() -> None:
     found = column_of([1.5, float("inf"), float("nan"), 2.5])
     assert (found.nulls, found.high) == (2, 2.5)
-    assert found.notes == ("infinite values read as missing (1 rows)",)
+    assert found.notes == ("infinite values read as missing: 1",)
 
 
 def test_levels_are_at_most_a_thousand_most_frequent_first() -> None:

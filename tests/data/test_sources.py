@@ -62,6 +62,18 @@ def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
         assert frame["d"].to_list() == [None, None, None, True]
 
 
+def test_json_lines_of_unlike_batches(tmp_path, settings):
+    early = [{"n": 1, "l": [], "late": None}] * 50_000
+    for last in ({"n": 2.5, "l": ["x"], "late": "y"}, {"n": "text", "new": 1}, {"n": True}):
+        path = tmp_path / "t.jsonl"
+        path.write_text("\n".join(map(json.dumps, [*early, last])))
+        batches = list(scan(path, settings=settings))
+        whole = read(path, settings=settings)
+        assert pl.concat(batches).equals(whole)
+        assert whole.height == 50_001
+        assert whole["n"].null_count() == 0
+
+
 def test_broken_json_names_the_line(tmp_path, settings):
     path = tmp_path / "t.jsonl"
     path.write_text('{"a": 1}\n{"a":\n')

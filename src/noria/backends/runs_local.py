@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -69,6 +70,10 @@ class LocalRuns:
         if run_id in self._locks:
             self._locks.pop(run_id).close()
 
+    def discard(self, run_id: str) -> None:
+        """Remove a run that came to nothing."""
+        shutil.rmtree(self._path(run_id), ignore_errors=True)
+
     def folder(self, run_id: str) -> Path:
         """Where the run's files are."""
         path = self._path(run_id)
@@ -126,8 +131,15 @@ class LocalRuns:
 
     @contextmanager
     def _only_one(self, path: Path) -> Iterator[None]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path.parent / ".lock", os.O_CREAT | os.O_RDWR)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path.parent / ".lock", os.O_CREAT | os.O_RDWR)
+        except OSError as error:
+            raise StorageError(
+                f"Cannot register a model in {path.parent}.",
+                got=error.strerror,
+                do="Set NORIA_HOME to a folder that can be written.",
+            ) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -18,7 +18,7 @@ __all__ = ["learners"]
 @takes(OUTPUT)
 def learners(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this one, with its parameters.")
+        str | None, typer.Argument(metavar="NAME", help="Only this one, with its parameters.")
     ] = None,
     **flags: Any,
 ) -> None:

@@ -15,7 +15,7 @@ __all__ = ["models"]
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Only the runs of this model.", autocompletion=complete_model),
+        typer.Argument(metavar="NAME", help="Only the runs of this model.", autocompletion=complete_model),
     ] = None,
     **flags: Any,
 ) -> None:

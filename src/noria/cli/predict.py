@@ -59,4 +59,5 @@ def predict(
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
     else:
-        show_frame(table, rows=rows)
+        start = table.columns.index("prediction")
+        show_frame(table.select(*table.columns[start:], *table.columns[:start]), rows=rows)

@@ -36,13 +36,15 @@ def train(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import following
+    from noria.core.schema import Role
 
-    columns = {**pairs(flags["column"], "--column"), **dict.fromkeys(words(flags["drop"]), "ignore")}
+    roles = {role.value for role in Role}
+    columns = {**pairs(flags["column"], "--column"), **dict.fromkeys(words(flags["drop"]), Role.IGNORE)}
     with following(flags["name"] or Path(file).stem or file, quiet=flags["quiet"]) as session:
         done = noria.train(
             file,
             target,
-            columns=columns,
+            columns={name: {"role": wish} if wish in roles else wish for name, wish in columns.items()},
             options=pairs(flags["option"], "--option"),
             goal=goals(flags["goal"]),
             session=session,

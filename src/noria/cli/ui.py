@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _PIPE_WIDTH = 100
+_CELL = 24
+_GAP = 3
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -118,48 +120,26 @@ def table(*heads: str, right: Sequence[str] = ()) -> Table:
 
 
 def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
-    """The first rows of a frame, with as many columns as the width holds; the last ones are always shown."""
+    """The first rows of a frame, with as many of its columns, from the left, as the width holds."""
     from rich.text import Text
 
     cells = [[_cell(value) for value in line] for line in frame.head(rows).iter_rows()]
     columns = list(zip(*cells, strict=True)) if cells else [()] * frame.width
-    widths = [min(max(map(len, (name, *cells))), 24) + 2 for name, cells in zip(frame.columns, columns)]
-    shown = _fitting(widths, console().width)
-    names = [frame.columns[at] if at is not None else "..." for at in shown]
-    numeric = [name for name in names if name != "..." and frame.schema[name].is_numeric()]
-    made = table(*names, right=numeric)
+    widths = [min(max(map(len, (name, *column))), _CELL) for name, column in zip(frame.columns, columns)]
+    shown, room = 0, console().width
+    while shown < frame.width and room >= widths[shown]:
+        room -= widths[shown] + _GAP
+        shown += 1
+    shown = max(shown, 1)
+    names = frame.columns[:shown]
+    made = table(*names, right=[name for name in names if frame.schema[name].is_numeric()])
     for column in made.columns:
         column.no_wrap, column.overflow = True, "ellipsis"
     for line in cells:
-        made.add_row(*(line[at] if at is not None else "..." for at in shown))
-    left = frame.height - min(rows, frame.height)
-    more = f"{left:,} more rows; " if left else ""
-    hidden = f"{frame.width - len(names) + 1} columns hidden; " if "..." in names else ""
-    hint = [Text(f"{more}{hidden}-o FILE writes all of them.", style="dim")] if more or hidden else []
-    show(made, *hint)
-
-
-def _fitting(widths: Sequence[int], width: int) -> list[int | None]:
-    """Places of the columns to show; None stands for those left out in the middle."""
-    places = list(range(len(widths)))
-    if sum(widths) <= width:
-        return list(places)
-    last: list[int] = []
-    room = width - 5
-    for at in reversed(places):
-        if widths[at] > room * 0.6 and last:
-            break
-        if sum(widths[i] for i in last) + widths[at] > room * 0.6:
-            break
-        last.insert(0, at)
-    room -= sum(widths[at] for at in last)
-    first = []
-    for at in places[: len(places) - len(last)]:
-        if widths[at] > room:
-            break
-        first.append(at)
-        room -= widths[at]
-    return [*first, None, *last]
+        made.add_row(*line[:shown])
+    more, hidden = max(frame.height - rows, 0), frame.width - shown
+    left = [f"{more:,} more rows"] * (more > 0) + [f"{hidden} more columns"] * (hidden > 0)
+    show(made, *([Text(f"\n{' and '.join(left)}; -o FILE writes everything.", style="dim")] if left else []))
 
 
 def _cell(value: object) -> str:
@@ -167,7 +147,7 @@ def _cell(value: object) -> str:
         case None:
             return ""
         case float():
-            return f"{value:.5g}" if abs(value) < 1e5 else f"{value:,.0f}"
+            return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
         case list():
             return " | ".join(map(str, value))
         case _:

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,8 @@ def write_text(path: Path, text: str) -> None:
         _sync(draft)
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise _storage_error(path, error) from error
 
 
@@ -178,13 +179,20 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
     features = manifest.get("features")
     if features is None:
         return model
-    if not trusted(features["sha256"]):
+    path = folder / "features.py"
+    if not path.is_file():
+        raise ArtifactError(
+            f"The model in {folder} is damaged or was tampered with.",
+            got="its features.py is not in the manifest",
+            do="Restore the folder from a copy, or train again.",
+        )
+    sha256 = _sha256(path)
+    if not trusted(sha256):
         raise TrustError(
             f"The model in {folder} holds Python code (features.py) that did not come from here.",
-            got=f"features.py with SHA-256 {features['sha256'][:12]}...",
+            got=f"features.py with SHA-256 {sha256[:12]}...",
             do="Read the file; if you trust it, load with trust=True or --trust.",
         )
-    path = folder / "features.py"
     function = FeatureFunction.compile(features["function"], path.read_text(encoding="utf-8"), str(path))
     signature = Signature.from_dict(manifest["signature"])
     return FeaturedModel(model, function, signature.inputs, prepare, signature.example)

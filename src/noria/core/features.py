@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureFunction", "FeaturedModel"]
 
+_ANY = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError,
+    RuntimeError, TypeError, ValueError,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class FeatureFunction:
@@ -74,6 +79,10 @@ class FeatureFunction:
             exec(compile(source, origin, "exec"), module.__dict__)
         except SyntaxError as error:
             raise RecipeError(f"{origin} is not valid Python.", got=str(error)) from error
+        except _ANY as error:
+            raise RecipeError(
+                f"{origin} cannot be imported.", got=f"{type(error).__name__}: {error}"
+            ) from error
         call = getattr(module, name, None)
         if not callable(call):
             known = [
@@ -94,16 +103,11 @@ class FeatureFunction:
 
         try:
             made = self.call(table)
-        except (
-            pl.exceptions.PolarsError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except (pl.exceptions.PolarsError, *_ANY) as error:
             raise RecipeError(
-                f"The feature function {self.name!r} failed.", got=f"{type(error).__name__}: {error}"
+                f"The feature function {self.name!r} failed.",
+                got=f"{type(error).__name__}: {error}",
+                do="Correct the function, and run again.",
             ) from error
         if not isinstance(made, pl.DataFrame) or made.height != table.height:
             got = f"{made.height} rows" if isinstance(made, pl.DataFrame) else type(made).__name__

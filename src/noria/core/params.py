@@ -5,6 +5,7 @@ The tuner, the command line, the JSON schema and the documentation are derived f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -57,7 +58,8 @@ class Param:
                 raise ParamError(f"Parameter {name!r} is true or false.", got=value, do="Use true or false.")
             return value
         whole = self.kind == "integer"
-        if isinstance(value, bool) or not isinstance(value, int | float) or (whole and value != int(value)):
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not number or (whole and value != int(value)):
             noun = "a whole number" if whole else "a number"
             raise ParamError(f"Parameter {name!r} is {noun}.", got=repr(value), do=f"Use {noun}.")
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
@@ -137,7 +139,7 @@ class Params:
         raise AttributeError(f"{type(self).__name__} is frozen; use replace({name}=...).")
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.to_dict() == other.to_dict()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.to_dict().items())))

@@ -33,6 +33,10 @@ class RunStore(Protocol):
         """Say that this process no longer works on the run."""
         ...
 
+    def discard(self, run_id: str) -> None:
+        """Remove a run that came to nothing."""
+        ...
+
     def folder(self, run_id: str) -> Path:
         """Where the run's files are. NotFoundError if there is no such run."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -79,10 +79,10 @@ class Recipe(_Part):
     about: str = Field("", description="The problem in a few sentences, for the report.")
     task: Task | None = Field(None, description="Inferred from the target if absent.")
     system: str | None = Field(None, description="Forces one system.")
-    data: Data = Field(default_factory=Data)  # type: ignore[arg-type]
+    data: Data = Field(default_factory=Data)
     features: str | None = Field(None, description="file.py:function, a pure Table -> Table function.")
-    split: Split = Field(default_factory=Split)  # type: ignore[arg-type]
-    search: Search = Field(default_factory=Search)  # type: ignore[arg-type]
+    split: Split = Field(default_factory=Split)
+    search: Search = Field(default_factory=Search)
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the system.")
     goal: dict[str, str] = Field(default_factory=dict, description="What the model should reach.")
     folder: Path | None = Field(None, exclude=True, description="Where the recipe was read from.")
@@ -153,7 +153,7 @@ def validated(model: type[M], fields: Mapping[str, Any], where: str) -> M:
     0.3
     """
     try:
-        return model(**fields)
+        return model.model_validate(dict(fields))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -168,5 +168,6 @@ def validated(model: type[M], fields: Mapping[str, Any], where: str) -> M:
 def _keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     part: Any = model
     for step in path:
-        part = part.model_fields[step].annotation
+        kind = part.model_fields[step].annotation
+        part = next(one for one in (*get_args(kind), kind) if hasattr(one, "model_fields"))
     return [name for name in part.model_fields if name != "folder"]

@@ -59,7 +59,7 @@ class Goal:
     @classmethod
     def parse(cls, metric: str, text: str | float) -> Goal:
         """Read ``">= 0.78"``; a bare number is not enough, for it says no direction."""
-        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*", str(text))
+        match = re.fullmatch(r"\s*(>=|<=|>|<)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*", str(text))
         if match is None:
             raise RecipeError(
                 f"The goal for {metric!r} is not a comparison.", got=repr(text), do="Write it as '>= 0.78'."
@@ -198,15 +198,15 @@ class Evaluation:
         return pl.DataFrame(rows, schema=schema)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready fields; `from_dict` reads them back."""
-        return asdict(self)
+        """JSON-ready fields, NaN as null; `from_dict` reads them back."""
+        return asdict(self, dict_factory=_without_nan)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:
         """The inverse of `to_dict`."""
         known = dict(fields)
         for name in ("scores", "baseline"):
-            known[name] = {metric: Score(**score) for metric, score in known[name].items()}
+            known[name] = {metric: _score(score) for metric, score in known[name].items()}
         known["goals"] = tuple(Goal(**goal) for goal in known["goals"])
         known["leaderboard"] = tuple(Leader(**leader) for leader in known["leaderboard"])
         known["notes"] = tuple(known["notes"])
@@ -220,6 +220,14 @@ class Evaluation:
         )
         caption = f"{self.rows:,} held-out rows; {html.escape(self.how)}"
         return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
+
+
+def _without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in pairs}
+
+
+def _score(fields: Mapping[str, Any]) -> Score:
+    return Score(**{name: math.nan if value is None else value for name, value in fields.items()})
 
 
 def _cell(value: object) -> str:

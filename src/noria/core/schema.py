@@ -57,7 +57,8 @@ class Parse:
     percent : bool
         Whether the number is a percentage, to be divided by 100.
     format : str
-        A ``strptime`` format of a date, or ``'epoch:s'`` and ``'epoch:ms'``.
+        A ``strptime`` format of a date, or several joined by ``'|'``; or ``'epoch:s'``, ``'epoch:ms'`` and
+        ``'epoch:us'``.
     true : tuple of str
         Texts, folded to lower case, that mean true; all others mean false.
     """
@@ -112,7 +113,10 @@ class Column:
     def from_dict(cls, fields: Mapping[str, Any]) -> Column:
         """The inverse of `to_dict`."""
         known = dict(fields)
-        parse = {k: tuple(v) if isinstance(v, list) else v for k, v in known.pop("parse").items()}
+        parse: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in known.pop("parse").items()
+        }
         known["type"], known["role"] = Type(known["type"]), Role(known["role"])
         known["levels"], known["notes"] = tuple(known["levels"]), tuple(known["notes"])
         return cls(parse=Parse(**parse), **known)

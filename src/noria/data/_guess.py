@@ -77,7 +77,7 @@ def _missing_note(found: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _listed(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{text!r} ({count:,} rows)" for text, count in found.items())
+    return ", ".join(f"{text!r} ({count:,} row{'s' * (count != 1)})" for text, count in found.items())
 
 
 def _guess_words(seen: Seen) -> Column:
@@ -124,7 +124,7 @@ def _guess_number(seen: Seen) -> Column:
     """A column of numbers: yes and no, an id, codes, a date, or a quantity."""
     column = measure(seen, Column(seen.name, Type.NUMBER))
     infinite = 0 if seen.kind != "real" else int(seen.raw.is_infinite().sum() or 0)
-    notes = (f"infinite values read as missing ({infinite:,} rows)",) if infinite else ()
+    notes = (f"infinite values read as missing: {infinite:,}",) if infinite else ()
     column = replace(column, notes=notes)
     known = seen.raw.drop_nulls()
     if column.distinct < 2 or (seen.kind == "real" and not bool((known.drop_nans() % 1 == 0).all())):

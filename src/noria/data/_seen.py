@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
-from noria.core.schema import Column, Type
+from noria.core.schema import Column, Parse, Type
 from noria.data._numbers import BLANK, PLACEHOLDERS
 from noria.data.conform import column_expr, family
 
@@ -27,6 +28,7 @@ class Seen:
         if self.kind == "level":
             self.kind, raw = "text", raw.cast(pl.String)
         self.raw = raw
+        self.measured: dict[tuple[Type, Parse], dict[str, Any]] = {}
 
     @property
     def numeric(self) -> bool:
@@ -60,21 +62,35 @@ def measure(seen: Seen, column: Column) -> Column:
     """The column with its counts, range and levels, after its text is read."""
     if column.type not in _MEASURED:
         return replace(column, nulls=seen.raw.null_count())
-    if seen.numeric and column.type in {Type.NUMBER, Type.BOOLEAN}:
-        typed = _typed(column, seen.raw)
-        known = typed.drop_nulls()
-        column = replace(column, nulls=typed.null_count(), distinct=known.n_unique())
-    else:
-        values = seen.counts.select("count", value=_typed(column, seen.counts["text"])).drop_nulls("value")
-        known = values["value"]
-        nulls = seen.rows - int(values["count"].sum())
-        column = replace(column, nulls=nulls, distinct=known.n_unique())
-        if column.type is Type.CATEGORY:
-            column = replace(column, levels=_levels(values))
-    if column.type in _RANGED and known.len():
-        numbers = known.dt.epoch("us") / 1e6 if column.type is Type.DATETIME else known.cast(pl.Float64)
-        return replace(column, low=float(numbers.min()), high=float(numbers.max()))  # type: ignore[arg-type]
-    return replace(column, low=None, high=None)
+    plain = seen.numeric and column.type in {Type.NUMBER, Type.BOOLEAN, Type.ID}
+    key = (Type.NUMBER if plain else column.type, column.parse)
+    if key not in seen.measured:
+        seen.measured[key] = _whole(seen, column) if plain else _by_value(seen, column)
+    facts = {"low": None, "high": None, **seen.measured[key]}
+    if column.type not in _RANGED:
+        facts |= {"low": None, "high": None}
+    return replace(column, **facts)
+
+
+def _whole(seen: Seen, column: Column) -> dict[str, Any]:
+    """Facts of a column of numbers."""
+    typed = _typed(replace(column, type=Type.NUMBER), seen.raw)
+    return {"nulls": typed.null_count(), "distinct": typed.drop_nulls().n_unique(), **_range(typed)}
+
+
+def _by_value(seen: Seen, column: Column) -> dict[str, Any]:
+    """Facts found from the distinct values and their counts."""
+    values = seen.counts.select("count", value=_typed(column, seen.counts["text"])).drop_nulls("value")
+    facts = {"nulls": seen.rows - int(values["count"].sum()), "distinct": values["value"].n_unique()}
+    if column.type is Type.CATEGORY:
+        return {**facts, "levels": _levels(values)}
+    return facts | (_range(values["value"]) if column.type in _RANGED else {})
+
+
+def _range(typed: pl.Series) -> dict[str, Any]:
+    """The smallest and the largest value, dates as seconds since 1970."""
+    number = typed.dt.epoch("us") * 1e-6 if typed.dtype.is_temporal() else typed.cast(pl.Float64)
+    return {"low": number.min(), "high": number.max()}
 
 
 def _typed(column: Column, raw: pl.Series) -> pl.Series:

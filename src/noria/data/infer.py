@@ -211,8 +211,14 @@ _READINGS: dict[Type, Callable[[Seen], Reading | None]] = {
 def _infer_target(seen: Seen, wish: _Wish, table: pl.DataFrame) -> Column:
     """The target's column; its type says whether it asks for classes or for a number."""
     column = _infer_column(seen, wish)
+    if wish.type is not None and not column.distinct and seen.counts.height:
+        raise TargetError(
+            f"No value of the target {seen.name!r} can be read as a {wish.type}.",
+            got=repr(seen.counts["text"].sort()[0]),
+            do="Leave the task and the target's type out, or name another target.",
+        )
     if wish.type is None and seen.numeric and column.type in {Type.ID, Type.CATEGORY, Type.DATETIME}:
-        column = measure(seen, Column(seen.name, Type.NUMBER))
+        column = measure(seen, Column(seen.name, Type.NUMBER, parse=Parse(**dict(wish.parse))))
     given = replace(column, role=Role.TARGET) if wish.type is not None else column
     if infer_task(given, table) == "classification" and column.type is not Type.BOOLEAN:
         nulls = column.parse.nulls or (tuple(seen.among(LOST)) if seen.kind == "text" else ())

@@ -133,7 +133,7 @@ def holdout(
     if plan.ordered is not None:
         valid = plan.ordered >= _cut(plan.ordered, 1 - share)
     elif plan.how.kind != "grouped":
-        valid = _keep_classes(plan.deal_share(share), plan)
+        valid = _keep_classes(plan.draw(share), plan)
     else:
         parts = _FINE if plan.units >= 3 * _FINE else max(2, round(1 / min(share, 1 - share)))
         valid = plan.deal_groups(min(parts, plan.units)) < max(1, round(share * parts))
@@ -189,25 +189,21 @@ def folds(
             "Folds need k of 2 or more, and at least one repeat.", got=f"k={k}, repeats={repeats}"
         )
     plan = _Plan(table, schema, how, seed)
+    plan.need(k)
     words = f"{plan.how.reason}, {k} folds{plan.note}"
-    units = plan.units + (plan.ordered is None)
-    if units <= k:
-        raise ParamError(
-            f"There is too little for {k} folds.",
-            got=f"{plan.units} distinct {plan.how.column or 'row'}s",
-            do=f"Use k of {max(2, units - 1)} or less, or give more rows.",
-        )
     if plan.ordered is not None:
-        cuts = [*_cuts(plan.ordered, k + 1), int(plan.ordered.max()) + 1]
-        return [
-            _split((plan.ordered >= a) & (plan.ordered < b), plan.ordered < a, words)
-            for a, b in pairwise(cuts)
-        ]
+        return _windows(plan.ordered, k, words)
     splits = []
     for _ in range(repeats):
         fold = plan.deal_groups(k) if plan.how.kind == "grouped" else plan.deal(k)
         splits += [_split(fold == one, fold != one, words) for one in range(k)]
     return splits
+
+
+def _windows(place: Ints, k: int, words: str) -> list[Split]:
+    """Expanding windows over the places in time."""
+    cuts = [*_cuts(place, k + 1), int(place.max()) + 1]
+    return [_split((place >= a) & (place < b), place < a, words) for a, b in pairwise(cuts)]
 
 
 def _first(schema: Schema, role: Role) -> str | None:
@@ -266,6 +262,16 @@ class _Plan:
                 do="Give that column another role, or split at random.",
             )
 
+    def need(self, k: int) -> None:
+        """Raise if there is too little for `k` folds."""
+        most = self.units - (self.ordered is not None)
+        if most < k:
+            raise ParamError(
+                f"There is too little for {k} folds.",
+                got=f"{self.units} distinct {self.how.column or 'row'}s",
+                do=f"Use k of {max(2, most)} or less, or give more rows.",
+            )
+
     def _by_rows(self, table: pl.DataFrame, schema: Schema) -> None:
         """Rows are dealt one by one, but for those with the same features."""
         self.unit, self.note = _duplicates(table, schema)
@@ -281,8 +287,12 @@ class _Plan:
 
     def _order(self) -> Ints:
         """Units by stratum, then size, then at random."""
-        sizes = np.bincount(self.unit, minlength=self.units)
-        return np.lexsort((self.random.random(self.units), -sizes, self.strata))
+        order = self.random.permutation(self.units)
+        if self.units < self.rows:
+            sizes = np.bincount(self.unit, minlength=self.units)
+            order = order[np.argsort(-sizes[order], kind="stable")]
+        short = np.int16 if self.strata.max() < np.iinfo(np.int16).max else np.int64
+        return order[np.argsort(self.strata[order].astype(short), kind="stable")]
 
     def deal(self, k: int) -> Ints:
         """The fold of each row, units dealt out like cards."""
@@ -291,7 +301,7 @@ class _Plan:
         fold[order] = np.arange(self.units) % k
         return fold[self.unit]
 
-    def deal_share(self, share: float) -> NDArray[np.bool_]:
+    def draw(self, share: float) -> NDArray[np.bool_]:
         """Whether each row is held out: evenly spaced units."""
         order = self._order()
         wanted = int(np.clip(round(self.units * share), 1, self.units - 1))
@@ -377,7 +387,7 @@ def _duplicates(table: pl.DataFrame, schema: Schema) -> tuple[Ints, str]:
     copies = table.height - distinct
     if distinct < 100 or np.bincount(unit).max() > 0.05 * table.height:
         return alone, ""
-    return unit, f"; {copies:,} rows with the features of another stay on its side"
+    return unit, f"; rows with the features of another ({copies:,}) stay on its side"
 
 
 # --- columns as numbers -----------------------------------------------------------------------

@@ -67,24 +67,34 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     typed = conform(table, schema)
     if schema.target is not None:
         typed, schema = _drop_rows(typed, schema, schema.target, notes)
-    if typed.height < _FEWEST:
-        raise DataError(
-            f"Too few rows can be learned from: at least {_FEWEST} are needed.",
-            got="; ".join([f"{typed.height} of {table.height:,} rows", *notes]),
-            do="Give more rows.",
-        )
+    _need_rows(typed, table.height, notes)
     schema = replace(schema, rows=typed.height)
     schema = _ignore_constants(typed, schema, notes)
     schema = _ignore_copies(typed, schema, notes)
     if schema.target is not None:
         schema = _flag_leaks(typed, schema, schema.target, notes)
+    _need_features(schema)
+    kept = [column.name for column in schema if column.role is not Role.IGNORE]
+    return typed.select(kept), schema, tuple(notes)
+
+
+def _need_rows(typed: pl.DataFrame, before: int, notes: list[str]) -> None:
+    """Raise if too few rows are left."""
+    if typed.height < _FEWEST:
+        raise DataError(
+            f"Too few rows can be learned from: at least {_FEWEST} are needed.",
+            got="; ".join([f"{typed.height} of {before:,} rows", *notes]),
+            do="Give more rows.",
+        )
+
+
+def _need_features(schema: Schema) -> None:
+    """Raise if there is nothing to learn from."""
     if not schema.features:
         why = "; ".join(f"{column.name}: {', '.join(column.notes) or column.role}" for column in schema)
         raise DataError(
             "No feature is left to learn from.", got=why[:400], do="Set the role of a column to 'feature'."
         )
-    kept = [column.name for column in schema if column.role is not Role.IGNORE]
-    return typed.select(kept), schema, tuple(notes)
 
 
 # --- the target -------------------------------------------------------------------------------

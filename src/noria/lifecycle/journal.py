@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from noria.core.protocol import Learner, Trial
+from noria.errors import StorageError
 
 __all__ = ["Journal"]
 
@@ -38,10 +40,13 @@ class Journal:
         return max((record["elapsed"] for record in self._records.values()), default=0.0)
 
     def write(self, trial: Trial, elapsed: float, outcome: str = "finished") -> None:
-        """Record a trial; of one that was pruned or failed, only that it was."""
-        if outcome == "finished":
-            self._predictions.mkdir(exist_ok=True)
-            trial.predictions.write_ipc(self._path(trial.number))
+        """Record a trial; of one that was pruned or failed, only that it was.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written; the trials before it stand.
+        """
         record = {
             "number": trial.number,
             "learner": trial.learner.name,
@@ -52,8 +57,19 @@ class Journal:
             "predict_seconds": trial.predict_seconds,
             "elapsed": elapsed,
         }
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            if outcome == "finished":
+                self._predictions.mkdir(exist_ok=True)
+                self._path(trial.number).write_bytes(_arrow(trial.predictions))
+            with self._lines.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise StorageError(
+                f"Cannot write {self._lines}.",
+                got=error.strerror or str(error),
+                do="Free some space, and run the same command to go on from here.",
+            ) from error
+        self._records[trial.number] = record
 
     def outcome(self, number: int, learner: Learner) -> str | None:
         """How this trial ended, if it was of this learner with these parameters."""
@@ -73,7 +89,7 @@ class Journal:
             number=number,
             learner=learner,
             score=record["score"],
-            predictions=pl.read_ipc(self._path(number), memory_map=False),
+            predictions=pl.read_ipc(self._path(number)),
             fit_seconds=record["fit_seconds"],
             predict_seconds=record["predict_seconds"],
         )
@@ -87,6 +103,12 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._predictions / f"{number:05d}.arrow"
+
+
+def _arrow(table: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    table.write_ipc(buffer)
+    return buffer.getvalue()
 
 
 def _complete_lines(path: Path) -> list[dict[str, Any]]:

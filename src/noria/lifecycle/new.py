@@ -137,8 +137,9 @@ def draft(
     ('classification', ['README.md', 'features.py', 'recipe.yaml'])
     """
     Recipe.parse({"name": name})
-    if task is not None and task not in tuple(Task):
-        raise ParamError("There is no such task.", got=repr(task), do=suggestion(task, tuple(Task)))
+    tasks = [known.value for known in Task]
+    if task is not None and task not in tasks:
+        raise ParamError("There is no such task.", got=repr(task), do=suggestion(task, tasks))
     raw = sources.read(source, settings=settings, events=events)
     wish = {target: "number"} if task == Task.REGRESSION else None
     schema = infer(raw, target=target, overrides=wish)

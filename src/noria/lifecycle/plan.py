@@ -98,9 +98,10 @@ class Proposer:
 def _distribution(param: Param) -> Any:
     from optuna import distributions
 
+    low, high = param.low or 0.0, param.high or 0.0
     makers = {
-        "real": lambda: distributions.FloatDistribution(param.low, param.high, log=param.log),
-        "integer": lambda: distributions.IntDistribution(int(param.low), int(param.high), log=param.log),
+        "real": lambda: distributions.FloatDistribution(low, high, log=param.log),
+        "integer": lambda: distributions.IntDistribution(int(low), int(high), log=param.log),
         "choice": lambda: distributions.CategoricalDistribution(param.options),
         "flag": lambda: distributions.CategoricalDistribution((False, True)),
     }

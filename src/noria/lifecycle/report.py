@@ -55,7 +55,7 @@ def _results(evaluation: Evaluation) -> str:
             f"{goal.compare} {goal.value:g}: {'met' if goal.met(score.value) else 'missed'}" if goal else ""
         )
         rows.append([name, str(score), f"{base.value:.4g}" if base else "", verdict])
-    head = f"On {evaluation.rows:,} rows that no choice has seen ({evaluation.how}), with 95% intervals:"
+    head = f"Measured on {evaluation.rows:,} rows, with 95% intervals: {evaluation.how}."
     return f"{head}\n\n{_table(['metric', 'value', 'baseline', 'goal'], rows)}"
 
 

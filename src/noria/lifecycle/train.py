@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +20,7 @@ from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel, FeatureFunction
 from noria.core.ports import Executor, RunStore
-from noria.core.protocol import Context, Learner, Metric, Model, System, Task
+from noria.core.protocol import Context, Fold, Learner, Metric, Model, System, Task
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
 from noria.core.schema import Role, Schema, Type
@@ -31,7 +31,17 @@ from noria.data.infer import infer, infer_task
 from noria.data.snapshot import Snapshot
 from noria.data.snapshot import save as save_snapshot
 from noria.data.validate import prepare
-from noria.errors import ParamError, RecipeError, suggestion
+from noria.errors import (
+    BudgetError,
+    ColumnError,
+    InputError,
+    Interrupted,
+    ParamError,
+    RecipeError,
+    StorageError,
+    suggestion,
+)
+from noria.lifecycle import _columns as columns
 from noria.lifecycle import evaluate, report
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.tune import Search, Tuned
@@ -41,6 +51,8 @@ __all__ = ["Training", "Walk"]
 
 _RESERVE = 0.04
 _INTERVALS = 0.02
+_ROLES = set(Role) - set(Type)
+_BESIDE = (Role.GROUP, Role.TIME, Role.WEIGHT)
 
 
 @dataclass
@@ -116,24 +128,42 @@ class Training:
             Of the kind that fits; nothing half-made is registered.
         """
         deadline = Deadline(self.recipe.search.budget)
+        try:
+            return self._run(deadline)
+        except KeyboardInterrupt as error:
+            raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
+
+    def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
             data = self._prepare()
+            system = self._system(data)
+            self._metric(system)
+            self._learners(system)
         run_id, resumed = self._claim(data)
         folder = self.store.folder(run_id)
+        journal = Journal(folder)
         try:
             self.events.emit(
                 "run.started", run=run_id, name=self.recipe.name, folder=str(folder), budget=deadline.budget
             )
-            journal = Journal(folder)
             if resumed:
                 self.events.emit("run.resumed", run=run_id, trials=len(journal))
-                deadline.budget = max(deadline.budget - journal.seconds, deadline.elapsed + 1.0)
-            return self._walk(data, run_id, folder, deadline, journal)
+                deadline.started -= journal.seconds
+                deadline.budget = max(deadline.budget, deadline.elapsed + 1.0)
+            return self._walk(data, system, run_id, folder, deadline, journal)
+        except (BudgetError, InputError):
+            self.store.discard(run_id)
+            raise
+        except (Interrupted, StorageError):
+            if not len(journal):
+                self.store.discard(run_id)
+            raise
         finally:
             self.store.release(run_id)
 
-    def _walk(self, data: Prepared, run_id: str, folder: Path, deadline: Deadline, journal: Journal) -> Walk:
-        system = self._system(data)
+    def _walk(
+        self, data: Prepared, system: System, run_id: str, folder: Path, deadline: Deadline, journal: Journal
+    ) -> Walk:
         metrics, metric = system.metrics(), self._metric(system)
         train, held_out, how = self._split(system, data)
         with self._stage("search"):
@@ -145,6 +175,8 @@ class Training:
 
     def _prepare(self) -> Prepared:
         recipe, given = self.recipe, self.recipe.data
+        if self.source is None and not given.source:
+            raise RecipeError("There are no data to learn from.", do="Name them under 'data: source:'.")
         raw = self._read(self.source if self.source is not None else given.source)
         test = self.test if self.test is not None else given.test
         test = None if test is None else self._read(test)
@@ -156,22 +188,35 @@ class Training:
             source=str(given.source or type(self.source).__name__),
         )
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
-        raw_schema = infer(raw, target=given.target, overrides=self._overrides())
+        made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
+        raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))
         table, schema = raw, raw_schema
         if function is not None:
             table = self._featured(function, raw, raw_schema)
             test = None if test is None else self._featured(function, test, raw_schema)
-            schema = infer(table, target=given.target, overrides=self._overrides(set(table.columns)))
+            schema = infer(
+                table, target=given.target, overrides=self._overrides(set(raw.columns) - set(table.columns))
+            )
         task = recipe.task or Task(infer_task(schema[given.target], table))
-        schema = self._typed_target(schema, task)
+        schema = self._typed_target(schema, table, task)
+        found = columns.findings(schema)
         usable, schema, notes = prepare(table, schema, task)
         typed = conform(usable, schema)
+        columns.check_weights(typed, schema)
         if test is not None:
-            test = conform(test.filter(pl.col(given.target).is_not_null()), schema)
-        for note in notes:
+            test = columns.judged(conform(test, schema), schema)
+        for note in (*found, *notes):
             self.events.emit("note", text=note)
         return Prepared(
-            typed, test, raw_schema, schema, task, snapshot, function, _example(raw), [*self.notes, *notes]
+            typed,
+            test,
+            raw_schema,
+            schema,
+            task,
+            snapshot,
+            function,
+            columns.example(raw),
+            [*self.notes, *found, *notes],
         )
 
     def _read(self, source: Any) -> pl.DataFrame:
@@ -180,7 +225,7 @@ class Training:
             source, settings=self.settings, query=data.query, table=data.table, events=self._repairs
         )
         if data.names is not None:
-            table = _named(table, data.names)
+            table = columns.named(table, data.names)
         unknown = [name for name in data.drop if name not in table.columns]
         if unknown:
             raise RecipeError(
@@ -201,11 +246,11 @@ class Training:
         events.listen(pass_on)
         return events
 
-    def _overrides(self, present: set[str] | None = None) -> dict[str, Any]:
+    def _overrides(self, without: Collection[str] = ()) -> dict[str, Any]:
         """The recipe's types and roles, with its short keys for group, time, weight and task."""
         data = self.recipe.data
         overrides: dict[str, Any] = {
-            name: {"type": wish} if isinstance(wish, str) else dict(wish)
+            name: {"role" if wish in _ROLES else "type": wish} if isinstance(wish, str) else dict(wish)
             for name, wish in data.columns.items()
         }
         for role in (Role.GROUP, Role.TIME, Role.WEIGHT):
@@ -214,16 +259,24 @@ class Training:
                 overrides.setdefault(name, {})["role"] = role.value
         if self.recipe.task is Task.REGRESSION:
             overrides.setdefault(data.target, {}).setdefault("type", "number")
-        return {name: wish for name, wish in overrides.items() if present is None or name in present}
+        return {name: wish for name, wish in overrides.items() if name not in without}
 
     def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-        """The function's columns beside the raw target, which it never sees."""
+        """The function's columns beside the raw target, which it never sees, and what splits or weighs."""
         target = self.recipe.data.target
-        made = function(conform(raw, _inputs(schema, target)))
-        return made.drop(target, strict=False).with_columns(raw[target])
+        if target not in raw.columns:
+            raise ColumnError(f"There is no target column {target!r}.", do=suggestion(target, raw.columns))
+        made = function(conform(raw, columns.inputs(schema, target)))
+        kept = [target, *(c.name for c in schema if c.role in _BESIDE and c.name in raw.columns)]
+        return made.drop(kept, strict=False).with_columns(raw[kept])
 
-    def _typed_target(self, schema: Schema, task: Task) -> Schema:
+    def _typed_target(self, schema: Schema, table: pl.DataFrame, task: Task) -> Schema:
+        """The schema with a target of a type that suits the task; classes keep the labels that came."""
         target = schema[self.recipe.data.target]
+        if target.type is Type.BOOLEAN and table[target.name].dtype != pl.Boolean:
+            gone = set(self._overrides()) - set(table.columns)
+            wish = {**self._overrides(gone), target.name: "category"}
+            return infer(table, target=target.name, overrides=wish)
         if task is Task.REGRESSION and target.type is not Type.NUMBER:
             raise ParamError(
                 f"The target {target.name!r} is not a number, so it cannot be regressed.",
@@ -310,9 +363,8 @@ class Training:
         )  # fmt: skip
         search = Search(
             system,
-            train,
+            [Fold(train, split, index) for index, split in enumerate(folds)],
             metric,
-            folds,
             self.executor,
             ctx,
             journal,
@@ -359,7 +411,7 @@ class Training:
         """Save model, report and record, in this order; a run counts once its record stands."""
         model: Any = tuned.model
         if data.function is not None:
-            inputs = _inputs(data.raw_schema, self.recipe.data.target)
+            inputs = columns.inputs(data.raw_schema, self.recipe.data.target)
             model = FeaturedModel(tuned.model, data.function, inputs, conform, data.example)
         system = self.recipe.system or registry.pick(data.schema, data.task).name
         if not (folder / "model").exists():
@@ -395,7 +447,7 @@ class Training:
             "run": record["id"],
             "task": record["task"],
             "rows, columns": f"{record['rows']:,}, {len(data.schema.features)} features",
-            "search": f"{record['trials']} trials in {record['seconds']:.1f} s; ended because {record['ended']}",
+            "search": f"{record['trials']} trials in {record['seconds']:.1f} s, until {record['ended']}",
             "metric of the search": evaluation.metric,
             "seed": str(self.recipe.search.seed),
             "data (fingerprint)": record["snapshot"][:16],
@@ -409,29 +461,3 @@ class Training:
         self.events.emit("stage.started", stage=name)
         yield
         self.events.emit("stage.finished", stage=name, seconds=clock.elapsed)
-
-
-def _inputs(schema: Schema, target: str) -> Schema:
-    """The raw columns that a caller sends: all but the target and those that never vary."""
-    names = [column.name for column in schema if column.name != target and column.type is not Type.CONSTANT]
-    inputs = schema.select(names)
-    for name in names:
-        if inputs[name].role is Role.IGNORE:
-            inputs = inputs.change(name, role=Role.FEATURE)
-    return inputs
-
-
-def _named(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """A table whose file has no header: what was taken for one is a row."""
-    if len(names) != table.width:
-        raise RecipeError(
-            "'data: names:' must name every column.", got=f"{len(names)} names for {table.width} columns"
-        )
-    first = pl.DataFrame([table.columns], schema=table.columns, orient="row")
-    text = table.select(pl.all().cast(pl.String))
-    return pl.concat([first, text]).rename(dict(zip(table.columns, names)))
-
-
-def _example(raw: pl.DataFrame) -> dict[str, Any]:
-    """The first row, JSON-ready."""
-    return json.loads(raw.head(1).write_ndjson())

@@ -15,7 +15,6 @@ from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.ports import Executor
 from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model, System, Trial
 from noria.core.result import Leader
-from noria.core.split import Split
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Proposer, portfolio
@@ -28,6 +27,7 @@ _SLACK = 1.5
 _LONGEST = 0.35
 _KEPT = 60
 _ONCE = 0.5
+_HELD_OUT = 0.3
 
 
 @dataclass
@@ -61,8 +61,8 @@ class Tuned:
 class _Pace:
     """How long fits really take, as a multiple of the learners' own guesses.
 
-    What is done once per search, imports and encodings, falls into a learner's first fit; so a few tenths of a
-    second are left out of the first measure.
+    What is done once per search, imports and encodings, falls into a learner's first fit; so a few tenths
+    of a second are left out of the first measure.
     """
 
     workers: int
@@ -85,15 +85,15 @@ class Search:
     """Tries learners on the same folds, joins the best, and stops in time.
 
     The order of trials depends on the seed and on the results, not on the clock, which only ends it: with
-    `most_trials` reached in time, the same seed gives the same model. What was finished before a Ctrl-C or a kill is read from the journal.
+    `most_trials` reached in time, the same seed gives the same model. What was finished before a Ctrl-C or a
+    kill is read from the journal.
 
     Parameters
     ----------
     system : System
-    table : Table
-        Conformed training rows.
+    folds : sequence of Fold
+        All over the same table of conformed training rows.
     metric : Metric
-    folds : list of Split
     executor : Executor
     ctx : Context
         Its deadline is when the search, the joining included, must be over.
@@ -105,9 +105,8 @@ class Search:
     def __init__(
         self,
         system: System,
-        table: pl.DataFrame,
+        folds: Sequence[Fold],
         metric: Metric,
-        folds: Sequence[Split],
         executor: Executor,
         ctx: Context,
         journal: Journal,
@@ -115,19 +114,19 @@ class Search:
         learners: Sequence[Learner],
         most_trials: int | None = None,
     ) -> None:
-        self.system, self.table, self.metric = system, table, metric
+        self.system, self.folds, self.metric = system, folds, metric
         self.executor, self.ctx, self.journal = executor, ctx, journal
         self.learners, self.most_trials = learners, most_trials
-        self.folds = [Fold(table, split, index) for index, split in enumerate(folds)]
-        self.truth = table[np.concatenate([split.valid for split in folds])]
-        self.rows = max(len(split.train) for split in folds)
+        self.table = folds[0].table
+        self.truth = self.table[np.concatenate([fold.split.valid for fold in folds])]
+        self.rows = max(len(fold.split.train) for fold in folds)
         self.columns = len(ctx.schema.features)
         self.trials: list[Trial] = []
         self._weights = np.zeros(0)
         self._joint = pl.DataFrame()
         self._score = -math.inf if metric.greater_is_better else math.inf
         self._pace = _Pace(executor.workers)
-        self._joining = 0.0
+        self._budget = ctx.deadline.budget
 
     def run(self) -> Tuned:
         """Search until time, trials or hope run out.
@@ -152,23 +151,23 @@ class Search:
         number, stale = 0, 0
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
-                return f"all {self.most_trials} trials done"
+                return f"all {self.most_trials} trials were done"
             if not self._fits(learner):
                 continue
             try:
                 self._try(number, learner)
             except OutOfTime:
-                return "the budget is used up"
+                return "the budget was used up"
             number += 1
             if number % _CHECK_EVERY == 0 or len(self.trials) == 3:
                 stale = 0 if self._weigh() else stale + 1
                 if stale >= _PATIENCE and self._tuning:
-                    return f"no gain in {_PATIENCE * _CHECK_EVERY} trials"
-        return "nothing else fits into the time left" if not self._room else "every setting was tried"
+                    return f"{_PATIENCE * _CHECK_EVERY} trials had brought no gain"
+        return "every setting was tried" if self._room else "nothing more fitted into the time left"
 
     @property
     def _room(self) -> bool:
-        return self.ctx.deadline.remaining - self._joining > 0.5
+        return self.ctx.deadline.remaining > 0.3
 
     def _proposals(self) -> Iterator[Learner]:
         """Known settings, then guided ones for as long as they are asked for."""
@@ -191,7 +190,7 @@ class Search:
         if len(self.trials) < 2:
             return True
         expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
-        left = self.ctx.deadline.remaining - self._joining
+        left = self.ctx.deadline.remaining
         longest = left if self._tuning or self.most_trials else max(_LONGEST * self.ctx.deadline.budget, 1.0)
         return expected * _SLACK < min(left, longest)
 
@@ -290,11 +289,18 @@ class Search:
             best = self._best
             self._weights = np.array([float(trial is best) for trial in self.trials])
             self._joint, self._score = best.predictions, best.score
-        self._joining = max(self._joining, 1.5 * clock.elapsed)
+        self._set_aside(clock.elapsed)
         members = int(np.count_nonzero(self._weights))
         self.ctx.events.emit("ensemble.weighed", score=self._score, members=members)
         gain = abs(self._score - before)
         return self.metric.better(self._score, before) and gain > 2e-4 * abs(self._score)
+
+    def _set_aside(self, weighing: float) -> None:
+        """Let the search end early enough to weigh once more, and to predict the held-out rows."""
+        chosen = (trial for trial, weight in zip(self.trials, self._weights) if weight > 0)
+        predicting = _HELD_OUT * len(self.folds) * sum(trial.predict_seconds for trial in chosen)
+        needed = _SLACK * (weighing + predicting)
+        self.ctx.deadline.budget = min(self.ctx.deadline.budget, self._budget - needed)
 
     def _finish(self, why: str) -> Tuned:
         real = [trial for trial in self.trials if trial.learner.name != self.trials[0].learner.name]

@@ -72,8 +72,8 @@ class MlpSettings:
     hidden: tuple[int, ...] = (128, 128)
     epochs: int | None = None
     batch: int | None = None
-    lr: float = 0.04
-    weight_decay: float = 0.1
+    lr: float = 0.02
+    weight_decay: float = 0.3
     dropout: float = 0.3
     label_smoothing: float = 0.0
     embed: bool = True

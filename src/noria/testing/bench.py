@@ -11,7 +11,7 @@ import polars as pl
 
 from noria.backends.executor_local import LocalExecutor
 from noria.core.deadline import Deadline
-from noria.core.protocol import Context, Learner, Model, System
+from noria.core.protocol import Context, Fold, Learner, Model, System
 from noria.core.recipe import validated
 from noria.core.schema import Schema
 from noria.data.conform import conform
@@ -87,9 +87,10 @@ class Bench:
     def search(self, table: pl.DataFrame, *, seed: int = 0, workers: int = 2, trials: int = _TRIALS) -> Tuned:
         """A search of a few trials."""
         system = self.system
+        folds = [Fold(table, split, at) for at, split in enumerate(system.folds(table, 3, seed))]
         with TemporaryDirectory() as folder:
             return Search(
-                system, table, system.metrics()[0], system.folds(table, 3, seed), LocalExecutor(workers),
+                system, folds, system.metrics()[0], LocalExecutor(workers),
                 self.context(seed), Journal(Path(folder)), learners=system.learners(), most_trials=trials,
             ).run()  # fmt: skip
 

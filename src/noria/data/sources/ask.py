@@ -14,7 +14,7 @@ from noria.core.events import Events
 from noria.errors import SourceError
 from noria.settings import Settings
 
-__all__ = ["Ask", "File", "Reading", "plain", "records"]
+__all__ = ["Ask", "File", "Reading", "checked", "plain", "records"]
 
 BATCH_ROWS = 50_000
 
@@ -107,6 +107,13 @@ def plain(frame: pl.DataFrame) -> pl.DataFrame:
     wide = [name for name, dtype in frame.schema.items() if dtype.is_decimal() or dtype == pl.Int128]
     coded = [name for name, dtype in frame.schema.items() if dtype in (pl.Categorical, pl.Enum)]
     return frame.with_columns(by_name(*wide).cast(pl.Float64), by_name(*coded).cast(pl.String))
+
+
+def checked(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """The plain frame, or a SourceError if it has no rows."""
+    if frame.height == 0:
+        raise SourceError(f"{name} has columns and no rows.", do="Give a file with at least one row.")
+    return plain(frame)
 
 
 def records(names: list[str], columns: list[list[Any]], source: str) -> pl.DataFrame:

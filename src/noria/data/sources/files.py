@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import glob
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from noria._lazy import require
-from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, plain, records
+from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, checked, plain
 from noria.data.sources.databases import open_sqlite_file
 from noria.data.sources.delimited import open_delimited, same_columns, telling
-from noria.data.sources.encoding import COMPRESSED, decompress, utf8
+from noria.data.sources.encoding import COMPRESSED, decompress
+from noria.data.sources.json_files import open_json, open_json_lines
 from noria.errors import SourceError, nearest, suggestion
 
 __all__ = ["DATA_SUFFIXES", "open_files", "open_glob", "open_path", "sniff_suffix"]
@@ -109,19 +108,13 @@ def _alike(one: pl.DataType, other: pl.DataType) -> bool:
     return one == other or (one.is_numeric() and other.is_numeric()) or pl.Null in (one, other)
 
 
-def _checked(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    if frame.height == 0:
-        raise SourceError(f"{name} has columns and no rows.", do="Give a file with at least one row.")
-    return plain(frame)
-
-
 def _columnar(lazy: Callable[[Path], pl.LazyFrame]) -> _Open:
     """A format that Polars reads lazily and that carries its own types."""
 
     def opened(file: File, _ask: Ask) -> Reading:
         def whole() -> pl.DataFrame:
             with telling(file.name):
-                return _checked(lazy(file.path).collect(), file.name)
+                return checked(lazy(file.path).collect(), file.name)
 
         def batches() -> Iterator[pl.DataFrame]:
             with telling(file.name):
@@ -139,85 +132,6 @@ def _arrow(path: Path) -> pl.LazyFrame:
     return pl.scan_ipc(path, glob=False) if is_file else pl.read_ipc_stream(path).lazy()
 
 
-def _open_json(file: File, ask: Ask) -> Reading:
-    """A JSON array of objects, or JSON lines under another name."""
-
-    def whole() -> pl.DataFrame:
-        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
-            path = utf8(file, Path(folder), ask)
-            with path.open(encoding="utf-8-sig") as data:
-                if _is_object(data.readline()):
-                    return _checked(_json_lines(path, file.name), file.name)
-            try:
-                rows = json.loads(path.read_text(encoding="utf-8-sig"))
-            except ValueError as error:
-                raise SourceError(f"{file.name} is not JSON.", got=str(error)) from error
-            return _checked(_from_objects(rows, file.name), file.name)
-
-    return Reading(file.name, whole)
-
-
-def _is_object(line: str) -> bool:
-    """Whether one line is one whole JSON object."""
-    try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
-
-
-def _open_json_lines(file: File, ask: Ask) -> Reading:
-    def whole() -> pl.DataFrame:
-        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
-            return _checked(_json_lines(utf8(file, Path(folder), ask), file.name), file.name)
-
-    def batches() -> Iterator[pl.DataFrame]:
-        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
-            path = utf8(file, Path(folder), ask)
-            try:
-                yield from pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None).collect_batches(
-                    chunk_size=BATCH_ROWS
-                )
-            except pl.exceptions.PolarsError:
-                yield _json_lines(path, file.name)
-
-    return Reading(file.name, whole, batches)
-
-
-def _json_lines(path: Path, name: str) -> pl.DataFrame:
-    """JSON lines by Polars; by Python where Polars finds no type that all values share."""
-    try:
-        return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)
-    except pl.exceptions.PolarsError:
-        pass
-    rows = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                rows += [json.loads(line)] if line.strip() else []
-            except ValueError as error:
-                raise SourceError(f"{name}, line {number} is not JSON.", got=line.strip()[:80]) from error
-    return _from_objects(rows, name)
-
-
-def _from_objects(rows: Any, name: str) -> pl.DataFrame:
-    """A frame from JSON objects; nested values of unlike shapes become JSON text."""
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise SourceError(
-            f"{name} is not a table: it needs a JSON array of objects, or one object a line.",
-            got=type(rows).__name__,
-        )
-    try:
-        return pl.from_dicts(rows, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, TypeError, OverflowError):
-        names = list(dict.fromkeys(key for row in rows for key in row))
-        flat = [[_flat(row.get(key)) for row in rows] for key in names]
-        return records(names, flat, name)
-
-
-def _flat(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
-
-
 def _open_excel(file: File, ask: Ask) -> Reading:
     """A sheet of a workbook: the one named by `table`, else the first."""
     fastexcel = require("fastexcel", extra="excel")
@@ -232,7 +146,7 @@ def _open_excel(file: File, ask: Ask) -> Reading:
             frame = book.load_sheet(sheet, schema_sample_rows=None).to_polars()
         except fastexcel.FastExcelError as error:
             raise SourceError(f"{file.name} cannot be read.", got=str(error).splitlines()[0]) from error
-        return _checked(frame, f"{file.name}, sheet {sheet!r},")
+        return checked(frame, f"{file.name}, sheet {sheet!r},")
 
     return Reading(file.name, whole, tabled=True)
 
@@ -246,8 +160,8 @@ _FORMATS: dict[str, _Open] = {
     **dict.fromkeys(_DELIMITED, _open_text),
     ".parquet": _columnar(partial(pl.scan_parquet, glob=False)),
     **dict.fromkeys((".arrow", ".feather", ".ipc"), _columnar(_arrow)),
-    **dict.fromkeys((".jsonl", ".ndjson"), _open_json_lines),
-    ".json": _open_json,
+    **dict.fromkeys((".jsonl", ".ndjson"), open_json_lines),
+    ".json": open_json,
     **dict.fromkeys((".xlsx", ".xls", ".xlsb", ".ods"), _open_excel),
     **dict.fromkeys((".sqlite", ".sqlite3", ".db"), open_sqlite_file),
 }

@@ -98,11 +98,12 @@ def _finish(target: Target, options: TabularOptions, outputs: np.ndarray, y: np.
 
 
 def _decision(rule: DecisionRule, y: np.ndarray, p: np.ndarray) -> threshold.Decision:
+    wanted = rule.at_least or 0.0
     makers = {
         "f1": lambda: threshold.best_f1(y, p),
-        "precision": lambda: threshold.for_precision(y, p, rule.at_least),
-        "recall": lambda: threshold.for_recall(y, p, rule.at_least),
-        "cost": lambda: threshold.by_cost(y, p, rule.cost),
+        "precision": lambda: threshold.for_precision(y, p, wanted),
+        "recall": lambda: threshold.for_recall(y, p, wanted),
+        "cost": lambda: threshold.by_cost(y, p, rule.cost or []),
     }
     return makers[rule.by]()
 

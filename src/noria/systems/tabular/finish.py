@@ -29,7 +29,7 @@ class Finish:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Finish:
         """The inverse of `to_dict`."""
-        kinds = {
+        kinds: dict[str, Any] = {
             "calibrator": Calibrator,
             "decision": Decision,
             "classifier": ConformalClassifier,

@@ -99,6 +99,11 @@ class Frame:
             base=None,
         )
 
+    @property
+    def valid(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Validation rows and targets, if there are any."""
+        return None if self.X_valid is None or self.y_valid is None else (self.X_valid, self.y_valid)
+
     def one_hot(self) -> np.ndarray:
         """The training targets as (n, outputs): class indicators or the values."""
         if not self.target.classes:

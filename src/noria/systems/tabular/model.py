@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +96,7 @@ class TabularModel:
         self.members = list(members)
         self.finish = finish if finish is not None else Finish()
         self.background = background
-        self.signature = Signature(schema, target.fields, example)
+        self.signature = Signature(replace(schema, columns=schema.features), target.fields, example)
         self._remembered: tuple[pl.DataFrame, np.ndarray] | None = None
 
     @property
@@ -128,7 +128,8 @@ class TabularModel:
             If a column is missing or cannot be read as what it was in training.
         """
         if self._remembered is not None and rows is self._remembered[0]:
-            return self._finished(self._average(lambda _: self._remembered[1], 1))  # type: ignore[index]
+            _, encoded = self._remembered
+            return self._finished(self._average(lambda _: encoded, 1))
         if 0 < rows.height <= _FEW:
             self._check(rows)
             outputs = np.stack([self._outputs_one(row) for row in rows.iter_rows(named=True)])
@@ -232,9 +233,11 @@ class TabularModel:
         encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}
         return self._average(encoded.__getitem__, threads)
 
-    def _average(self, encoded: Any, threads: int) -> np.ndarray:
-        parts = (member.weight * member.outputs(encoded(member.family), threads) for member in self.members)
-        return sum(parts, np.float64(0.0))  # type: ignore[return-value]
+    def _average(self, encoded: Callable[[str], np.ndarray], threads: int) -> np.ndarray:
+        total: Any = 0.0
+        for member in self.members:
+            total = total + member.weight * member.outputs(encoded(member.family), threads)
+        return total
 
     def _outputs_one(self, row: Mapping[str, Any]) -> np.ndarray:
         values = self._conformer(row)

@@ -48,7 +48,8 @@ class _Arrays:
     """Saving and loading of predictors that are a handful of arrays and a few settings."""
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        arrays, settings = {}, {}
+        arrays: dict[str, np.ndarray] = {}
+        settings: dict[str, Any] = {}
         for name, value in vars(self).items():
             (arrays if isinstance(value, np.ndarray) else settings)[name] = value
         return arrays, settings
@@ -60,11 +61,11 @@ class _Arrays:
 
     def save(self, path: Path) -> None:
         """Write arrays and settings as safetensors."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         arrays, settings = self._state()
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        save_file(contiguous, path, metadata={"settings": json.dumps(settings)})
+        path.write_bytes(save(contiguous, metadata={"settings": json.dumps(settings)}))
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -22,8 +22,8 @@ def shapley(
 ) -> Explanation:
     """What each column added to each row's output, against a background.
 
-    Each round replaces a background row by the row itself, column by column, in a random order and then in the
-    reverse of it; what the output changes by is what the column added.
+    Each round replaces a background row by the row itself, column by column, in a random order and then in
+    the reverse of it; what the output changes by is what the column added.
 
     Parameters
     ----------

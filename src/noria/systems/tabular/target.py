@@ -13,6 +13,7 @@ import polars as pl
 from noria.core.protocol import Metric, Task
 from noria.core.schema import Column, Type
 from noria.core.signature import Output
+from noria.errors import ParamError, TargetError, suggestion
 from noria.methods import metrics as arrays
 
 if TYPE_CHECKING:
@@ -252,6 +253,17 @@ def _rows(rows: np.ndarray | None, *columns: np.ndarray) -> Sequence[np.ndarray]
 
 def _class_target(column: Column, positive: str | None) -> ClassTarget:
     levels = ["false", "true"] if column.type is Type.BOOLEAN else sorted(column.levels, key=_natural)
+    if column.distinct > len(levels):
+        raise TargetError(
+            f"The target {column.name!r} has too many classes.",
+            got=f"{column.distinct:,} distinct values, such as {levels[0]!r}",
+            do="Join the rare classes, or name another target.",
+        )
+    if positive is not None and positive not in levels:
+        raise ParamError(
+            f"Option 'positive' is not a class of {column.name!r}.", got=repr(positive),
+            do=suggestion(positive, levels),
+        )  # fmt: skip
     if positive is not None and len(levels) == 2 and levels[0] == positive:
         levels.reverse()
     return ClassTarget(column.name, tuple(levels))

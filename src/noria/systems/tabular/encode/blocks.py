@@ -60,7 +60,11 @@ class Block:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
-        known = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items() if k != "kind"}
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+            if name != "kind"
+        }
         return cls(**known)
 
 

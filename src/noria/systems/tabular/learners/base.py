@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,8 +20,10 @@ from noria.systems.tabular.target import Target
 
 __all__ = ["TabularLearner"]
 
+P = TypeVar("P", bound=Params)
 
-class TabularLearner:
+
+class TabularLearner(Generic[P]):
     """An unfitted algorithm for tables. Subclasses declare facts and fit arrays.
 
     Attributes
@@ -48,24 +50,25 @@ class TabularLearner:
     family: ClassVar[str] = "slopes"
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     settings: ClassVar[type[Params]] = Params
-    known: ClassVar[Sequence[dict]] = ({},)
+    known: ClassVar[Sequence[dict[str, Any]]] = ({},)
     most_rows: ClassVar[int] = 100_000_000
     package: ClassVar[str | None] = None
     weighs: ClassVar[bool] = True
     smoothing: ClassVar[float] = 10.0
 
-    def __init__(self, target: Target, options: TabularOptions, params: Params | None = None) -> None:
+    def __init__(self, target: Target, options: TabularOptions, params: P | None = None) -> None:
         self.target = target
         self.options = options
-        self.params = params if params is not None else self.settings()
+        self.params: P = params if params is not None else self.settings()  # type: ignore[assignment]
 
-    def with_params(self, params: Params) -> TabularLearner:
+    def with_params(self, params: P) -> TabularLearner[P]:
         """A copy with other parameters."""
         return type(self)(self.target, self.options, params)
 
-    def portfolio(self, rows: int) -> Sequence[Params]:
+    def portfolio(self, rows: int) -> Sequence[P]:
         """The settings in `known`; none when there are more rows than it can bear."""
-        return [self.settings(**values) for values in self.known] if rows <= self.most_rows else []
+        known = self.known if rows <= self.most_rows else ()
+        return [self.settings(**values) for values in known]  # type: ignore[misc]
 
     def seconds(self, rows: int, columns: int) -> float:
         """A rough guess of one fit's time on one core."""
@@ -105,4 +108,6 @@ class TabularLearner:
         if rule == "weights":
             return frame.weighted(resample.balanced_weights(frame.y)) if self.weighs else frame
         filled = np.nan_to_num(frame.X, nan=-1.0)
-        return frame.resampled(*resample.oversample(filled, frame.y, method=rule, seed=ctx.seed))
+        codes = np.flatnonzero(frame.encoder.discrete) if self.family == "trees" else None
+        X, y = resample.oversample(filled, frame.y, method=rule, categorical=codes, seed=ctx.seed)
+        return frame.resampled(X.astype(np.float32), y)

@@ -35,7 +35,7 @@ class LightGbmParams(Params):
     )
 
 
-class LightGbm(TabularLearner):
+class LightGbm(TabularLearner[LightGbmParams]):
     """LightGBM with early stopping (Ke et al. 2017)."""
 
     name = "lightgbm"
@@ -72,6 +72,10 @@ class LightGbm(TabularLearner):
         link = {0: "identity", 2: "sigmoid"}.get(self.target.classes, "softmax")
         return TreePredictor.from_lightgbm(booster, link=link, outputs=self.target.outputs)
 
+    @property
+    def _focal(self) -> bool:
+        return self.options.imbalance == "focal" and self.target.classes == 2
+
     def recodes(self, frame: Frame) -> bool:
         """Whether categories are replaced by target means: not for more than two classes."""
         wanted = self.params.categories == "target" and self.target.classes <= 2
@@ -79,7 +83,7 @@ class LightGbm(TabularLearner):
 
     def _settings(self, ctx: Context) -> dict[str, Any]:
         p = self.params
-        settings = {
+        settings: dict[str, Any] = {
             "learning_rate": p.learning_rate, "num_leaves": p.leaves, "min_data_in_leaf": p.least_rows,
             "feature_fraction": p.columns, "bagging_fraction": p.rows, "bagging_freq": int(p.rows < 1),
             "lambda_l2": p.l2, "cat_l2": p.category_l2, "cat_smooth": p.category_l2,
@@ -92,6 +96,8 @@ class LightGbm(TabularLearner):
             classes, ("multiclass", "multi_logloss")
         )
         settings["objective"], settings["metric"] = kind
+        if self._focal:
+            settings["metric"] = "auc"
         if classes > 2:
             settings["num_class"] = classes
         return settings
@@ -114,8 +120,7 @@ class LightGbm(TabularLearner):
 
     def _grow(self, booster: Any, watched: bool, ctx: Context) -> int:
         """Boost until the rounds, the patience or the time are used up; the best number of trees."""
-        focal = self.options.imbalance == "focal" and self.target.classes == 2
-        objective = _focal if focal else None
+        objective = resample.FocalLoss().objective if self._focal else None
         patience = int(20 + 2.0 / self.params.learning_rate)
         rounds = (
             self.params.rounds if watched else min(self.params.rounds, int(8 / self.params.learning_rate))
@@ -126,7 +131,8 @@ class LightGbm(TabularLearner):
                 raise OutOfTime
             finished = booster.update(fobj=objective)
             if watched:
-                loss = booster.eval_valid()[0][2]
+                _, _, value, greater_is_better = booster.eval_valid()[0]
+                loss = -value if greater_is_better else value
                 if loss < best_loss - 1e-9:
                     best, best_loss = trees, loss
                 elif trees - best >= patience:
@@ -147,10 +153,6 @@ def _bin(
     return data.construct()
 
 
-def _focal(raw: np.ndarray, data: Any) -> tuple[np.ndarray, np.ndarray]:
-    return resample.focal_loss(raw, data.get_label())
-
-
 class HistBoostingParams(Params):
     """Settings of `HistBoosting`."""
 
@@ -161,7 +163,7 @@ class HistBoostingParams(Params):
     columns: float = real(0.8, low=0.3, high=1.0, doc="Share of the columns that each split sees.")
 
 
-class HistBoosting(TabularLearner):
+class HistBoosting(TabularLearner[HistBoostingParams]):
     """scikit-learn's histogram gradient boosting."""
 
     name = "hist_boosting"

@@ -15,6 +15,8 @@ from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["DecisionTree", "ExtraTrees", "RandomForest"]
 
+_MOST_LEAVES = 5_000
+
 
 class DecisionTreeParams(Params):
     """Settings of `DecisionTree`."""
@@ -23,7 +25,7 @@ class DecisionTreeParams(Params):
     least_rows: int = integer(10, low=1, high=200, log=True, doc="Fewest rows in a leaf.")
 
 
-class DecisionTree(TabularLearner):
+class DecisionTree(TabularLearner[DecisionTreeParams]):
     """One tree that people can read (Breiman et al. 1984)."""
 
     name = "decision_tree"
@@ -49,20 +51,20 @@ class DecisionTree(TabularLearner):
 class ForestParams(Params):
     """Settings of `RandomForest` and `ExtraTrees`."""
 
-    trees: int = integer(200, low=50, high=1000, log=True, doc="How many trees.", tune=False)
+    trees: int = integer(100, low=10, high=1000, log=True, doc="How many trees.", tune=False)
     columns: float = real(0.4, low=0.05, high=1.0, doc="Share of the columns that each split looks at.")
-    least_rows: int = integer(2, low=1, high=50, log=True, doc="Fewest rows in a leaf.")
+    least_rows: int = integer(2, low=1, high=50, log=True, doc="Fewest rows in a leaf; more of many rows.")
     criterion: str = choice("gini", "entropy", doc="Measure of a split's purity; classification only.")
 
 
-class RandomForest(TabularLearner):
+class RandomForest(TabularLearner[ForestParams]):
     """Trees on bootstrap samples (Breiman 2001)."""
 
     name = "random_forest"
     family = "trees"
     settings = ForestParams
     known = ({}, {"least_rows": 5, "columns": 0.6})
-    most_rows = 300_000
+    most_rows = 30_000
     sklearn_name: ClassVar[str] = "RandomForest"
     cost: ClassVar[float] = 1.0
 
@@ -82,7 +84,8 @@ class RandomForest(TabularLearner):
         if self.target.classes:
             options["criterion"] = p.criterion
         model: Any = getattr(ensemble, self.sklearn_name + suffix)(
-            n_estimators=1, warm_start=True, max_features=p.columns, min_samples_leaf=p.least_rows,
+            n_estimators=1, warm_start=True, max_features=p.columns,
+            min_samples_leaf=max(p.least_rows, len(frame.y) // _MOST_LEAVES),
             random_state=ctx.seed, n_jobs=1, **options,
         )  # fmt: skip
         for trees in self._steps(p.trees):

@@ -20,7 +20,7 @@ class SvmParams(Params):
     width: float = real(1.0, low=0.05, high=8.0, log=True, doc="Kernel width, as a multiple of 1/features.")
 
 
-class Svm(TabularLearner):
+class Svm(TabularLearner[SvmParams]):
     """A support vector machine with a Gaussian kernel (Cortes and Vapnik 1995).
 
     One machine per class against the rest; probabilities by Platt's scaling of their scores.
@@ -73,9 +73,7 @@ class Svm(TabularLearner):
             vectors=X[used], dual=dual[used], bias=bias,
             slope=np.ones(count), shift=np.zeros(count), gamma=gamma, link="softmax",
         )  # fmt: skip
-        return _platt(
-            kernel, *((frame.X, frame.y) if frame.X_valid is None else (frame.X_valid, frame.y_valid))
-        )
+        return _platt(kernel, *(frame.valid or (frame.X, frame.y)))
 
 
 def _platt(kernel: Kernel, X: np.ndarray, y: np.ndarray) -> Kernel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from noria.systems.tabular.predictors import Linear
 
 __all__ = ["ElasticNet", "Lasso", "LeastSquares", "Logistic", "Ridge"]
 
+P = TypeVar("P", bound=Params)
+L = TypeVar("L", bound="LassoParams")
+
 _REGRESSION = frozenset({Task.REGRESSION})
 
 
@@ -24,7 +28,7 @@ class RidgeParams(Params):
     target: str = choice("plain", "log", doc="Whether the logarithm of a positive target is fitted.")
 
 
-class _Penalised(TabularLearner):
+class _Penalised(TabularLearner[P]):
     """What the linear regressions share: centring, and a logarithm of the target where it is asked for."""
 
     tasks = _REGRESSION
@@ -48,7 +52,7 @@ class _Penalised(TabularLearner):
         return Linear(solved[:, None], np.array([middle - centre @ solved + smear]), "expm1")
 
 
-class Ridge(_Penalised):
+class Ridge(_Penalised[RidgeParams]):
     """Least squares with a penalty on squared weights (Hoerl and Kennard 1970)."""
 
     name = "ridge"
@@ -67,7 +71,7 @@ class Ridge(_Penalised):
         return np.linalg.solve(gram, weighted.T @ y)
 
 
-class LeastSquares(_Penalised):
+class LeastSquares(_Penalised[Params]):
     """Ordinary least squares, of smallest norm where columns depend on each other."""
 
     name = "linear"
@@ -89,14 +93,10 @@ class LassoParams(Params):
     target: str = choice("plain", "log", doc="Whether the logarithm of a positive target is fitted.")
 
 
-class Lasso(_Penalised):
-    """Least squares with a penalty on absolute weights (Tibshirani 1996)."""
+class _CoordinateDescent(_Penalised[L]):
+    """What the learners with an absolute penalty share."""
 
-    name = "lasso"
-    settings = LassoParams
-    known = ({}, {"target": "log"})
     most_rows = 200_000
-    mixing = 1.0
 
     def seconds(self, rows: int, columns: int) -> float:
         """Coordinate descent on the Gram matrix."""
@@ -108,11 +108,11 @@ class Lasso(_Penalised):
 
         root = np.sqrt(weight / weight.mean())
         X, y = X * root[:, None], y * root
-        largest = float(np.abs(X.T @ y).max()) / len(y) / self._mixing
+        largest = float(np.abs(X.T @ y).max()) / len(y) / self.mixing
         if largest == 0:
             return np.zeros(X.shape[1])
         solver = Solver(
-            alpha=self.params.strength * largest, l1_ratio=self._mixing, fit_intercept=False,
+            alpha=self.params.strength * largest, l1_ratio=self.mixing, fit_intercept=False,
             precompute=True, max_iter=300, tol=1e-4,
         )  # fmt: skip
         with warnings.catch_warnings():
@@ -120,8 +120,17 @@ class Lasso(_Penalised):
             return solver.fit(X, y).coef_
 
     @property
-    def _mixing(self) -> float:
+    def mixing(self) -> float:
+        """Share of the absolute in the penalty."""
         return 1.0
+
+
+class Lasso(_CoordinateDescent[LassoParams]):
+    """Least squares with a penalty on absolute weights (Tibshirani 1996)."""
+
+    name = "lasso"
+    settings = LassoParams
+    known = ({}, {"target": "log"})
 
 
 class ElasticNetParams(LassoParams):
@@ -130,14 +139,15 @@ class ElasticNetParams(LassoParams):
     mixing: float = real(0.5, low=0.05, high=1.0, doc="Share of the absolute in the penalty.")
 
 
-class ElasticNet(Lasso):
+class ElasticNet(_CoordinateDescent[ElasticNetParams]):
     """Least squares with a mixture of both penalties (Zou and Hastie 2005)."""
 
     name = "elastic_net"
     settings = ElasticNetParams
 
     @property
-    def _mixing(self) -> float:
+    def mixing(self) -> float:
+        """Share of the absolute in the penalty."""
         return self.params.mixing
 
 
@@ -148,7 +158,7 @@ class LogisticParams(Params):
     penalty: str = choice("l2", "l1", doc="Squared weights, or absolute ones that drop features.")
 
 
-class Logistic(TabularLearner):
+class Logistic(TabularLearner[LogisticParams]):
     """Multinomial logistic regression."""
 
     name = "logistic"

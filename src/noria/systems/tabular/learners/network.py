@@ -22,7 +22,7 @@ class NetworkParams(Params):
     decay: float = real(0.1, low=0.0, high=0.3, doc="Weight decay.")
 
 
-class NeuralNetwork(TabularLearner):
+class NeuralNetwork(TabularLearner[NetworkParams]):
     """A multilayer perceptron with tuned defaults (Holzmüller et al. 2024)."""
 
     name = "network"
@@ -41,7 +41,7 @@ class NeuralNetwork(TabularLearner):
         mlp = fit_mlp(
             frame.X,
             frame.y,
-            valid=None if frame.X_valid is None else (frame.X_valid, frame.y_valid),
+            valid=frame.valid,
             sample_weight=frame.weight,
             classes=self.target.classes,
             numeric=~frame.encoder.discrete,

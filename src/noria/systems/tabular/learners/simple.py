@@ -13,7 +13,7 @@ from noria.systems.tabular.predictors import Constant, NaiveBayes, Neighbours
 __all__ = ["Baseline", "NaiveBayesLearner", "NeighboursLearner"]
 
 
-class Baseline(TabularLearner):
+class Baseline(TabularLearner[Params]):
     """Predicts the shares of the classes, or the mean, whatever the row."""
 
     name = "baseline"
@@ -31,7 +31,7 @@ class NeighboursParams(Params):
     weights: str = choice("distance", "uniform", doc="Whether nearer rows count more.")
 
 
-class NeighboursLearner(TabularLearner):
+class NeighboursLearner(TabularLearner[NeighboursParams]):
     """The mean of the k nearest training rows (Fix and Hodges 1951)."""
 
     name = "neighbours"
@@ -63,7 +63,7 @@ class NaiveBayesParams(Params):
     temper: float = real(2.0, low=1.0, high=20.0, log=True, doc="Divides evidence that features repeat.")
 
 
-class NaiveBayesLearner(TabularLearner):
+class NaiveBayesLearner(TabularLearner[NaiveBayesParams]):
     """Features taken as independent given the class (Maron 1961)."""
 
     name = "naive_bayes"

@@ -1,0 +1,123 @@
+"""JSON: lines of objects, and arrays of objects."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, checked, plain, records
+from noria.data.sources.delimited import telling
+from noria.data.sources.encoding import utf8
+from noria.errors import SourceError
+
+__all__ = ["open_json", "open_json_lines"]
+
+
+def open_json(file: File, ask: Ask) -> Reading:
+    """A JSON array of objects, or JSON lines under another name."""
+
+    def whole() -> pl.DataFrame:
+        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
+            path = utf8(file, Path(folder), ask)
+            with path.open(encoding="utf-8-sig") as data:
+                if _is_object(data.readline()):
+                    return checked(_json_lines(path, file.name), file.name)
+            try:
+                rows = json.loads(path.read_text(encoding="utf-8-sig"))
+            except ValueError as error:
+                raise SourceError(f"{file.name} is not JSON.", got=str(error)) from error
+            return checked(_from_objects(rows, file.name), file.name)
+
+    return Reading(file.name, whole)
+
+
+def _is_object(line: str) -> bool:
+    """Whether one line is one whole JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def open_json_lines(file: File, ask: Ask) -> Reading:
+    """One JSON object a line; types are decided on all lines."""
+
+    def whole() -> pl.DataFrame:
+        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
+            return checked(_json_lines(utf8(file, Path(folder), ask), file.name), file.name)
+
+    def batches() -> Iterator[pl.DataFrame]:
+        with tempfile.TemporaryDirectory(prefix="noria-") as folder:
+            path = utf8(file, Path(folder), ask)
+            schema = _common_schema(path)
+            if schema is None:
+                yield checked(_json_lines(path, file.name), file.name)
+                return
+            with telling(file.name):
+                yield from (plain(pl.read_ndjson(chunk, schema=schema)) for chunk in _chunks(path))
+
+    return Reading(file.name, whole, batches)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The lines that are not blank, many at a time."""
+    with path.open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
+        lines = (line for line in file if line.strip())
+        while chunk := b"".join(itertools.islice(lines, BATCH_ROWS)):
+            yield chunk
+
+
+def _common_schema(path: Path) -> pl.Schema | None:
+    """The columns and types that hold all lines; None where Polars finds none."""
+    try:
+        seen = [pl.read_ndjson(chunk, infer_schema_length=None).clear() for chunk in _chunks(path)]
+        merged = pl.concat(seen, how="diagonal_relaxed").schema if seen else None
+    except pl.exceptions.PolarsError:
+        return None
+    flags = {name for frame in seen for name, dtype in frame.schema.items() if dtype == pl.Boolean}
+    return None if merged is None or any(merged[name] != pl.Boolean for name in flags) else merged
+
+
+def _json_lines(path: Path, name: str) -> pl.DataFrame:
+    """JSON lines by Polars; by Python where Polars finds no type that all values share."""
+    try:
+        return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)
+    except pl.exceptions.PolarsError:
+        pass
+    rows = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                rows += [json.loads(line)] if line.strip() else []
+            except ValueError as error:
+                raise SourceError(f"{name}, line {number} is not JSON.", got=line.strip()[:80]) from error
+    return _from_objects(rows, name)
+
+
+def _from_objects(rows: Any, name: str) -> pl.DataFrame:
+    """A frame from JSON objects; nested values of unlike shapes become JSON text."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise SourceError(
+            f"{name} is not a table: it needs a JSON array of objects, or one object a line.",
+            got=type(rows).__name__,
+        )
+    try:
+        return pl.from_dicts(rows, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, TypeError, OverflowError):
+        names = list(dict.fromkeys(key for row in rows for key in row))
+        flat = [[_flat(row.get(key)) for row in rows] for key in names]
+        return records(names, flat, name)
+
+
+def _flat(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value

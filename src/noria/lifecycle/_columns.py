@@ -1,0 +1,87 @@
+"""The columns of a run's tables: what a caller sends, what is judged, what weighs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+
+from noria.core.schema import Role, Schema, Type
+from noria.errors import DataError, RecipeError, TargetError, suggestion
+
+__all__ = ["check_weights", "example", "findings", "inputs", "judged", "named"]
+
+
+def check_weights(table: pl.DataFrame, schema: Schema) -> None:
+    """Every row's weight must be a number, none of them negative and not all of them zero."""
+    for column in schema.with_role(Role.WEIGHT):
+        weight = table[column.name].cast(pl.Float64, strict=False)
+        bad = weight.is_null() | weight.is_nan() | (weight < 0)
+        if bad.any() or not weight.sum():
+            first = table[column.name].filter(bad)
+            raise DataError(
+                f"The weights in {column.name!r} must be numbers of at least 0, one in every row.",
+                got=f"{int(bad.sum()):,} rows that are not, such as {first[0]!r}"
+                if len(first)
+                else "only zeros",
+                do="Fill or drop those rows, or leave 'weight' out.",
+            )
+
+
+def findings(schema: Schema) -> list[str]:
+    """What was read in another way than it came, or left out, in words."""
+    return [f"{column.name!r}: {note}" for column in schema for note in column.notes]
+
+
+def judged(test: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """The typed rows of a test table that have a target, which must be of a class that was learned."""
+    target = schema.target
+    if target is None:
+        return test
+    known = test.filter(pl.col(target.name).is_not_null())
+    if not known.height:
+        raise TargetError(
+            f"The test table has no value of the target {target.name!r}.",
+            got=f"{test.height:,} rows",
+            do="Give rows with a known target, or leave the test table out.",
+        )
+    strange = set() if not target.levels else set(known[target.name].cast(pl.String)) - set(target.levels)
+    if strange:
+        name = min(strange)
+        raise TargetError(
+            f"The test table has a class of {target.name!r} that no training row has.",
+            got=repr(name),
+            do=suggestion(name, target.levels),
+        )
+    return known
+
+
+def inputs(schema: Schema, target: str) -> Schema:
+    """The raw columns that a caller sends: all but the target, row weights and those that never vary."""
+    names = [
+        column.name
+        for column in schema
+        if column.name != target and column.role is not Role.WEIGHT and column.type is not Type.CONSTANT
+    ]
+    inputs = schema.select(names)
+    for name in names:
+        if inputs[name].role is Role.IGNORE:
+            inputs = inputs.change(name, role=Role.FEATURE)
+    return inputs
+
+
+def named(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """A table whose file has no header: what was taken for one is a row."""
+    if len(names) != table.width:
+        raise RecipeError(
+            "'data: names:' must name every column.", got=f"{len(names)} names for {table.width} columns"
+        )
+    first = pl.DataFrame([table.columns], schema=table.columns, orient="row")
+    text = table.select(pl.all().cast(pl.String))
+    return pl.concat([first, text]).rename(dict(zip(table.columns, names)))
+
+
+def example(raw: pl.DataFrame) -> dict[str, Any]:
+    """The first row, JSON-ready."""
+    return json.loads(raw.head(1).write_ndjson())

@@ -1,0 +1,86 @@
+"""The real command, in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from noria.cli import main
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+def pets(rows: int = 60) -> str:
+    """A table that is easy to learn: dogs are heavier than cats."""
+    lines = ["weight,legs,colour,kind"]
+    for at in range(rows):
+        kind = ("cat", "dog")[at % 2]
+        lines.append(
+            f"{(4 if kind == 'cat' else 20) + at % 7},{4},{('black', 'white', 'red')[at % 3]},{kind}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Path:
+    """A home in which the model 'pets' was trained once."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "pets.csv").write_text(pets(), encoding="utf-8")
+    before = os.environ.get("NORIA_HOME")
+    os.environ["NORIA_HOME"] = str(folder)
+    try:
+        with pytest.raises(SystemExit) as left:
+            main([*TRAIN, str(folder / "pets.csv")])
+        assert left.value.code == 0
+        yield folder
+    finally:
+        os.environ.pop("NORIA_HOME") if before is None else os.environ.update(NORIA_HOME=before)
+
+
+TRAIN = [
+    "train",
+    "-t",
+    "kind",
+    "-b",
+    "5s",
+    "--learners",
+    "logistic",
+    "--trials",
+    "2",
+    "--folds",
+    "2",
+    "--quiet",
+]
+
+
+@pytest.fixture
+def noria(capsys, monkeypatch, tmp_path) -> Callable[..., Done]:
+    """Run a command in an empty folder and home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NORIA_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(*arguments: str) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return Done(left.value.code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def trained(noria, home, monkeypatch) -> Callable[..., Done]:
+    """Run a command in the home that has the model 'pets'."""
+    monkeypatch.setenv("NORIA_HOME", str(home))
+    return noria

@@ -1,0 +1,92 @@
+"""``noria predict`` and ``noria models``: a trained model put to use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+
+@pytest.fixture
+def new(tmp_path) -> str:
+    """Three rows without a target."""
+    (tmp_path / "new.csv").write_text(
+        "weight,legs,colour\n5,4,black\n24,4,red\n22,4,white\n", encoding="utf-8"
+    )
+    return "new.csv"
+
+
+def test_rows_are_shown_with_the_prediction_first(trained, new):
+    done = trained("predict", "pets", new)
+    head, _, *rows = done.out.splitlines()
+    assert done.code == 0, done.err
+    assert head.split()[0] == "prediction"
+    assert [row.split()[0] for row in rows[:3]] == ["cat", "dog", "dog"]
+
+
+def test_what_is_not_shown_is_said(trained, home):
+    done = trained("predict", "pets", home / "pets.csv", "--rows", "2", "-q")
+    assert len([line for line in done.out.splitlines() if line.startswith(("cat", "dog"))]) == 2
+    assert "58 more rows" in done.out
+
+
+def test_json_is_one_line_per_row(trained, new):
+    done = trained("predict", "pets", new, "--json")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert [row["prediction"] for row in rows] == ["cat", "dog", "dog"]
+    assert [row["weight"] for row in rows] == [5, 24, 22]
+
+
+@pytest.mark.parametrize("file", ["scored.csv", "scored.parquet", "deep/scored.jsonl"])
+def test_output_goes_to_a_file(trained, new, file):
+    done = trained("predict", "pets", new, "-o", file)
+    read = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}[Path(file).suffix]
+    assert done.out == f"3 rows with predictions are in {file}\n"
+    assert read(file)["prediction"].to_list() == ["cat", "dog", "dog"]
+
+
+def test_output_as_json(trained, new):
+    said = json.loads(trained("predict", "pets", new, "-o", "scored.csv", "--json").out)
+    assert said == {"rows": 3, "output": "scored.csv", "bytes": Path("scored.csv").stat().st_size}
+
+
+def test_a_model_folder_is_a_model(trained, home, new):
+    folder = next(home.glob("runs/*/model"))
+    assert trained("predict", folder, new, "-q").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("pest", "new.csv"), 4, "Did you mean 'pets'?"),
+        (("pets", "none.csv"), 3, "none.csv"),
+        (("pets", "new.csv", "-o", "scored.xlsx"), 2, ".csv, .parquet, .jsonl"),
+    ],
+)
+def test_errors(trained, new, arguments, code, said):
+    done = trained("predict", *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert not Path("scored.xlsx").exists()
+
+
+def test_a_missing_column_is_named(trained, tmp_path):
+    (tmp_path / "bad.csv").write_text("wheight,legs,colour\n5,4,black\n", encoding="utf-8")
+    done = trained("predict", "pets", "bad.csv")
+    assert done.code == 3
+    assert "'weight'" in done.err
+    assert "wheight" in done.err
+
+
+def test_models_are_listed(trained):
+    assert "pets" in trained("models").out
+    [run] = json.loads(trained("models", "--json").out)
+    assert run["name"] == "pets"
+    assert "pets-" in trained("models", "pets").out
+
+
+def test_no_model_yet(noria):
+    assert "noria run titanic" in noria("models").out
+    assert noria("models", "pets").code == 4

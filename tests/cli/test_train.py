@@ -1,0 +1,56 @@
+"""``noria train``: what a recipe says, as flags."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from noria.cli.options import goals, pairs
+from noria.errors import ParamError
+
+QUICK = ("-q", "-b", "5s", "--learners", "logistic", "--trials", "2", "--folds", "2")
+
+
+def test_flags_become_a_recipe(noria, home):
+    done = noria(
+        *("train", home / "pets.csv", "-t", "kind", "--json", "--name", "animals", "--drop", "legs"),
+        *("--column", "colour=text", "--option", "coverage=0.8", "--goal", "accuracy >= 0.5"),
+        *("--holdout", "0.3", *QUICK),
+    )
+    assert done.code == 0, done.err
+    recipe = json.loads(done.out)["recipe"]
+    assert recipe["name"] == "animals"
+    assert recipe["data"]["columns"] == {"colour": "text", "legs": {"role": "ignore"}}
+    assert recipe["options"] == {"coverage": 0.8}
+    assert recipe["goal"] == {"accuracy": ">= 0.5"}
+    assert recipe["split"] == {"holdout": 0.3}
+    assert json.loads(done.out)["goals_met"] is True
+
+
+def test_the_name_is_the_file_s(noria, home):
+    assert json.loads(noria("train", home / "pets.csv", "-t", "kind", "--json", *QUICK).out)["name"] == "pets"
+
+
+def test_a_misspelt_target_offers_the_nearest(noria, home):
+    done = noria("train", home / "pets.csv", "-t", "kynd", *QUICK)
+    assert (done.code, done.out) == (3, "")
+    assert "Did you mean 'kind'?" in done.err
+
+
+def test_a_target_is_needed(noria, home):
+    done = noria("train", home / "pets.csv")
+    assert done.code == 2
+    assert "--target" in done.err
+
+
+@pytest.mark.parametrize("item", ["coverage", "=3", "a={b"])
+def test_a_pair_that_is_none(item):
+    with pytest.raises(ParamError, match="--option is not a pair"):
+        pairs([item], "--option")
+
+
+@pytest.mark.parametrize("item", ["accuracy", "accuracy 0.9", ">= 0.9"])
+def test_a_goal_that_is_none(item):
+    with pytest.raises(ParamError, match="--goal is not a comparison"):
+        goals([item])

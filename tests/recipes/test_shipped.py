@@ -1,0 +1,154 @@
+"""The shipped recipes: complete, and with features that serve as they train."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import noria
+from noria.core.features import FeatureFunction
+from noria.core.recipe import Recipe
+from noria.core.schema import Role, Type
+from noria.data import sources
+from noria.data.conform import conform
+from noria.data.infer import infer, infer_task
+from noria.errors import MissingExtraError, SourceError
+
+RECIPES = {recipe.name: recipe for recipe in noria.recipes()}
+WANTED = {
+    "iris",
+    "house-prices",
+    "titanic",
+    "credit-risk",
+    "churn",
+    "attrition",
+    "fraud",
+    "income",
+    "diamonds",
+}
+SECTIONS = ["Problem", "Data", "Method", "Run", "Goal", "Limits"]
+FEATURED = [name for name, recipe in RECIPES.items() if recipe.features]
+
+
+def rows(recipe: Recipe) -> pl.DataFrame:
+    """The recipe's raw table, or a skip that says why there is none."""
+    settings = noria.Settings()
+    if not recipe.data.source.startswith("package:") and settings.mirror is None:
+        pytest.skip(f"{recipe.data.source} needs the network, or a mirror that NORIA_MIRROR names")
+    try:
+        table = sources.read(recipe.data.source, settings=settings.model_copy(update={"offline": True}))
+    except (MissingExtraError, SourceError) as error:
+        pytest.skip(str(error))
+    if recipe.data.names is not None:
+        table = table.rename(dict(zip(table.columns, recipe.data.names, strict=True)))
+    return table.drop(recipe.data.drop)
+
+
+def typed(recipe: Recipe) -> pl.DataFrame:
+    """What the feature function gets: every column but the target, typed."""
+    table = rows(recipe)
+    schema = infer(table, target=recipe.data.target, overrides=recipe.data.columns)
+    for column in schema:
+        if column.role is Role.IGNORE and column.type is not Type.CONSTANT:
+            schema = schema.change(column.name, role=Role.FEATURE)
+    return conform(table, schema).drop(recipe.data.target)
+
+
+def test_all_that_were_promised_are_there():
+    assert set(RECIPES) >= WANTED
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_complete(name):
+    recipe = RECIPES[name]
+    readme = Path(recipe.folder, "README.md").read_text(encoding="utf-8")
+    assert recipe.folder.name == name
+    assert recipe.title
+    assert len(recipe.about) > 80
+    assert recipe.goals
+    assert re.findall(r"^## (.+)$", readme, re.MULTILINE) == SECTIONS
+    assert f"noria run {name}\n" in readme
+    for goal in recipe.goals:
+        assert f"{goal.value:g}" in readme.partition("## Goal")[2]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_its_data_are_what_it_says(name):
+    recipe = RECIPES[name]
+    table = rows(recipe)
+    schema = infer(table, target=recipe.data.target, overrides=recipe.data.columns)
+    target = schema[recipe.data.target]
+    assert infer_task(target, table) == recipe.task
+    if recipe.options.get("positive"):
+        assert recipe.options["positive"] in target.levels
+    count = table.height + (recipe.data.names is not None)  # what was taken for a header is a row
+    said = {"fraud-sample": "1,230"}.get(name, f"{count:,}")
+    assert re.search(rf"\b{said}\b", Path(recipe.folder, "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", FEATURED)
+def test_features_keep_the_rows_and_add_columns(name):
+    recipe = RECIPES[name]
+    table = typed(recipe)
+    made = FeatureFunction.read(recipe.features, recipe.folder)(table)
+    assert made.height == table.height
+    new = [column for column in made.columns if column not in table.columns]
+    assert len(new) >= 3
+    assert [column for column in new if made[column].null_count() == made.height] == []
+    assert [column for column in new if made[column].n_unique() < 2] == []
+    numbers = made.select(pl.selectors.float())
+    assert sum(numbers[column].is_nan().sum() for column in numbers.columns) == 0
+
+
+@pytest.mark.parametrize("name", FEATURED)
+def test_a_row_alone_has_the_same_features(name):
+    recipe = RECIPES[name]
+    table = typed(recipe).head(60)
+    function = FeatureFunction.read(recipe.features, recipe.folder)
+    together = function(table)
+    alone = pl.concat([function(table[at : at + 1]) for at in range(table.height)])
+    assert together.equals(alone)
+    assert function(table.head(0)).schema == together.schema
+
+
+@pytest.mark.parametrize("name", FEATURED)
+def test_features_bear_missing_values(name):
+    recipe = RECIPES[name]
+    table = typed(recipe).head(5)
+    empty = table.with_columns(
+        pl.lit(None, dtype=kind).alias(column) for column, kind in table.schema.items()
+    )
+    assert FeatureFunction.read(recipe.features, recipe.folder)(empty).height == 5
+
+
+def test_titles_families_and_ages_of_passengers():
+    recipe = RECIPES["titanic"]
+    people = pl.DataFrame(
+        {
+            "name": [
+                "Sage, Master Tom",
+                "Rothes, the Countess of (Lucy)",
+                "Brown, Mlle Ann",
+                "Jacobsohn Mr Samuel",
+            ],
+            "class": ["3rd", "1st", "2nd", "*"],
+            "age": [4.0, 33.0, None, 60.0],
+            "sex": ["male", "female", "female", "male"],
+        }
+    )
+    made = FeatureFunction.read(recipe.features, recipe.folder)(people)
+    assert made["title"].to_list() == ["Master", "Noble", "Miss", "Mr"]
+    assert made["namesakes"].to_list() == [11.0, 1.0, 6.0, 1.0]
+    assert made["age_group"].to_list() == ["infant", "adult", "unknown", "old"]
+    assert made["family"].to_list() == ["Sage", "alone", "Brown", "alone"]
+    assert made["woman_or_child"].to_list() == [True, True, True, False]
+
+
+def test_iris_runs(tmp_path):
+    session = noria.Session(noria.Settings(home=tmp_path))
+    run = noria.run("iris", budget="10s", learners=["logistic"], trials=2, session=session)
+    assert run.evaluation.scores["accuracy"].value > 0.8
+    assert run.evaluation.scores["accuracy"].value > run.evaluation.baseline["accuracy"].value

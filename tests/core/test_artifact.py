@@ -52,10 +52,14 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_new_folder_appears_complete_or_not_at_all(tmp_path):
-    with pytest.raises(ZeroDivisionError), artifact.new_folder(tmp_path / "a" / "made") as draft:
-        (draft / "half.txt").write_text("half")
-        assert not (tmp_path / "a" / "made").exists()
-        raise ZeroDivisionError
+    def half():
+        with artifact.new_folder(tmp_path / "a" / "made") as draft:
+            (draft / "half.txt").write_text("half")
+            assert not (tmp_path / "a" / "made").exists()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     assert names(tmp_path / "a") == []
     with artifact.new_folder(tmp_path / "a" / "made") as draft:
         (draft / "whole.txt").write_text("whole")

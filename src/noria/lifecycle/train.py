@@ -222,7 +222,11 @@ class Training:
     def _read(self, source: Any) -> pl.DataFrame:
         data = self.recipe.data
         table = sources.read(
-            source, settings=self.settings, query=data.query, table=data.table, events=self._repairs
+            self._located(source),
+            settings=self.settings,
+            query=data.query,
+            table=data.table,
+            events=self._repairs,
         )
         if data.names is not None:
             table = columns.named(table, data.names)
@@ -232,6 +236,11 @@ class Training:
                 f"There is no column {unknown[0]!r} to drop.", do=suggestion(unknown[0], table.columns)
             )
         return table.drop(data.drop)
+
+    def _located(self, source: Any) -> Any:
+        """A file that is named relative to the recipe, or what came."""
+        beside = self.recipe.folder / source if self.recipe.folder and isinstance(source, str) else None
+        return beside if beside is not None and beside.exists() else source
 
     @cached_property
     def _repairs(self) -> Events:

@@ -264,7 +264,7 @@ def _class_target(column: Column, positive: str | None) -> ClassTarget:
             f"Option 'positive' is not a class of {column.name!r}.", got=repr(positive),
             do=suggestion(positive, levels),
         )  # fmt: skip
-    if positive is not None and len(levels) == 2 and levels[0] == positive:
+    if len(levels) == 2 and levels[0] == positive:
         levels.reverse()
     return ClassTarget(column.name, tuple(levels))
 

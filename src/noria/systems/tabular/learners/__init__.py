@@ -8,7 +8,14 @@ from noria.systems.tabular.learners.base import TabularLearner
 from noria.systems.tabular.learners.boosting import HistBoosting, LightGbm
 from noria.systems.tabular.learners.forest import DecisionTree, ExtraTrees, RandomForest
 from noria.systems.tabular.learners.kernel import Svm
-from noria.systems.tabular.learners.linear import ElasticNet, Lasso, LeastSquares, Logistic, Ridge
+from noria.systems.tabular.learners.linear import (
+    ElasticNet,
+    Lasso,
+    LeastSquares,
+    LinearDiscriminant,
+    Logistic,
+    Ridge,
+)
 from noria.systems.tabular.learners.network import NeuralNetwork
 from noria.systems.tabular.learners.simple import Baseline, NaiveBayesLearner, NeighboursLearner
 
@@ -20,6 +27,7 @@ LEARNERS: tuple[type[TabularLearner], ...] = (
     NaiveBayesLearner,
     DecisionTree,
     LeastSquares,
+    LinearDiscriminant,
     Logistic,
     Ridge,
     Lasso,

@@ -17,6 +17,8 @@ from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["HistBoosting", "LightGbm"]
 
+_TRIFLE = 1e-4
+
 
 class LightGbmParams(Params):
     """Settings of `LightGbm`."""
@@ -125,7 +127,7 @@ class LightGbm(TabularLearner[LightGbmParams]):
         rounds = (
             self.params.rounds if watched else min(self.params.rounds, int(8 / self.params.learning_rate))
         )
-        best, best_loss = 0, math.inf
+        best, best_loss, trifle = 0, math.inf, 0.0
         for trees in range(1, rounds + 1):
             if ctx.deadline.expired:
                 raise OutOfTime
@@ -133,7 +135,9 @@ class LightGbm(TabularLearner[LightGbmParams]):
             if watched:
                 _, _, value, greater_is_better = booster.eval_valid()[0]
                 loss = -value if greater_is_better else value
-                if loss < best_loss - 1e-9:
+                if trees == 1:
+                    trifle = _TRIFLE * abs(loss)
+                if loss < best_loss - trifle:
                     best, best_loss = trees, loss
                 elif trees - best >= patience:
                     break

@@ -63,7 +63,6 @@ class RandomForest(TabularLearner[ForestParams]):
     name = "random_forest"
     family = "trees"
     settings = ForestParams
-    known = ({}, {"least_rows": 5, "columns": 0.6})
     most_rows = 30_000
     sklearn_name: ClassVar[str] = "RandomForest"
     cost: ClassVar[float] = 1.0
@@ -105,6 +104,7 @@ class ExtraTrees(RandomForest):
     """Trees with random thresholds on all rows (Geurts, Ernst and Wehenkel 2006)."""
 
     name = "extra_trees"
+    known = ({}, {"least_rows": 5, "columns": 0.6})
     sklearn_name = "ExtraTrees"
     cost = 0.6
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.core.params import Params, choice, integer, real
+from noria.core.params import Params, choice, flag, integer, real
 from noria.core.protocol import Context
 from noria.methods.mlp import fit_mlp
 from noria.systems.tabular.frame import Frame
@@ -17,9 +17,10 @@ class NetworkParams(Params):
 
     width: int = choice(128, 64, 256, doc="Units of a hidden layer.")
     layers: int = integer(2, low=1, high=4, doc="Hidden layers.")
-    learning_rate: float = real(0.04, low=0.002, high=0.1, log=True, doc="Step size at its peak.")
-    dropout: float = real(0.3, low=0.0, high=0.5, doc="Share of units left out in training.")
-    decay: float = real(0.1, low=0.0, high=0.3, doc="Weight decay.")
+    learning_rate: float = real(0.02, low=0.005, high=0.1, log=True, doc="Step size at its peak.")
+    dropout: float = real(0.3, low=0.05, high=0.5, doc="Share of units left out in training.")
+    embed: bool = flag(True, doc="Whether numbers are seen through learned waves.")
+    decay: float = real(0.3, low=0.03, high=1.0, log=True, doc="Weight decay.")
 
 
 class NeuralNetwork(TabularLearner[NetworkParams]):
@@ -27,13 +28,19 @@ class NeuralNetwork(TabularLearner[NetworkParams]):
 
     name = "network"
     settings = NetworkParams
+    known = (
+        {},
+        {"embed": False, "dropout": 0.4, "decay": 0.1},
+        {"width": 256, "learning_rate": 0.04, "decay": 0.1},
+    )
     most_rows = 100_000
 
     def seconds(self, rows: int, columns: int) -> float:
-        """Epochs times rows times weights."""
-        p = self.params
-        weights = columns * p.width + (p.layers - 1) * p.width**2
-        return 60 * rows * (weights * 6 / 2e10 + 1e-6) + 0.05
+        """Steps of gradient descent, each a few matrix products."""
+        batch = 64 if rows < 2_000 else 256
+        steps = rows / batch * min(max(2_000 * batch / rows, 15), 100)
+        weights = columns * self.params.width + (self.params.layers - 1) * self.params.width**2
+        return steps * (3e-4 + 6e-11 * batch * weights) + 0.05
 
     def fit_arrays(self, frame: Frame, ctx: Context) -> Network:
         """Train until the validation rows stop gaining."""
@@ -48,6 +55,7 @@ class NeuralNetwork(TabularLearner[NetworkParams]):
             hidden=(p.width,) * p.layers,
             lr=p.learning_rate,
             dropout=p.dropout,
+            embed=p.embed,
             weight_decay=p.decay,
             seed=ctx.seed,
             deadline=ctx.deadline,

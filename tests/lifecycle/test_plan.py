@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from noria.core.protocol import Task, Trial
+from noria.core.schema import Column, Role, Schema, Type
+from noria.lifecycle.plan import Proposer, portfolio
+from noria.systems.tabular import TabularSystem
+
+SCHEMA = Schema((Column("x", Type.NUMBER), Column("y", Type.NUMBER, Role.TARGET)), rows=200)
+
+
+@pytest.fixture
+def learners():
+    return TabularSystem(SCHEMA, Task.REGRESSION).learners()
+
+
+def trials(learners, scores):
+    known = {learner.name: learner for learner in learners}
+    return [Trial(at, known[name], score, pl.DataFrame()) for at, (name, score) in enumerate(scores)]
+
+
+def test_the_baseline_comes_first_then_every_learner_once_quickest_first(learners):
+    planned = list(portfolio(learners, 1000, 10))
+    assert planned[0].name == "baseline"
+    first = planned[1 : len(learners)]
+    assert {learner.name for learner in first} == {learner.name for learner in learners[1:]}
+    seconds = [learner.seconds(1000, 10) for learner in first]
+    assert seconds == sorted(seconds)
+
+
+def test_every_known_setting_is_planned_once_and_best_known_ones_early(learners):
+    planned = list(portfolio(learners, 1000, 10))
+    for learner in learners:
+        mine = [item.params for item in planned if item.name == learner.name]
+        assert mine == list(learner.portfolio(1000))
+    assert len({(item.name, item.params) for item in planned}) == len(planned)
+
+
+def test_learners_that_cannot_bear_the_rows_are_left_out(learners):
+    names = {learner.name for learner in portfolio(learners, 5_000_000, 10)}
+    assert "baseline" in names
+    assert "lightgbm" in names
+    assert not names & {"svm", "neighbours"}
+
+
+def test_the_same_seed_and_trials_give_the_same_proposals(learners):
+    done = trials(learners, [("baseline", 3.0), ("ridge", 1.0), ("lightgbm", 1.2), ("lasso", 1.1)])
+    weights = np.array([0, 0.5, 0.5, 0])
+
+    def drawn(seed):
+        proposer = Proposer(learners, False, seed)
+        return [(one.name, one.params) for one in (proposer.propose(done, weights) for _ in range(6))]
+
+    assert drawn(3) == drawn(3)
+    assert drawn(3) != drawn(4)
+
+
+def test_draws_stay_in_their_ranges_and_leave_alone_what_is_not_tuned(learners):
+    done = trials(learners, [("baseline", 3.0), ("lightgbm", 1.2)])
+    proposer = Proposer(learners, False, 0)
+    for _ in range(8):
+        learner = proposer.propose(done, np.ones(len(done)))
+        assert learner.name == "lightgbm"
+        assert type(learner.params).from_dict(learner.params.to_dict()) == learner.params
+        assert learner.params.rounds == done[1].learner.params.rounds
+        done.append(Trial(len(done), learner, 1.0, pl.DataFrame()))
+
+
+@pytest.mark.parametrize("greater_is_better", [True, False])
+def test_learners_that_serve_the_model_or_score_well_are_drawn_more_often(learners, greater_is_better):
+    sign = 1 if greater_is_better else -1
+    done = trials(learners, [("baseline", -9.0 * sign), ("ridge", 1.0 * sign), ("lasso", -1.0 * sign)])
+    proposer = Proposer(learners, greater_is_better, 0)
+    by_score = [proposer.propose(done, np.zeros(3)).name for _ in range(30)]
+    assert by_score.count("ridge") > by_score.count("lasso")
+    by_weight = [proposer.propose(done, np.array([0, 0, 1.0])).name for _ in range(30)]
+    assert by_weight.count("lasso") > by_weight.count("ridge")
+
+
+def test_without_anything_to_tune_there_is_no_proposal(learners):
+    assert Proposer(learners[:1], False, 0).propose(trials(learners, [("baseline", 1.0)]), np.ones(1)) is None
+    assert Proposer(learners, False, 0).propose([], np.zeros(0)) is None

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import noria
+from noria.core.events import Events
+from noria.errors import ColumnError, ParamError, StorageError
+from noria.lifecycle.predict import joined, write
+from noria.settings import Settings
+
+READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
+
+
+@pytest.fixture(scope="module")
+def trained(people, tmp_path_factory):
+    session = noria.Session(Settings(home=tmp_path_factory.mktemp("home"), workers=2))
+    run = noria.train(
+        people(), "y", name="toy", session=session, trials=2, learners=["naive_bayes"], budget="60s"
+    )
+    return session, run.model
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_a_stream_of_batches_equals_the_whole(trained, people, tmp_path, ending):
+    _, model = trained
+    rows = people(101, seed=5).drop("y")
+    events, seen = Events(), []
+    events.listen(lambda event: seen.append(event.data["rows"]))
+    output = tmp_path / "new" / f"out{ending}"
+    assert write(model, rows.iter_slices(17), output, events) == 101
+    assert seen == [17, 34, 51, 68, 85, 101]
+    whole = joined(rows, model.predict(rows))
+    back = READERS[ending](output)
+    assert back.columns == whole.columns
+    assert back["prediction"].to_list() == whole["prediction"].to_list()
+    assert back["probability_yes"].to_list() == pytest.approx(whole["probability_yes"].to_list(), rel=1e-12)
+    sets = whole["prediction_set"].to_list()
+    expected = ["|".join(one) for one in sets] if ending == ".csv" else sets
+    assert back["prediction_set"].fill_null("" if ending == ".csv" else []).to_list() == expected
+    assert [path.name for path in output.parent.iterdir()] == [output.name]
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_the_api_streams_a_file(trained, people, tmp_path, ending):
+    session, model = trained
+    rows = people(90, seed=6).drop("y")
+    rows.write_parquet(tmp_path / "rows.parquet")
+    output = tmp_path / f"out{ending}"
+    assert noria.predict("toy", tmp_path / "rows.parquet", output=output, session=session) == 90
+    assert READERS[ending](output)["prediction"].to_list() == model.predict(rows)["prediction"].to_list()
+
+
+def test_a_prediction_takes_the_place_of_a_column_of_its_name():
+    rows = pl.DataFrame({"x": [1], "prediction": ["old"]})
+    assert joined(rows, pl.DataFrame({"prediction": ["new"]})).to_dicts() == [{"x": 1, "prediction": "new"}]
+
+
+def test_another_ending_is_refused(trained, people, tmp_path):
+    with pytest.raises(ParamError) as caught:
+        write(trained[1], [people(5)], tmp_path / "out.xlsx", Events())
+    assert str(caught.value) == (
+        "The output's ending is not one that can be written.\n  got: out.xlsx\n"
+        "  do:  Use one of: .csv, .parquet, .jsonl."
+    )
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_a_batch_that_fails_leaves_the_file_that_was_there(trained, people, tmp_path, ending):
+    output = tmp_path / f"out{ending}"
+    output.write_text("before")
+    with pytest.raises(ColumnError, match="'town'"):
+        write(trained[1], [people(20), people(20).drop("town")], output, Events())
+    assert output.read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == [output.name]
+
+
+def test_a_place_that_cannot_be_written(trained, people, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError) as caught:
+        write(trained[1], [people(5)], tmp_path / "file" / "out.csv", Events())
+    assert str(caught.value) == (
+        f"Cannot write {tmp_path / 'file' / 'out.csv'}.\n  got: File exists\n"
+        "  do:  Free some space, or write elsewhere."
+    )
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_batches_whose_types_differ_where_all_is_missing(trained, people, tmp_path, ending):
+    first = people(20, seed=7).drop("y")
+    second = first.with_columns(age=pl.lit(None), town=pl.lit(None))
+    output = tmp_path / f"out{ending}"
+    assert write(trained[1], [first, second], output, Events()) == 40
+    assert READERS[ending](output).height == 40

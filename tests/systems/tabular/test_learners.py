@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from noria._lazy import installed
+from noria.core import artifact
+from noria.core.deadline import Deadline, OutOfTime
+from noria.core.protocol import Context, Fold, Task
+from noria.core.split import Split
+from noria.data.conform import conform
+from noria.data.infer import infer
+from noria.data.validate import prepare
+from noria.methods import metrics
+from noria.systems.tabular import TabularSystem
+from noria.systems.tabular.learners import LEARNERS, available
+from noria.systems.tabular.options import TabularOptions
+
+TASKS = {"two": Task.CLASSIFICATION, "three": Task.CLASSIFICATION, "number": Task.REGRESSION}
+CASES = [
+    pytest.param(kind.name, toy, id=f"{kind.name}-{toy}")
+    for kind in LEARNERS
+    for toy, task in TASKS.items()
+    if task in kind.tasks and (not kind.package or installed(kind.package))
+]
+CLASSES = [case for case in CASES if case.values[1] == "two" and case.values[0] != "baseline"]
+
+
+class Bench:
+    """A toy table and what is needed to fit learners on it."""
+
+    def __init__(self, raw: pl.DataFrame, task: Task, **options) -> None:
+        schema = infer(raw, target="y")
+        table, self.schema, _ = prepare(raw, schema, task)
+        self.table = conform(table, self.schema)
+        self.task = task
+        self.system = TabularSystem(self.schema, task, TabularOptions(**options))
+        self.learners = {learner.name: learner for learner in self.system.learners()}
+        cut = self.table.height * 2 // 3
+        self.train, self.valid = self.table[:cut], self.table[cut:]
+
+    def context(self, seed: int = 0, deadline: Deadline | None = None) -> Context:
+        return Context(self.schema, self.task, seed, deadline or Deadline(600))
+
+    def fit(self, name: str, *, watched: bool = True, seed: int = 0, params=None):
+        learner = self.learners[name]
+        learner = learner if params is None else learner.with_params(learner.params.replace(**params))
+        return learner.fit(self.train, self.valid if watched else None, self.context(seed))
+
+    def loss(self, model) -> float:
+        target = self.system.target
+        p, y = target.matrix(model.predict(self.valid)), target.encode(self.valid["y"])
+        if target.classes:
+            return metrics.CLASSIFICATION["log_loss"].function(y, p)
+        return metrics.REGRESSION["rmse"].function(y, p[:, 0])
+
+
+@pytest.fixture(scope="module")
+def benches(people):
+    return {toy: Bench(people(240, toy), task) for toy, task in TASKS.items()}
+
+
+def test_every_learner_has_its_task(benches):
+    assert {kind.name for kind in available(Task.REGRESSION)} == set(benches["number"].learners)
+    assert list(benches["two"].learners)[0] == "baseline"
+
+
+@pytest.mark.parametrize(("name", "toy"), CASES)
+def test_a_learner_learns_predicts_rows_alone_and_survives_its_folder(benches, people, tmp_path, name, toy):
+    bench = benches[toy]
+    model = bench.fit(name)
+    if name != "baseline":
+        assert bench.loss(model) < 0.95 * bench.loss(bench.fit("baseline"))
+    rows = people(24, toy, seed=9).drop("y")
+    odd = rows.head(2).with_columns(town=pl.lit("Nowhere"), age=pl.lit(1e12), remark=pl.lit(""))
+    empty = rows.head(2).with_columns(
+        pl.lit(None, dtype=kind).alias(col) for col, kind in rows.schema.items()
+    )
+    rows = pl.concat([rows, odd, empty])
+    batch = model.predict(rows)
+    numbers = batch.select(pl.selectors.float()).to_numpy()
+    assert np.isfinite(numbers).all()
+    for at, row in enumerate(rows.iter_rows(named=True)):
+        alone = pl.DataFrame([model.predict_one(row)], schema=batch.schema)
+        assert np.allclose(alone.select(pl.selectors.float()).to_numpy(), numbers[at], rtol=1e-4, atol=1e-6)
+        assert model.predict(rows[at]).equals(alone)
+    loaded = artifact.load(
+        artifact.save(model, tmp_path / "model", system="tabular"), prepare=conform, trusted=lambda _: False
+    )
+    assert loaded.predict(rows).equals(batch)
+    assert loaded.predict_one(rows.row(0, named=True)) == model.predict_one(rows.row(0, named=True))
+
+
+@pytest.mark.parametrize(("name", "toy"), CASES)
+def test_the_same_seed_gives_the_same_model(benches, name, toy):
+    bench = benches[toy]
+    one, two = (bench.fit(name, watched=False, seed=5).predict(bench.valid) for _ in range(2))
+    assert one.equals(two)
+
+
+@pytest.mark.parametrize("name", [name for name in ("lightgbm", "hist_boosting")])
+def test_boosting_stops_when_the_validation_rows_stop_gaining(benches, name):
+    bench = benches["two"]
+    noise = bench.valid.with_columns(y=bench.valid["y"].shuffle(seed=1))
+    learner = bench.learners[name]
+    honest = learner.fit(bench.train, bench.valid, bench.context())
+    misled = learner.fit(bench.train, noise, bench.context())
+    most = learner.fit(bench.train, None, bench.context())
+    assert misled.size < honest.size
+    assert honest.size < most.size * 20
+    assert misled.size < most.size
+
+
+@pytest.mark.parametrize(
+    "name", ["lightgbm", "hist_boosting", "random_forest", "extra_trees", "svm", "network"]
+)
+def test_a_slow_learner_keeps_the_deadline(benches, name):
+    deadline = Deadline(600)
+    deadline.cancel()
+    bench = benches["two"]
+    with pytest.raises(OutOfTime):
+        bench.learners[name].fit(bench.train, bench.valid, bench.context(deadline=deadline))
+
+
+# -- what is said about rare classes -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rare():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(500, 3)).round(3)
+    y = np.where(x[:, 0] + 0.5 * x[:, 1] + rng.normal(0, 0.7, 500) > 2.0, "rare", "usual")
+    return pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": y})
+
+
+def mean_rare(bench: Bench, name: str) -> float:
+    return bench.fit(name).predict(bench.valid)["probability_rare"].mean()
+
+
+@pytest.mark.parametrize(
+    "name", ["logistic", "lightgbm", "random_forest", "naive_bayes", "svm", "decision_tree", "network"]
+)
+def test_class_weights_raise_the_rare_class(rare, name):
+    plain, weighed = (
+        mean_rare(Bench(rare, Task.CLASSIFICATION, imbalance=rule), name) for rule in ("none", "weights")
+    )
+    assert weighed > 1.2 * plain
+
+
+@pytest.mark.skipif(not installed("imblearn"), reason="imbalanced-learn is not installed")
+@pytest.mark.parametrize("rule", ["smote", "adasyn"])
+@pytest.mark.parametrize("name", ["logistic", "lightgbm", "neighbours"])
+def test_oversampling_raises_the_rare_class(rare, rule, name):
+    plain, more = (mean_rare(Bench(rare, Task.CLASSIFICATION, imbalance=one), name) for one in ("none", rule))
+    assert more > 1.2 * plain
+
+
+def test_focal_loss_changes_boosting_and_nothing_else(rare):
+    plain, focal = (Bench(rare, Task.CLASSIFICATION, imbalance=rule) for rule in ("none", "focal"))
+    a, b = plain.fit("lightgbm").predict(plain.valid), focal.fit("lightgbm").predict(focal.valid)
+    assert not np.allclose(a["probability_rare"], b["probability_rare"], atol=0.01)
+    y = focal.system.target.encode(focal.valid["y"])
+    auc = metrics.CLASSIFICATION["roc_auc"].function
+    assert auc(y, focal.system.target.matrix(b)) > 0.85
+    assert plain.fit("logistic").predict(plain.valid).equals(focal.fit("logistic").predict(focal.valid))
+
+
+# -- weights, target means, classes that a fold lacks --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted({kind.name for kind in LEARNERS if kind.weighs and not kind.package}))
+def test_row_weights_are_listened_to_and_are_no_feature(name):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300).round(3)
+    old = np.arange(300) % 2 == 0
+    task = next(
+        iter(next(kind for kind in LEARNERS if kind.name == name).tasks & {Task.REGRESSION}),
+        Task.CLASSIFICATION,
+    )
+    y = np.where(old, x, 5 - x) if task is Task.REGRESSION else np.where((x > 0.6) ^ old, "yes", "no")
+    raw = pl.DataFrame({"x": x, "z": rng.normal(size=300), "w": np.where(old, 1e-3, 1.0), "y": y})
+    schema = infer(raw, target="y", overrides={"w": {"role": "weight", "type": "number"}})
+    table, schema, _ = prepare(raw, schema, task)
+    learner = {one.name: one for one in TabularSystem(schema, task).learners()}[name]
+    model = learner.fit(table, None, Context(schema, task))
+    assert "w" not in [column.name for column in model.signature.columns]
+    found = model.predict(raw.drop("w", "y"))
+    truth = table["y"].to_numpy()
+    right = (
+        found["prediction"].to_numpy() == truth
+        if task is Task.CLASSIFICATION
+        else -np.abs(found["prediction"].to_numpy() - truth)
+    )
+    assert right[~old].mean() > right[old].mean()
+
+
+def test_target_means_do_not_leak_a_random_column():
+    rng = np.random.default_rng(0)
+    rows = 600
+    raw = pl.DataFrame(
+        {"c": [f"k{n}" for n in rng.integers(0, 150, rows)], "y": rng.choice(["no", "yes"], rows)}
+    )
+    bench = Bench(raw, Task.CLASSIFICATION)
+    model = bench.fit("lightgbm", watched=False, params={"categories": "target", "least_rows": 5})
+    assert model.members[0].recode is not None
+    target = bench.system.target
+    auc = metrics.CLASSIFICATION["roc_auc"].function
+    assert abs(auc(target.encode(bench.valid["y"]), target.matrix(model.predict(bench.valid))) - 0.5) < 0.12
+    assert bench.loss(model) < 1.15 * np.log(2)
+
+
+@pytest.mark.parametrize("name", [case.values[0] for case in CASES if case.values[1] == "three"])
+def test_a_fold_without_a_class_still_gives_it_a_probability(benches, name):
+    bench = benches["three"]
+    table = bench.table
+    missing = (table["y"] != "mid").arg_true().to_numpy().astype(np.int64)
+    some = (table["y"] == "mid").arg_true().to_numpy().astype(np.int64)
+    fold = Fold(table, Split(missing[20:], np.sort(np.concatenate([missing[:20], some]))))
+    model = bench.learners[name].fit(
+        table[fold.split.train], table[fold.split.valid], bench.context().within(fold)
+    )
+    p = bench.system.target.matrix(model.predict(table[fold.split.valid]))
+    assert p.shape == (len(fold.split.valid), 3)
+    assert p.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert (p >= 0).all()
+
+
+# -- parameters ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", LEARNERS, ids=lambda kind: kind.name)
+def test_known_settings_are_valid_and_distinct(benches, kind):
+    settings = [kind.settings(**values) for values in kind.known]
+    assert settings
+    assert len(set(settings)) == len(settings)
+    assert all(kind.settings.from_dict(one.to_dict()) == one for one in settings)
+
+
+@pytest.mark.parametrize(("name", "toy"), CASES)
+def test_the_guess_of_its_time_grows_with_the_rows(benches, name, toy):
+    learner = benches[toy].learners[name]
+    assert 0 < learner.seconds(1000, 10) <= learner.seconds(100_000, 10)

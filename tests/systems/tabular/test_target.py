@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from noria.core.protocol import Task
+from noria.core.schema import Column, Role, Type
+from noria.errors import ParamError, TargetError
+from noria.methods.threshold import best_f1
+from noria.systems.tabular.finish import Finish
+from noria.systems.tabular.target import ClassTarget, NumberTarget, from_dict, target_for
+
+
+def column(levels, kind=Type.CATEGORY, distinct=None):
+    return Column("y", kind, Role.TARGET, levels=tuple(levels), distinct=distinct or len(levels))
+
+
+def test_labels_are_ordered_by_value_then_by_the_alphabet():
+    target = target_for(column(["10", "b", "9", "a", "-1.5"]), Task.CLASSIFICATION)
+    assert target.labels == ("-1.5", "9", "10", "a", "b")
+    assert target_for(column([], Type.BOOLEAN, 0), Task.CLASSIFICATION).labels == ("false", "true")
+
+
+def test_the_positive_class_is_the_second():
+    assert target_for(column(["no", "yes"]), Task.CLASSIFICATION).labels == ("no", "yes")
+    assert target_for(column(["no", "yes"]), Task.CLASSIFICATION, "no").labels == ("yes", "no")
+    with pytest.raises(ParamError) as caught:
+        target_for(column(["no", "yes"]), Task.CLASSIFICATION, "yess")
+    assert (
+        str(caught.value)
+        == "Option 'positive' is not a class of 'y'.\n  got: 'yess'\n  do:  Did you mean 'yes'?"
+    )
+
+
+def test_more_classes_than_are_kept_apart():
+    with pytest.raises(TargetError) as caught:
+        target_for(column([f"c{n}" for n in range(1000)], distinct=1200), Task.CLASSIFICATION)
+    assert str(caught.value) == (
+        "The target 'y' has too many classes.\n  got: 1,200 distinct values, such as 'c0'\n"
+        "  do:  Join the rare classes, or name another target."
+    )
+
+
+@pytest.mark.parametrize("values", [["b", "a", "b"], [True, False, True]])
+def test_codes(values):
+    labels = ("a", "b") if isinstance(values[0], str) else ("false", "true")
+    assert ClassTarget("y", labels).encode(pl.Series(values)).tolist() == [1, 0, 1]
+
+
+def test_outputs_survive_the_table():
+    p = np.array([[0.2, 0.8], [0.5, 0.5]])
+    assert np.array_equal(ClassTarget("y", ("a", "b")).matrix(ClassTarget("y", ("a", "b")).table(p)), p)
+    values = np.array([[1.5], [2.5]])
+    assert np.array_equal(NumberTarget("y").matrix(NumberTarget("y").table(values)), values)
+
+
+def test_an_answer_names_the_most_probable_class_unless_a_rule_decides():
+    target, p = ClassTarget("y", ("no", "yes")), np.array([[0.6, 0.4], [0.95, 0.05]])
+    plain = target.answer(p, Finish())
+    assert plain["prediction"] == ["no", "no"]
+    assert plain["probability_yes"] == [0.4, 0.05]
+    decision = best_f1(np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]]))
+    assert target.answer(p, Finish(decision=decision))["prediction"] == ["yes", "no"]
+
+
+def test_metrics_work_on_whole_tables_and_on_rows_of_them():
+    target = ClassTarget("y", ("a", "b", "c"))
+    truth = pl.DataFrame({"y": ["a", "b", "c", "c"]})
+    predictions = target.table(np.eye(3)[[0, 1, 2, 0]] * 0.9 + 0.1 / 3)
+    accuracy = next(metric for metric in target.metrics() if metric.name == "accuracy").bind(
+        truth, predictions
+    )
+    assert accuracy(None) == 0.75
+    assert accuracy(np.array([3, 3])) == 0.0
+
+
+def test_coverage_holds_the_truth_in_the_set():
+    target = ClassTarget("y", ("a", "b"))
+    truth = pl.Series("y", ["a", "b", "b"])
+    held = target.covered(truth, pl.DataFrame({"prediction_set": [["a"], ["a"], ["a", "b"]]}))
+    assert held.tolist() == [True, False, True]
+    assert np.isnan(target.covered(truth, pl.DataFrame({"x": [1, 2, 3]}))).all()
+
+
+@pytest.mark.parametrize("target", [ClassTarget("y", ("a", "b")), NumberTarget("y")])
+def test_a_target_survives_json(target):
+    assert from_dict(json.loads(json.dumps(target.to_dict()))) == target
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        (ClassTarget("y", ("a", "b")), ["prediction", "probability_a", "probability_b", "prediction_set"]),
+        (NumberTarget("y"), ["prediction", "low", "high"]),
+    ],
+)
+def test_the_fields_of_a_prediction(target, names):
+    assert [field.name for field in target.fields] == names

@@ -8,7 +8,7 @@ Each page is walked from top to bottom in an empty folder of its own. A block's 
   page has written makes its entry points known; anything else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
-- ``text``: what the reader sees; not executed.
+- ``text`` and ``mermaid``: what the reader sees; not executed.
 
 Any other block fails, so that nothing is left out unseen.
 """
@@ -143,7 +143,9 @@ def walk(page: str, names: dict[str, object]) -> None:
         elif block.language == "yaml":
             recipe(text)
         else:
-            assert block.language == "text", f"line {block.line}: unknown kind of block {block.language!r}"
+            assert block.language in {"text", "mermaid"}, (
+                f"line {block.line}: unknown kind of block {block.language!r}"
+            )
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
 
 _PLACES = {
-    **dict.fromkeys(("name", "task", "features", "options", "goal"), ""),
+    **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
     **dict.fromkeys(("columns", "drop", "group", "time", "weight"), "data"),
     **dict.fromkeys(("holdout", "how"), "split"),
     **dict.fromkeys(("budget", "metric", "folds", "learners", "trials", "seed"), "search"),
@@ -195,10 +195,10 @@ def train(
     resume : bool
         Whether an unfinished run of the same data and keys is taken up again.
     **keys
-        Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``features``, ``options``,
-        ``goal``; of its data ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its split ``holdout``
-        (0.2) and ``how``; of its search ``budget`` (60s), ``metric``, ``folds``, ``learners``, ``trials`` and
-        ``seed``.
+        Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``system``, ``features``,
+        ``options``, ``goal``; of its data ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its
+        split ``holdout`` (0.2) and ``how``; of its search ``budget`` (60s), ``metric``, ``folds``, ``learners``,
+        ``trials`` and ``seed``.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def train(
 
     Examples
     --------
-    >>> rows = {"x": list(range(60)), "y": [2.0 * x for x in range(60)]}
+    >>> rows = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
     >>> run = train(rows, "y", task="regression", budget="3s", learners=["ridge"])
     >>> run.evaluation.scores["r2"].value > 0.9
     True

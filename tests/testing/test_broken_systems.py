@@ -237,7 +237,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_check_can_fail(name, monkeypatch):
-    monkeypatch.setattr(registry, "pick", lambda schema, task: BROKEN[name])
+    monkeypatch.setattr(registry, "system", lambda system: BROKEN[name])
     (check,) = [check for check in checks(BROKEN[name], [PROBLEM]) if check.name == name]
     with pytest.raises(CheckFailed, match=name):
         check()

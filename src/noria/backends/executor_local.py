@@ -43,7 +43,10 @@ class LocalExecutor:
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        with self._one_thread_each(), ThreadPoolExecutor(self.workers) as pool:
+        with (
+            self._one_thread_each() as _,
+            ThreadPoolExecutor(self.workers, initializer=self._one_thread_each) as pool,
+        ):
             futures = [pool.submit(work, item) for item in items]
             try:
                 for future in futures:
@@ -53,7 +56,10 @@ class LocalExecutor:
                     future.cancel()
 
     def _one_thread_each(self) -> Any:
-        """Limits for the libraries that are loaded; they are looked for again when modules were added."""
+        """Limit the libraries that are loaded; they are looked for again when modules were added.
+
+        BLAS is limited for the whole process, OpenMP for the thread that asks.
+        """
         from threadpoolctl import ThreadpoolController
 
         if len(sys.modules) != self._modules:

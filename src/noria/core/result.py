@@ -227,7 +227,8 @@ def _without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _score(fields: Mapping[str, Any]) -> Score:
-    return Score(**{name: math.nan if value is None else value for name, value in fields.items()})
+    known: dict[str, Any] = {name: math.nan if value is None else value for name, value in fields.items()}
+    return Score(**known)
 
 
 def _cell(value: object) -> str:

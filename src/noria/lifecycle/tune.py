@@ -264,12 +264,14 @@ class Search:
         return self.metric.better(best, score) and abs(score - best) > 0.5 * abs(baseline - best)
 
     def _keep(self, trial: Trial) -> None:
-        """Add a trial; beyond the best sixty, and the baseline, only its score is kept."""
+        """Add a trial; beyond the best sixty, and every learner's best, only its score is kept."""
         self.trials.append(trial)
         if len(self.trials) > _KEPT:
-            ranked = sorted(self.trials[1:], key=self._rank)
-            for poor in ranked[_KEPT:]:
-                poor.models.clear()
+            leaders: set[str] = set()
+            for place, other in enumerate(sorted(self.trials, key=self._rank)):
+                if place >= _KEPT and other.learner.name in leaders:
+                    other.models.clear()
+                leaders.add(other.learner.name)
 
     def _rank(self, trial: Trial) -> float:
         return -trial.score if self.metric.greater_is_better else trial.score

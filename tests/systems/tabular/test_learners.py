@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from noria._lazy import installed
+from noria.backends.executor_local import LocalExecutor
 from noria.core import artifact
 from noria.core.deadline import Deadline, OutOfTime
 from noria.core.protocol import Context, Fold, Task
@@ -38,41 +39,49 @@ class Bench:
         self.system = TabularSystem(self.schema, task, TabularOptions(**options))
         self.learners = {learner.name: learner for learner in self.system.learners()}
         cut = self.table.height * 2 // 3
+        self._fitted = {}
         self.train, self.valid = self.table[:cut], self.table[cut:]
 
     def context(self, seed: int = 0, deadline: Deadline | None = None) -> Context:
         return Context(self.schema, self.task, seed, deadline or Deadline(600))
 
-    def fit(self, name: str, *, watched: bool = True, seed: int = 0, params=None):
+    def fit(self, name: str, params=None):
         learner = self.learners[name]
         learner = learner if params is None else learner.with_params(learner.params.replace(**params))
-        return learner.fit(self.train, self.valid if watched else None, self.context(seed))
+        return learner.fit(self.train, self.valid, self.context())
+
+    def fitted(self, name: str):
+        """The learner with its defaults, fitted once."""
+        if name not in self._fitted:
+            self._fitted[name] = self.fit(name)
+        return self._fitted[name]
 
     def loss(self, model) -> float:
+        """The share of wrong answers, or the root mean squared error."""
         target = self.system.target
         p, y = target.matrix(model.predict(self.valid)), target.encode(self.valid["y"])
         if target.classes:
-            return metrics.CLASSIFICATION["log_loss"].function(y, p)
+            return 1 - metrics.CLASSIFICATION["accuracy"].function(y, p)
         return metrics.REGRESSION["rmse"].function(y, p[:, 0])
 
 
 @pytest.fixture(scope="module")
 def benches(people):
-    return {toy: Bench(people(240, toy), task) for toy, task in TASKS.items()}
+    return {toy: Bench(people(180, toy), task) for toy, task in TASKS.items()}
 
 
 def test_every_learner_has_its_task(benches):
     assert {kind.name for kind in available(Task.REGRESSION)} == set(benches["number"].learners)
-    assert list(benches["two"].learners)[0] == "baseline"
+    assert next(iter(benches["two"].learners)) == "baseline"
 
 
 @pytest.mark.parametrize(("name", "toy"), CASES)
 def test_a_learner_learns_predicts_rows_alone_and_survives_its_folder(benches, people, tmp_path, name, toy):
     bench = benches[toy]
-    model = bench.fit(name)
+    model = bench.fitted(name)
     if name != "baseline":
-        assert bench.loss(model) < 0.95 * bench.loss(bench.fit("baseline"))
-    rows = people(24, toy, seed=9).drop("y")
+        assert bench.loss(model) < 0.95 * bench.loss(bench.fitted("baseline"))
+    rows = people(8, toy, seed=9).drop("y")
     odd = rows.head(2).with_columns(town=pl.lit("Nowhere"), age=pl.lit(1e12), remark=pl.lit(""))
     empty = rows.head(2).with_columns(
         pl.lit(None, dtype=kind).alias(col) for col, kind in rows.schema.items()
@@ -92,14 +101,31 @@ def test_a_learner_learns_predicts_rows_alone_and_survives_its_folder(benches, p
     assert loaded.predict_one(rows.row(0, named=True)) == model.predict_one(rows.row(0, named=True))
 
 
-@pytest.mark.parametrize(("name", "toy"), CASES)
+@pytest.mark.parametrize(("name", "toy"), [case for case in CASES if case.values[1] != "three"])
 def test_the_same_seed_gives_the_same_model(benches, name, toy):
     bench = benches[toy]
-    one, two = (bench.fit(name, watched=False, seed=5).predict(bench.valid) for _ in range(2))
-    assert one.equals(two)
+    assert bench.fit(name).predict(bench.valid).equals(bench.fitted(name).predict(bench.valid))
 
 
-@pytest.mark.parametrize("name", [name for name in ("lightgbm", "hist_boosting")])
+@pytest.mark.parametrize("kind", [kind for kind in LEARNERS if not kind.package], ids=lambda kind: kind.name)
+def test_fits_side_by_side_give_what_fits_alone_give(benches, kind):
+    """A library that keeps its random numbers in one place for all threads would not."""
+    bench = benches["two" if Task.CLASSIFICATION in kind.tasks else "number"]
+    learner = bench.learners[kind.name]
+    for params in learner.portfolio(100)[:4]:
+        one = learner.with_params(params)
+
+        def fit(_, one=one):
+            return bench.system.target.matrix(
+                one.fit(bench.train, bench.valid, bench.context()).predict(bench.valid)
+            )
+
+        alone = fit(0)
+        for beside in LocalExecutor(2).map(fit, range(2)):
+            assert np.allclose(beside, alone, rtol=0, atol=1e-5), params
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "hist_boosting"])
 def test_boosting_stops_when_the_validation_rows_stop_gaining(benches, name):
     bench = benches["two"]
     noise = bench.valid.with_columns(y=bench.valid["y"].shuffle(seed=1))
@@ -185,14 +211,10 @@ def test_row_weights_are_listened_to_and_are_no_feature(name):
     learner = {one.name: one for one in TabularSystem(schema, task).learners()}[name]
     model = learner.fit(table, None, Context(schema, task))
     assert "w" not in [column.name for column in model.signature.columns]
-    found = model.predict(raw.drop("w", "y"))
-    truth = table["y"].to_numpy()
-    right = (
-        found["prediction"].to_numpy() == truth
-        if task is Task.CLASSIFICATION
-        else -np.abs(found["prediction"].to_numpy() - truth)
-    )
-    assert right[~old].mean() > right[old].mean()
+    target = learner.target
+    found = target.encode(model.predict(raw.drop("w", "y"))["prediction"])
+    error = np.abs(found - target.encode(table["y"]))
+    assert error[~old].mean() < error[old].mean()
 
 
 def test_target_means_do_not_leak_a_random_column():
@@ -202,12 +224,14 @@ def test_target_means_do_not_leak_a_random_column():
         {"c": [f"k{n}" for n in rng.integers(0, 150, rows)], "y": rng.choice(["no", "yes"], rows)}
     )
     bench = Bench(raw, Task.CLASSIFICATION)
-    model = bench.fit("lightgbm", watched=False, params={"categories": "target", "least_rows": 5})
+    model = bench.fit("lightgbm", params={"categories": "target", "least_rows": 5})
     assert model.members[0].recode is not None
-    target = bench.system.target
-    auc = metrics.CLASSIFICATION["roc_auc"].function
-    assert abs(auc(target.encode(bench.valid["y"]), target.matrix(model.predict(bench.valid))) - 0.5) < 0.12
-    assert bench.loss(model) < 1.15 * np.log(2)
+    y, p = (
+        bench.system.target.encode(bench.valid["y"]),
+        bench.system.target.matrix(model.predict(bench.valid)),
+    )
+    assert abs(metrics.CLASSIFICATION["roc_auc"].function(y, p) - 0.5) < 0.12
+    assert metrics.CLASSIFICATION["log_loss"].function(y, p) < 1.05 * np.log(2)
 
 
 @pytest.mark.parametrize("name", [case.values[0] for case in CASES if case.values[1] == "three"])

@@ -33,7 +33,8 @@ def test_defaults_change_nothing():
         ),
         (
             {"decision": {"by": "cost"}},
-            "Key 'decision' in options: by: cost needs a cost matrix, as [[0, 1], [5, 0]].\n  got: {'by': 'cost'}",
+            "Key 'decision' in options: by: cost needs a cost matrix, as [[0, 1], [5, 0]].\n"
+            "  got: {'by': 'cost'}",
         ),
         ({"decision": {"at_least": 0.9}}, "Key 'decision.by' in options: Field required."),
         (

@@ -59,11 +59,13 @@ def test_outputs_survive_the_table():
 
 def test_an_answer_names_the_most_probable_class_unless_a_rule_decides():
     target, p = ClassTarget("y", ("no", "yes")), np.array([[0.6, 0.4], [0.95, 0.05]])
-    plain = target.answer(p, Finish())
-    assert plain["prediction"] == ["no", "no"]
-    assert plain["probability_yes"] == [0.4, 0.05]
+    plain = target.answers(p, Finish())
+    assert plain["prediction"].to_list() == ["no", "no"]
+    assert plain["probability_yes"].to_list() == [0.4, 0.05]
     decision = best_f1(np.array([0, 0, 1, 1]), np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]]))
-    assert target.answer(p, Finish(decision=decision))["prediction"] == ["yes", "no"]
+    decided = target.answers(p, Finish(decision=decision))
+    assert decided["prediction"].to_list() == ["yes", "no"]
+    assert [target.answer(row, Finish(decision=decision)) for row in p] == decided.to_dicts()
 
 
 def test_metrics_work_on_whole_tables_and_on_rows_of_them():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,8 @@ from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
 from noria.methods.ensemble import greedy_selection
 from noria.systems.tabular.finish import Finish
+from noria.systems.tabular.frame import Frame
+from noria.systems.tabular.learners import TabularLearner
 from noria.systems.tabular.model import Member, TabularModel
 from noria.systems.tabular.options import DecisionRule, TabularOptions
 from noria.systems.tabular.target import Target
@@ -23,6 +27,7 @@ __all__ = ["join", "weigh"]
 _CANDIDATES = 40
 _BACKGROUND = 100
 _ROWS = 20_000
+_TRIFLE = 1e-3
 
 
 def weigh(
@@ -43,8 +48,10 @@ def weigh(
     outputs = [target.matrix(trials[at].predictions) for at in candidates]
     y = target.encode(truth[target.name])
     some = slice(None, None, truth.height // _ROWS + 1)
-    flat = [matrix[some] if target.classes else matrix[some, 0] for matrix in outputs]
-    picked = greedy_selection(flat, y[some], target.loss)
+    sample = [target.judged(matrix[some], y[some]) for matrix in outputs]
+    costs = np.array([trials[at].predict_seconds * len(trials[at].models) for at in candidates])
+    tolerance = _TRIFLE * target.mean_loss(sample[0], y[some])
+    picked = greedy_selection(sample, y[some], target.loss, tolerance=tolerance, costs=costs + 1e-9)
     weights[candidates] = picked
     joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
     return weights, target.table(joint)
@@ -69,11 +76,20 @@ def join(
         models: list[TabularModel] = trial.models  # type: ignore[assignment]
         for model in models:
             encoders.update(model.encoders)
-        members += _bag([model.members[0] for model in models], float(weight))
+        learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
+        bag = [model.members[0] for model in models] if learner.bags else [_whole(learner, truth, ctx)]
+        members += _bag(bag, float(weight))
     background = truth.select([column.name for column in ctx.schema.features])
     background = background.sample(min(_BACKGROUND, truth.height), seed=ctx.seed)
     finish = _finish(target, options, outputs, target.encode(truth[target.name]))
     return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
+
+
+def _whole(learner: TabularLearner[Any], truth: pl.DataFrame, ctx: Context) -> Member:
+    """A learner that gains nothing from folds, fitted on all rows of the search."""
+    family = learner.family
+    make = partial(Frame.whole, truth, ctx, family, learner.target)
+    return learner.fit_member(ctx.shared.get(("frame", family), make), ctx)
 
 
 def _bag(members: Sequence[Member], weight: float) -> list[Member]:

@@ -145,8 +145,7 @@ class TabularModel:
         ColumnError
             If a column is missing or cannot be read as what it was in training.
         """
-        answer = self.target.answer(self._outputs_one(row)[None], self.finish)
-        return {name: values[0] for name, values in answer.items()}
+        return self.target.answer(self._outputs_one(row), self.finish)
 
     def explain(self, rows: pl.DataFrame) -> Explanation:
         """What each feature added to each prediction, by sampled Shapley values.
@@ -253,8 +252,7 @@ class TabularModel:
         return outputs if calibrator is None else calibrator.apply(outputs)
 
     def _finished(self, outputs: np.ndarray) -> pl.DataFrame:
-        answer = self.target.answer(outputs, self.finish)
-        return pl.DataFrame(answer, schema=self.target.frame_schema(answer))
+        return self.target.answers(outputs, self.finish)
 
     def reweighted(self, weight: float) -> list[Member]:
         """The members with their weights multiplied, to be put into a larger model."""

@@ -75,12 +75,20 @@ class Target:
         """The inverse of `table`."""
         raise NotImplementedError
 
-    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Sequence[Any]]:
-        """The columns of a prediction from averaged outputs, (n, outputs)."""
+    def judged(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """What the loss looks at, (n,): the probability of the true class, or the value."""
         raise NotImplementedError
 
-    def frame_schema(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """The types of the columns that `answer` gave."""
+    def mean_loss(self, judged: np.ndarray, y: np.ndarray) -> float:
+        """The mean loss of what `judged` gave."""
+        raise NotImplementedError
+
+    def answers(self, outputs: np.ndarray, finish: Finish) -> pl.DataFrame:
+        """Predictions from averaged outputs, (n, outputs)."""
+        raise NotImplementedError
+
+    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Any]:
+        """The same for one row, (outputs,), without the cost of a table."""
         raise NotImplementedError
 
     def metrics(self) -> list[Metric]:
@@ -148,20 +156,35 @@ class ClassTarget(Target):
     def matrix(self, predictions: pl.DataFrame) -> np.ndarray:
         return predictions.select(self.columns).to_numpy()
 
-    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Sequence[Any]]:
+    def judged(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return outputs[np.arange(len(y)), y]
+
+    def mean_loss(self, judged: np.ndarray, y: np.ndarray) -> float:  # noqa: ARG002
+        return float(-np.log(np.maximum(judged, 1e-15)).mean())
+
+    def answers(self, outputs: np.ndarray, finish: Finish) -> pl.DataFrame:
         if finish.calibrator is not None:
             outputs = finish.calibrator.apply(outputs)
-        codes = outputs.argmax(axis=1) if finish.decision is None else finish.decision.labels(outputs)
-        answer: dict[str, Sequence[Any]] = {"prediction": [self.labels[code] for code in codes.tolist()]}
-        answer.update(zip(self.columns, outputs.T.tolist()))
+        labels = pl.Series("prediction", self.labels, dtype=pl.String)
+        table = pl.DataFrame([labels[self._codes(outputs, finish)]]).hstack(self.table(outputs))
+        if finish.classifier is None:
+            return table
+        patterns, which = np.unique(finish.classifier.sets(outputs), axis=0, return_inverse=True)
+        named = [[self.labels[at] for at in np.flatnonzero(pattern)] for pattern in patterns]
+        sets = pl.Series("prediction_set", named, dtype=pl.List(pl.String))
+        return table.with_columns(sets[which.reshape(-1)])
+
+    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Any]:
+        outputs = outputs[None] if finish.calibrator is None else finish.calibrator.apply(outputs[None])
+        answer: dict[str, Any] = {"prediction": self.labels[self._codes(outputs, finish)[0]]}
+        answer.update(zip(self.columns, outputs[0].tolist()))
         if finish.classifier is not None:
-            sets = finish.classifier.sets(outputs)
-            answer["prediction_set"] = [[self.labels[at] for at in np.flatnonzero(row)] for row in sets]
+            inside = finish.classifier.sets(outputs)[0].tolist()
+            answer["prediction_set"] = [label for label, held in zip(self.labels, inside) if held]
         return answer
 
-    def frame_schema(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        types = {"prediction": pl.String, "prediction_set": pl.List(pl.String)}
-        return {name: types.get(name, pl.Float64) for name in answer}
+    def _codes(self, outputs: np.ndarray, finish: Finish) -> np.ndarray:
+        return outputs.argmax(axis=1) if finish.decision is None else finish.decision.labels(outputs)
 
     def metrics(self) -> list[Metric]:
         names = _HEADLINE[min(self.classes, 3)]
@@ -208,16 +231,25 @@ class NumberTarget(Target):
     def matrix(self, predictions: pl.DataFrame) -> np.ndarray:
         return predictions.select("prediction").to_numpy()
 
-    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Sequence[Any]]:
-        values = outputs.reshape(-1)
-        answer: dict[str, Sequence[Any]] = {"prediction": values.tolist()}
-        if finish.regressor is not None:
-            low, high = finish.regressor.interval(values)
-            answer.update(low=low.tolist(), high=high.tolist())
-        return answer
+    def judged(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        return outputs[:, 0]
 
-    def frame_schema(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        return dict.fromkeys(answer, pl.Float64)
+    def mean_loss(self, judged: np.ndarray, y: np.ndarray) -> float:
+        return float(((judged - y) ** 2).mean())
+
+    def answers(self, outputs: np.ndarray, finish: Finish) -> pl.DataFrame:
+        table = self.table(outputs)
+        if finish.regressor is None:
+            return table
+        low, high = finish.regressor.interval(table["prediction"].to_numpy())
+        return table.with_columns(low=pl.Series(low), high=pl.Series(high))
+
+    def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Any]:
+        value = float(outputs[0])
+        if finish.regressor is None:
+            return {"prediction": value}
+        low, high = finish.regressor.interval(np.array([value]))
+        return {"prediction": value, "low": float(low[0]), "high": float(high[0])}
 
     def metrics(self) -> list[Metric]:
         return [*(self._metric(arrays.REGRESSION[name]) for name in _REGRESSION), self._coverage()]

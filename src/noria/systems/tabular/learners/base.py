@@ -42,6 +42,9 @@ class TabularLearner(Generic[P]):
         The optional package without which it is left out.
     weighs : bool
         Whether its fit listens to row weights.
+    bags : bool
+        Whether the fold models are kept and averaged; otherwise one model of all rows takes their place, as
+        befits what needs no rows to stop early on.
     smoothing : float
         Rows of the overall mean that target means of levels start from.
     """
@@ -54,6 +57,7 @@ class TabularLearner(Generic[P]):
     most_rows: ClassVar[int] = 100_000_000
     package: ClassVar[str | None] = None
     weighs: ClassVar[bool] = True
+    bags: ClassVar[bool] = True
     smoothing: ClassVar[float] = 10.0
 
     def __init__(self, target: Target, options: TabularOptions, params: P | None = None) -> None:
@@ -83,14 +87,18 @@ class TabularLearner(Generic[P]):
             If the context's deadline passes first.
         """
         frame = Frame.of(train, valid, ctx, self.family, self.target)
-        balanced, recode = self._balanced(frame, ctx), None
-        if self.recodes(balanced):
-            balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
-        member = Member(1.0, self.family, self.fit_arrays(balanced, ctx), recode)
+        member = self.fit_member(frame, ctx)
         model = TabularModel(ctx.schema, self.target, {self.family: frame.encoder}, [member])
         if ctx.fold is not None and valid is not None:
             model.remember(valid, frame.X_valid)
         return model
+
+    def fit_member(self, frame: Frame, ctx: Context) -> Member:
+        """Learn from a frame, after what the options and the parameters do to its rows and columns."""
+        balanced, recode = self._balanced(frame, ctx), None
+        if self.recodes(balanced):
+            balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
+        return Member(1.0, self.family, self.fit_arrays(balanced, ctx), recode)
 
     def fit_arrays(self, frame: Frame, ctx: Context) -> Predictor:
         """Learn from arrays. To be written by each learner."""

@@ -32,6 +32,7 @@ class _Penalised(TabularLearner[P]):
     """What the linear regressions share: centring, and a logarithm of the target where it is asked for."""
 
     tasks = _REGRESSION
+    bags = False
 
     def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Weights for centred rows."""
@@ -161,6 +162,7 @@ class LinearDiscriminant(TabularLearner[LinearDiscriminantParams]):
     """Normal classes of one covariance, drawn to its diagonal (Fisher 1936; Friedman 1989)."""
 
     name = "linear_discriminant"
+    bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LinearDiscriminantParams
     known = ({}, {"shrinkage": 0.2})
@@ -196,6 +198,7 @@ class Logistic(TabularLearner[LogisticParams]):
     """Multinomial logistic regression."""
 
     name = "logistic"
+    bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LogisticParams
     known = ({}, {"strength": 10.0}, {"strength": 0.1}, {"strength": 3.0, "penalty": "l1"})

@@ -17,6 +17,7 @@ class Baseline(TabularLearner[Params]):
     """Predicts the shares of the classes, or the mean, whatever the row."""
 
     name = "baseline"
+    bags = False
     family = "trees"
 
     def fit_arrays(self, frame: Frame, ctx: Context) -> Constant:  # noqa: ARG002
@@ -35,6 +36,7 @@ class NeighboursLearner(TabularLearner[NeighboursParams]):
     """The mean of the k nearest training rows (Fix and Hodges 1951)."""
 
     name = "neighbours"
+    bags = False
     settings = NeighboursParams
     known = ({}, {"neighbours": 5}, {"neighbours": 40})
     most_rows = 30_000
@@ -67,6 +69,7 @@ class NaiveBayesLearner(TabularLearner[NaiveBayesParams]):
     """Features taken as independent given the class (Maron 1961)."""
 
     name = "naive_bayes"
+    bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = NaiveBayesParams
 

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from noria.backends.executor_local import LocalExecutor
+from noria.core.deadline import Deadline, FitFailed
+from noria.core.protocol import Context, Fold, Task
+from noria.data.conform import conform
+from noria.data.infer import infer
+from noria.data.validate import prepare
+from noria.errors import BudgetError, Interrupted
+from noria.lifecycle.journal import Journal
+from noria.lifecycle.tune import Search
+from noria.systems.tabular import TabularSystem
+from noria.systems.tabular.learners import LEARNERS
+
+QUICK = ["baseline", "naive_bayes", "decision_tree", "extra_trees"]
+
+
+class Bench:
+    """A table, a system, and searches on them."""
+
+    def __init__(self, raw: pl.DataFrame, task: Task = Task.CLASSIFICATION) -> None:
+        raw, self.schema, _ = prepare(raw, infer(raw, target="y"), task)
+        self.table = conform(raw, self.schema)
+        self.system = TabularSystem(self.schema, task)
+        self.task = task
+
+    def search(
+        self, folder, trials=None, *, learners=QUICK, seed=0, budget=600.0, workers=2, heard=None
+    ) -> Search:
+        folder.mkdir(exist_ok=True)
+        ctx = Context(self.schema, self.task, seed, Deadline(budget))
+        if heard is not None:
+            ctx.events.listen(heard)
+        known = {learner.name: learner for learner in self.system.learners()}
+        chosen = [known[name] if isinstance(name, str) else name for name in learners]
+        folds = [Fold(self.table, *at[::-1]) for at in enumerate(self.system.folds(self.table, 3, seed))]
+        return Search(
+            self.system, folds, self.system.metrics()[0], LocalExecutor(workers), ctx,
+            Journal(folder), learners=chosen, most_trials=trials,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bench(people):
+    return Bench(people(150))
+
+
+@pytest.fixture(scope="module")
+def rows(people):
+    return people(40, seed=8)
+
+
+def test_the_same_seed_and_trials_give_the_same_model(bench, rows, tmp_path):
+    one = bench.search(tmp_path / "a", 9).run()
+    two = bench.search(tmp_path / "b", 9).run()
+    other = bench.search(tmp_path / "c", 9, seed=1).run()
+    assert one.trials == two.trials
+    assert one.model.predict(rows).equals(two.model.predict(rows))
+    assert not one.model.predict(rows).equals(other.model.predict(rows))
+
+
+def test_it_says_what_it_did(bench, tmp_path):
+    events = []
+    tuned = bench.search(tmp_path / "a", 4, heard=events.append).run()
+    assert tuned.trials == 4
+    finished = [event.data for event in events if event.kind == "trial.finished"]
+    assert [data["number"] for data in finished] == [0, 1, 2, 3]
+    assert finished[0]["learner"] == "baseline"
+    assert events[-1].kind == "search.finished"
+    scores = [leader.score for leader in tuned.leaderboard]
+    assert scores == sorted(scores, reverse=tuned.metric.greater_is_better)
+    assert {leader.learner for leader in tuned.leaderboard} == set(QUICK)
+    assert sum(leader.weight for leader in tuned.leaderboard) == pytest.approx(1)
+    assert sum(leader.trials for leader in tuned.leaderboard) == 4
+
+
+def test_predictions_are_out_of_fold(tmp_path):
+    rng = np.random.default_rng(0)
+    raw = pl.DataFrame({"x": rng.normal(size=240), "y": rng.choice(["no", "yes"], 240)})
+    bench = Bench(raw)
+    near = next(learner for learner in bench.system.learners() if learner.name == "neighbours")
+    near = near.with_params(near.params.replace(neighbours=1))
+    search = bench.search(tmp_path / "a", 2, learners=["baseline", "neighbours"])
+    search._try(0, near)
+    trial = search.trials[0]
+    assert trial.predictions.height == search.truth.height == 240
+    assert abs(trial.score - 0.5) < 0.15
+    inside = trial.models[0].predict(search.table[search.folds[0].split.train])
+    assert (
+        inside["prediction"] == search.table[search.folds[0].split.train]["y"].cast(pl.String)
+    ).mean() > 0.9
+
+
+def test_a_search_is_taken_up_where_it_was_cut_off(bench, rows, tmp_path):
+    whole = bench.search(tmp_path / "whole", 9).run()
+    bench.search(tmp_path / "cut", 5).run()
+    lines = tmp_path / "cut" / "trials.jsonl"
+    lines.write_bytes(lines.read_bytes()[:-9])
+    begun = []
+    again = bench.search(
+        tmp_path / "cut",
+        9,
+        heard=lambda e: begun.append(e.data["number"]) if e.kind == "trial.started" else None,
+    ).run()
+    assert begun == [4, 5, 6, 7, 8]
+    assert again.model.predict(rows).equals(whole.model.predict(rows))
+    assert [leader.score for leader in again.leaderboard] == [leader.score for leader in whole.leaderboard]
+    numbers = [json.loads(line)["number"] for line in lines.read_text().splitlines()]
+    assert numbers == list(range(9))
+
+
+def test_an_interrupt_leaves_what_was_finished(bench, rows, tmp_path):
+    def stop(event):
+        if event.kind == "trial.started" and event.data["number"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        bench.search(tmp_path / "a", 6, heard=stop).run()
+    assert str(caught.value) == "Stopped after 3 trials.\n  do:  Run the same command to go on from here."
+    assert len(Journal(tmp_path / "a")) == 3
+    whole, again = bench.search(tmp_path / "b", 6).run(), bench.search(tmp_path / "a", 6).run()
+    assert again.model.predict(rows).equals(whole.model.predict(rows))
+
+
+def test_a_budget_too_short_for_one_fit(bench, tmp_path):
+    with pytest.raises(BudgetError) as caught:
+        bench.search(tmp_path / "a", learners=["baseline", "lightgbm"], budget=1e-6).run()
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "The budget is too short for a single fit."
+    assert lines[-1] == "  do:  Use at least --budget 5s."
+
+
+class Fragile(next(kind for kind in LEARNERS if kind.name == "ridge")):
+    name = "fragile"
+    tasks = frozenset(Task)
+
+    def fit(self, train, valid, ctx):
+        raise FitFailed("these rows are not for me")
+
+
+def test_a_learner_that_fails_is_left_out_and_not_tried_again(bench, tmp_path):
+    events = []
+    fragile = Fragile(bench.system.target, bench.system.chosen)
+    tuned = bench.search(
+        tmp_path / "a", 5, learners=["baseline", fragile, "naive_bayes"], heard=events.append
+    ).run()
+    failed = [event.data for event in events if event.kind == "trial.failed"]
+    assert failed
+    assert failed[0]["why"] == "these rows are not for me"
+    assert {leader.learner for leader in tuned.leaderboard} == {"baseline", "naive_bayes"}
+    again = []
+    bench.search(tmp_path / "a", 5, learners=["baseline", fragile, "naive_bayes"], heard=again.append).run()
+    assert not [event for event in again if event.kind.startswith("trial.")]
+
+
+def test_a_number_is_searched_as_well(people, tmp_path):
+    bench = Bench(people(120, "number"), Task.REGRESSION)
+    tuned = bench.search(tmp_path / "a", 4, learners=["baseline", "ridge", "decision_tree", "lasso"]).run()
+    scores = {leader.learner: leader.score for leader in tuned.leaderboard}
+    assert all(math.isfinite(score) for score in scores.values())
+    assert scores["ridge"] < 0.7 * scores["baseline"]
+    assert tuned.baseline.predict(bench.table)["prediction"].n_unique() == 1

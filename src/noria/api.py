@@ -196,9 +196,9 @@ def train(
         Whether an unfinished run of the same data and keys is taken up again.
     **keys
         Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``system``, ``features``,
-        ``options``, ``goal``; of its data ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its
-        split ``holdout`` (0.2) and ``how``; of its search ``budget`` (60s), ``metric``, ``folds``, ``learners``,
-        ``trials`` and ``seed``.
+        ``options``, ``goal``; of its data: ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its
+        split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s), ``metric``, ``folds``,
+        ``learners``, ``trials``, ``seed``.
 
     Returns
     -------

@@ -116,7 +116,7 @@ def test_without_held_out_rows_the_score_is_cross_validated_and_says_so(session,
 @pytest.fixture(scope="module")
 def households() -> pl.DataFrame:
     """The answer is drawn once per house, and a feature tells the house."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     house = np.repeat(np.arange(80), 10)
     answer = rng.choice(["no", "yes"], 80)
     rows = {"house": [f"h{n}" for n in house], "spot": rng.normal(size=80)[house], "y": answer[house]}
@@ -128,7 +128,7 @@ def households() -> pl.DataFrame:
 
 
 def test_groups_keep_leaks_out_of_the_search_and_of_the_evaluation(session, households):
-    wish = {"budget": "60s", "trials": 3, "learners": ["lightgbm"], "metric": "roc_auc"}
+    wish = {"budget": "60s", "trials": 2, "folds": 3, "learners": ["lightgbm"], "metric": "roc_auc"}
     leaky = noria.train(households.drop("house"), "y", session=session, **wish)
     grouped = noria.train(households, "y", columns={"house": "group"}, session=session, **wish)
     assert leaky.evaluation.scores["roc_auc"].value > 0.9
@@ -143,7 +143,7 @@ def test_a_feature_function_cannot_lose_the_groups(session, households, tmp_path
     households.write_csv(tmp_path / "rows.csv")
     recipe = noria.Recipe.parse(
         {"name": "houses", "data": {"source": str(tmp_path / "rows.csv"), "target": "y", "group": "house"},
-         "features": "features.py:f", "search": {"trials": 2, "learners": ["lightgbm"]}},
+         "features": "features.py:f", "search": {"trials": 2, "folds": 3, "learners": ["lightgbm"]}},
         folder=tmp_path,
     )  # fmt: skip
     run = noria.run(recipe, session=session)

@@ -161,8 +161,7 @@ class TabularModel:
         """Write state, members and background rows into an existing folder."""
         members = []
         for number, member in enumerate(self.members):
-            suffix = "txt.gz" if member.predictor.kind == "trees" else "safetensors"
-            name = f"member-{number:03d}.{suffix}"
+            name = f"member-{number:03d}.{member.predictor.suffix}"
             member.predictor.save(folder / name)
             entry = {
                 "file": name, "kind": member.predictor.kind, "weight": member.weight, "family": member.family

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from noria.methods.mlp import Mlp
+from noria.systems.tabular.native import CatBoostTrees, XgboostTrees
 from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["KINDS", "Constant", "Kernel", "Linear", "NaiveBayes", "Neighbours", "Network", "Predictor"]
@@ -20,6 +21,7 @@ class Predictor(Protocol):
     """Maps encoded rows to outputs: probabilities (rows, classes) or values (rows, 1)."""
 
     kind: ClassVar[str]
+    suffix: ClassVar[str]
 
     @property
     def size(self) -> int:
@@ -35,7 +37,7 @@ class Predictor(Protocol):
         ...
 
     def save(self, path: Path) -> None:
-        """Write one file; the kind's own suffix is added."""
+        """Write one file, which the caller has named with the kind's suffix."""
         ...
 
     @classmethod
@@ -46,6 +48,8 @@ class Predictor(Protocol):
 
 class _Arrays:
     """Saving and loading of predictors that are a handful of arrays and a few settings."""
+
+    suffix: ClassVar[str] = "safetensors"
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays: dict[str, np.ndarray] = {}
@@ -269,6 +273,8 @@ class Network(_Arrays):
 
 KINDS: dict[str, type[Predictor]] = {
     "trees": TreePredictor,
+    "xgboost": XgboostTrees,
+    "catboost": CatBoostTrees,
     "constant": Constant,
     "linear": Linear,
     "bayes": NaiveBayes,

@@ -113,6 +113,7 @@ class TreePredictor:
     """
 
     kind: ClassVar[str] = "trees"
+    suffix: ClassVar[str] = "txt.gz"
 
     def __init__(self, text: str, *, link: str, outputs: int, scale: float = 1.0) -> None:
         self._text = text

@@ -6,6 +6,7 @@ from noria._lazy import installed
 from noria.core.protocol import Task
 from noria.systems.tabular.learners.base import TabularLearner
 from noria.systems.tabular.learners.boosting import HistBoosting, LightGbm
+from noria.systems.tabular.learners.extra import CatBoost, Xgboost
 from noria.systems.tabular.learners.forest import DecisionTree, ExtraTrees, RandomForest
 from noria.systems.tabular.learners.kernel import Svm
 from noria.systems.tabular.learners.linear import (
@@ -37,6 +38,8 @@ LEARNERS: tuple[type[TabularLearner], ...] = (
     ExtraTrees,
     HistBoosting,
     LightGbm,
+    Xgboost,
+    CatBoost,
     NeuralNetwork,
 )
 

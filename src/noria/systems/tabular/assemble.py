@@ -77,19 +77,19 @@ def join(
         for model in models:
             encoders.update(model.encoders)
         learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
-        bag = [model.members[0] for model in models] if learner.bags else [_whole(learner, truth, ctx)]
-        members += _bag(bag, float(weight))
+        bag = [model.members[0] for model in models]
+        members += _bag(bag if learner.bags else [_whole(learner, truth, ctx, bag)], float(weight))
     background = truth.select([column.name for column in ctx.schema.features])
     background = background.sample(min(_BACKGROUND, truth.height), seed=ctx.seed)
     finish = _finish(target, options, outputs, target.encode(truth[target.name]))
     return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
 
 
-def _whole(learner: TabularLearner[Any], truth: pl.DataFrame, ctx: Context) -> Member:
+def _whole(learner: TabularLearner[Any], truth: pl.DataFrame, ctx: Context, bag: Sequence[Member]) -> Member:
     """A learner that gains nothing from folds, fitted on all rows of the search."""
     family = learner.family
     make = partial(Frame.whole, truth, ctx, family, learner.target)
-    return learner.fit_member(ctx.shared.get(("frame", family), make), ctx)
+    return learner.fit_whole(ctx.shared.get(("frame", family), make), ctx, bag)
 
 
 def _bag(members: Sequence[Member], weight: float) -> list[Member]:

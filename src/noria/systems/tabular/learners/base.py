@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import polars as pl
 
+from noria.core.deadline import FitFailed
 from noria.core.params import Params
 from noria.core.protocol import Context, Task
 from noria.methods import resample
@@ -98,7 +99,15 @@ class TabularLearner(Generic[P]):
         balanced, recode = self._balanced(frame, ctx), None
         if self.recodes(balanced):
             balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
-        return Member(1.0, self.family, self.fit_arrays(balanced, ctx), recode)
+        try:
+            predictor = self.fit_arrays(balanced, ctx)
+        except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
+            raise FitFailed(f"{type(error).__name__}: {error}") from error
+        return Member(1.0, self.family, predictor, recode)
+
+    def fit_whole(self, frame: Frame, ctx: Context, bag: Sequence[Member]) -> Member:  # noqa: ARG002
+        """The one model of all rows that takes the place of the fold models in `bag`."""
+        return self.fit_member(frame, ctx)
 
     def fit_arrays(self, frame: Frame, ctx: Context) -> Predictor:
         """Learn from arrays. To be written by each learner."""

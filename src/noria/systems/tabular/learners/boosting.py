@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from noria.core.deadline import OutOfTime
+from noria.core.deadline import FitFailed, OutOfTime
 from noria.core.params import Params, choice, integer, real
 from noria.core.protocol import Context
 from noria.methods import resample
@@ -65,11 +65,14 @@ class LightGbm(TabularLearner[LightGbmParams]):
         import lightgbm
 
         settings = self._settings(ctx)
-        train, valid = self._datasets(frame, settings, ctx)
-        booster = lightgbm.Booster(settings, train)
-        if valid is not None:
-            booster.add_valid(valid, "valid")
-        best = self._grow(booster, valid is not None, ctx)
+        try:
+            train, valid = self._datasets(frame, settings, ctx)
+            booster = lightgbm.Booster(settings, train)
+            if valid is not None:
+                booster.add_valid(valid, "valid")
+            best = self._grow(booster, valid is not None, ctx)
+        except lightgbm.basic.LightGBMError as error:
+            raise FitFailed(str(error)) from error
         booster.best_iteration = best
         link = {0: "identity", 2: "sigmoid"}.get(self.target.classes, "softmax")
         return TreePredictor.from_lightgbm(booster, link=link, outputs=self.target.outputs)

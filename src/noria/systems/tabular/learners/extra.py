@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from noria._lazy import require
-from noria.core.deadline import Deadline, OutOfTime
+from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
 from noria.systems.tabular.frame import Frame
@@ -134,7 +134,10 @@ class CatBoost(TabularLearner[CatBoostParams]):
             watched["eval_set"] = catboost_pool(valid[0], codes, valid[1], frame.weight_valid)
             watched["early_stopping_rounds"] = int(20 + 2 / p.learning_rate)
         train = catboost_pool(frame.X, codes, frame.y, frame.weight)
-        model.fit(train, callbacks=[_Clock(ctx.deadline)], **watched)
+        try:
+            model.fit(train, callbacks=[_Clock(ctx.deadline)], **watched)
+        except catboost.CatBoostError as error:
+            raise FitFailed(str(error)) from error
         if ctx.deadline.expired:
             raise OutOfTime
         return CatBoostTrees(model, codes, self.target.outputs)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from noria.core.params import Params, real
 from noria.core.protocol import Context
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners.base import TabularLearner
+from noria.systems.tabular.model import Member
 from noria.systems.tabular.predictors import Kernel
 
 __all__ = ["Svm"]
@@ -30,6 +33,7 @@ class Svm(TabularLearner[SvmParams]):
     settings = SvmParams
     known = ({}, {"cost": 10.0, "width": 0.3})
     most_rows = 6_000
+    bags = False
 
     def seconds(self, rows: int, columns: int) -> float:
         """Quadratic in the rows, once per class."""
@@ -41,6 +45,16 @@ class Svm(TabularLearner[SvmParams]):
         gamma = self.params.width / max(float(X.var(axis=0).sum()), 1e-9)
         fit = self._classify if self.target.classes else self._regress
         return fit(X, frame, gamma, ctx)
+
+    def fit_whole(self, frame: Frame, ctx: Context, bag: Sequence[Member]) -> Member:
+        """One machine of all rows, with the scaling that fold models learned on rows they had not seen."""
+        member = self.fit_member(frame, ctx)
+        machine, folds = member.predictor, [other.predictor for other in bag]
+        if self.target.classes and isinstance(machine, Kernel):
+            kernels = [fold for fold in folds if isinstance(fold, Kernel)]
+            machine.slope = np.mean([kernel.slope for kernel in kernels], axis=0)
+            machine.shift = np.mean([kernel.shift for kernel in kernels], axis=0)
+        return member
 
     def _regress(self, X: np.ndarray, frame: Frame, gamma: float, ctx: Context) -> Kernel:  # noqa: ARG002
         from sklearn.svm import SVR

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from noria._version import __version__
-from noria.core import artifact, registry
+from noria.core import artifact, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel, FeatureFunction
@@ -51,6 +51,7 @@ __all__ = ["Training", "Walk"]
 
 _RESERVE = 0.04
 _INTERVALS = 0.02
+_COPIES = 6
 _ROLES = set(Role) - set(Type)
 _BESIDE = (Role.GROUP, Role.TIME, Role.WEIGHT)
 
@@ -359,6 +360,7 @@ class Training:
         deadline: Deadline,
         journal: Journal,
     ) -> Tuned:
+        memory.require(_COPIES * train.estimated_size(), f"Training on {train.height:,} rows")
         wish = self.recipe.search
         folds = system.folds(train, wish.folds, wish.seed)
         learners = self._learners(system)

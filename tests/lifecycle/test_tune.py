@@ -169,9 +169,6 @@ def test_a_number_is_searched_as_well(people, tmp_path):
     assert tuned.baseline.predict(bench.table)["prediction"].n_unique() == 1
 
 
-@pytest.mark.xfail(
-    reason="weigh() breaks ties by measured seconds, so a slow moment changes the model", strict=True
-)
 def test_the_clock_has_no_say_in_the_model(people):
     bench = Bench(people(200, "number"), Task.REGRESSION)
     rng, truth = np.random.default_rng(0), bench.table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -28,6 +28,7 @@ _LONGEST = 0.35
 _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
+_SCOUTS = 2
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Search:
         """
         try:
             why = self._explore()
-            return self._finish(why)
+            return self._finish(why, replace(self.ctx, deadline=Deadline()))
         except KeyboardInterrupt as error:
             self.ctx.deadline.cancel()
             raise Interrupted(
@@ -223,12 +224,12 @@ class Search:
 
     def _fit(self, number: int, learner: Learner) -> Trial | None:
         """The trial over all folds, or None when its first folds leave no hope."""
-        at_once = self.executor.workers
-        parts = list(self.executor.map(partial(self._fit_fold, learner), self.folds[:at_once]))
+        fit = partial(self._fit_fold, learner, self.ctx)
+        parts = list(self.executor.map(fit, self.folds[:_SCOUTS]))
         self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts))
         if self._hopeless(learner, pl.concat([part[1] for part in parts])):
             return None
-        parts += self.executor.map(partial(self._fit_fold, learner), self.folds[at_once:])
+        parts += self.executor.map(fit, self.folds[_SCOUTS:])
         predictions = pl.concat([part[1] for part in parts])
         return Trial(
             number=number,
@@ -240,12 +241,14 @@ class Search:
             predict_seconds=sum(part[3] for part in parts),
         )
 
-    def _fit_fold(self, learner: Learner, fold: Fold) -> tuple[Model, pl.DataFrame, float, float]:
+    def _fit_fold(
+        self, learner: Learner, ctx: Context, fold: Fold
+    ) -> tuple[Model, pl.DataFrame, float, float]:
         train, valid = self.ctx.shared.get(
             ("rows", fold.index), lambda: (self.table[fold.split.train], self.table[fold.split.valid])
         )
         started = time.monotonic()
-        model = learner.fit(train, valid, self.ctx.within(fold))
+        model = learner.fit(train, valid, ctx.within(fold))
         fitted = time.monotonic()
         predictions = model.predict(valid)
         return model, predictions, fitted - started, time.monotonic() - fitted
@@ -304,9 +307,9 @@ class Search:
         needed = _SLACK * (weighing + predicting)
         self.ctx.deadline.budget = min(self.ctx.deadline.budget, self._budget - needed)
 
-    def _finish(self, why: str) -> Tuned:
-        real = [trial for trial in self.trials if trial.learner.name != self.trials[0].learner.name]
-        if not real:
+    def _finish(self, why: str, ctx: Context) -> Tuned:
+        """Join the trials, in a context without a deadline: time for it was set aside."""
+        if len(self.trials) < 2 and not self._room:
             raise BudgetError(
                 "The budget is too short for a single fit.",
                 got=f"{self.ctx.deadline.budget:.3g}s on {self.rows:,} rows",
@@ -314,13 +317,13 @@ class Search:
             )
         self._weigh()
         chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
-        self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models])
+        self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models], ctx)
         if isinstance(self.system, Ensembles):
-            model = self.system.assemble(self.trials, self._weights, self.truth, self.ctx)
-            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.truth, self.ctx)
+            model = self.system.assemble(self.trials, self._weights, self.truth, ctx)
+            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.truth, ctx)
         else:
-            model = self._best.learner.fit(self.table, None, self.ctx)
-            baseline = self.trials[0].learner.fit(self.table, None, self.ctx)
+            model = self._best.learner.fit(self.table, None, ctx)
+            baseline = self.trials[0].learner.fit(self.table, None, ctx)
         tried = len(self.trials)
         self.ctx.events.emit("search.finished", trials=tried, seconds=self.ctx.deadline.elapsed, why=why)
         return Tuned(
@@ -328,14 +331,11 @@ class Search:
             self._leaderboard(), tried, why,
         )  # fmt: skip
 
-    def _restore(self, trials: Sequence[Trial]) -> None:
-        """Fit again, without a deadline, what the joint model needs of an earlier process."""
-        ctx = self.ctx
-        self.ctx = Context(**{**vars(ctx), "deadline": Deadline()})
+    def _restore(self, trials: Sequence[Trial], ctx: Context) -> None:
+        """Fit again what the joint model needs of an earlier process."""
         for trial in trials:
-            parts = self.executor.map(partial(self._fit_fold, trial.learner), self.folds)
+            parts = self.executor.map(partial(self._fit_fold, trial.learner, ctx), self.folds)
             trial.models = [part[0] for part in parts]
-        self.ctx = ctx
 
     def _leaderboard(self) -> tuple[Leader, ...]:
         """Every learner's best trial, best first."""

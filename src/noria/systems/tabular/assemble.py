@@ -28,6 +28,7 @@ _CANDIDATES = 40
 _BACKGROUND = 100
 _ROWS = 20_000
 _TRIFLE = 1e-3
+_BAG = 5
 
 
 def weigh(
@@ -49,12 +50,17 @@ def weigh(
     y = target.encode(truth[target.name])
     some = slice(None, None, truth.height // _ROWS + 1)
     sample = [target.judged(matrix[some], y[some]) for matrix in outputs]
-    costs = np.array([trials[at].predict_seconds * len(trials[at].models) for at in candidates])
+    costs = np.array([_cost(trials[at].learner) for at in candidates])  # type: ignore[arg-type]
     tolerance = _TRIFLE * target.mean_loss(sample[0], y[some])
-    picked = greedy_selection(sample, y[some], target.loss, tolerance=tolerance, costs=costs + 1e-9)
+    picked = greedy_selection(sample, y[some], target.loss, tolerance=tolerance, costs=costs)
     weights[candidates] = picked
     joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
     return weights, target.table(joint)
+
+
+def _cost(learner: TabularLearner[Any]) -> float:
+    """What predicting with a trial of this learner costs, from declarations: the clock must have no say."""
+    return learner.heaviness * (_BAG if learner.bags else 1) + 1e-3
 
 
 def join(

@@ -81,9 +81,14 @@ class Frame:
         """The same rows, the training weights multiplied by `factor`, (n,)."""
         return replace(self, weight=factor if self.weight is None else self.weight * factor)
 
-    def resampled(self, X: np.ndarray, y: np.ndarray) -> Frame:
-        """Other training rows in place of these; validation stays."""
-        return replace(self, X=X, y=y, weight=None, base=None, rows=None)
+    def extended(self, X: np.ndarray, y: np.ndarray) -> Frame:
+        """More training rows after these, of mean weight; validation stays."""
+        weight = self.weight
+        if weight is not None:
+            weight = np.concatenate([weight, np.full(len(y), weight.mean())])
+        return replace(
+            self, X=np.concatenate([self.X, X]), y=np.concatenate([self.y, y]), weight=weight, base=None
+        )
 
     def with_every_class(self) -> Frame:
         """The same rows, and for each class that is missing among them one row of next to no weight."""

@@ -46,6 +46,8 @@ class TabularLearner(Generic[P]):
     bags : bool
         Whether the fold models are kept and averaged; otherwise one model of all rows takes their place, as
         befits what needs no rows to stop early on.
+    heaviness : float
+        What one of its models costs to predict with, against one of boosted trees, roughly.
     smoothing : float
         Rows of the overall mean that target means of levels start from.
     """
@@ -59,6 +61,7 @@ class TabularLearner(Generic[P]):
     package: ClassVar[str | None] = None
     weighs: ClassVar[bool] = True
     bags: ClassVar[bool] = True
+    heaviness: ClassVar[float] = 1.0
     smoothing: ClassVar[float] = 10.0
 
     def __init__(self, target: Target, options: TabularOptions, params: P | None = None) -> None:
@@ -124,7 +127,8 @@ class TabularLearner(Generic[P]):
             return frame
         if rule == "weights":
             return frame.weighted(resample.balanced_weights(frame.y)) if self.weighs else frame
-        filled = np.nan_to_num(frame.X, nan=-1.0)
+        middle = np.nanmedian(np.vstack([frame.X, np.zeros_like(frame.X[:1])]), axis=0)
+        filled = np.where(np.isnan(frame.X), middle, frame.X)
         codes = np.flatnonzero(frame.encoder.discrete) if self.family == "trees" else None
         X, y = resample.oversample(filled, frame.y, method=rule, categorical=codes, seed=ctx.seed)
-        return frame.resampled(X.astype(np.float32), y)
+        return frame.extended(X[len(frame.y) :].astype(np.float32), y[len(frame.y) :])

@@ -29,6 +29,7 @@ class DecisionTree(TabularLearner[DecisionTreeParams]):
     """One tree that people can read (Breiman et al. 1984)."""
 
     name = "decision_tree"
+    heaviness = 0.1
     family = "trees"
     settings = DecisionTreeParams
     known = ({}, {"depth": 3})
@@ -61,6 +62,7 @@ class RandomForest(TabularLearner[ForestParams]):
     """Trees on bootstrap samples (Breiman 2001)."""
 
     name = "random_forest"
+    heaviness = 3.0
     family = "trees"
     settings = ForestParams
     most_rows = 30_000

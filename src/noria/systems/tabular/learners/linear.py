@@ -33,6 +33,7 @@ class _Penalised(TabularLearner[P]):
 
     tasks = _REGRESSION
     bags = False
+    heaviness = 0.05
 
     def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Weights for centred rows."""
@@ -162,6 +163,7 @@ class LinearDiscriminant(TabularLearner[LinearDiscriminantParams]):
     """Normal classes of one covariance, drawn to its diagonal (Fisher 1936; Friedman 1989)."""
 
     name = "linear_discriminant"
+    heaviness = 0.05
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LinearDiscriminantParams
@@ -198,6 +200,7 @@ class Logistic(TabularLearner[LogisticParams]):
     """Multinomial logistic regression."""
 
     name = "logistic"
+    heaviness = 0.05
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LogisticParams
@@ -213,11 +216,10 @@ class Logistic(TabularLearner[LogisticParams]):
         from sklearn.linear_model import LogisticRegression
 
         l1 = self.params.penalty == "l1"
-        binary = self.target.classes == 2
         solver = LogisticRegression(
             C=1 / self.params.strength,
             l1_ratio=1.0 if l1 else 0.0,
-            solver=("liblinear" if binary else "saga") if l1 else "lbfgs",
+            solver="saga" if l1 else "lbfgs",
             max_iter=100 if l1 else 300,
             random_state=ctx.seed,
         )

@@ -27,6 +27,7 @@ class NeuralNetwork(TabularLearner[NetworkParams]):
     """A multilayer perceptron with tuned defaults (Holzmüller et al. 2024)."""
 
     name = "network"
+    heaviness = 1.0
     settings = NetworkParams
     known = (
         {},

@@ -17,6 +17,7 @@ class Baseline(TabularLearner[Params]):
     """Predicts the shares of the classes, or the mean, whatever the row."""
 
     name = "baseline"
+    heaviness = 0.0
     bags = False
     family = "trees"
 
@@ -36,6 +37,7 @@ class NeighboursLearner(TabularLearner[NeighboursParams]):
     """The mean of the k nearest training rows (Fix and Hodges 1951)."""
 
     name = "neighbours"
+    heaviness = 20.0
     bags = False
     settings = NeighboursParams
     known = ({}, {"neighbours": 5}, {"neighbours": 40})
@@ -69,6 +71,7 @@ class NaiveBayesLearner(TabularLearner[NaiveBayesParams]):
     """Features taken as independent given the class (Maron 1961)."""
 
     name = "naive_bayes"
+    heaviness = 0.1
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})
     settings = NaiveBayesParams

@@ -10,7 +10,7 @@ import time
 import pytest
 from rich.console import Console
 
-from noria.cli import ui
+from noria.cli import ui, units
 from noria.cli.progress import Lines, Screen, State
 from noria.core.events import Event
 
@@ -99,9 +99,9 @@ def test_json_has_no_nan(capsys):
     [(0.0004, "0 ms"), (0.9996, "1.0 s"), (59.94, "59.9 s"), (61, "1:01 min"), (3700, "1:01 h")],
 )
 def test_durations(seconds, text):
-    assert ui.duration(seconds) == text
+    assert units.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "2 kB"), (2.5e9, "2.5 GB")])
 def test_sizes(count, text):
-    assert ui.data_size(count) == text
+    assert units.data_size(count) == text

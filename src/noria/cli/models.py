@@ -27,7 +27,8 @@ def models(
       noria models titanic --json
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import duration, number, print_json, show, table
+    from noria.cli.ui import print_json, show, table
+    from noria.cli.units import duration, number
 
     store = noria.Session().store
     if name is not None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from noria.cli.ui import data_size, duration, number
+from noria.cli.units import data_size, duration, number
 from noria.core.events import Event
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noria.cli.ui import console, data_size, duration, grid, number, show, table
+from noria.cli.ui import console, grid, show, table
+from noria.cli.units import data_size, duration, number
 
 if TYPE_CHECKING:
     from rich.table import Table

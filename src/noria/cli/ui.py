@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "console",
-    "data_size",
-    "duration",
     "following",
     "grid",
-    "number",
     "print_json",
     "show",
     "show_error",
@@ -152,50 +149,6 @@ def _cell(value: object) -> str:
             return " | ".join(map(str, value))
         case _:
             return " ".join(str(value).split())
-
-
-def number(value: float | None) -> str:
-    """A score in at most six characters or so; nothing for what is not a number.
-
-    Examples
-    --------
-    >>> number(0.83214), number(23145.6), number(float("nan"))
-    ('0.8321', '23,146', '')
-    """
-    if value is None or math.isnan(value):
-        return ""
-    size = abs(value)
-    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 10 else f"{value:.4f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit that people would use.
-
-    Examples
-    --------
-    >>> duration(0.0123), duration(4.5), duration(75)
-    ('12 ms', '4.5 s', '1:15 min')
-    """
-    if seconds < 0.9995:
-        return f"{1000 * seconds:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
-
-
-def data_size(count: float) -> str:
-    """Bytes in the unit that people would use.
-
-    Examples
-    --------
-    >>> data_size(512), data_size(140_000), data_size(3_200_000)
-    ('512 B', '140 kB', '3.2 MB')
-    """
-    for limit, unit in ((1e3, "B"), (1e6, "kB"), (1e9, "MB")):
-        if count < limit:
-            return f"{count / (limit / 1e3):.{1 if unit == 'MB' else 0}f} {unit}"
-    return f"{count / 1e9:.1f} GB"
 
 
 @contextmanager

@@ -39,6 +39,7 @@ class Xgboost(TabularLearner[XgboostParams]):
     family = "trees"
     settings = XgboostParams
     package = "xgboost"
+    heaviness = 8.0
     most_rows = 1_000_000
 
     def seconds(self, rows: int, columns: int) -> float:
@@ -100,6 +101,7 @@ class CatBoost(TabularLearner[CatBoostParams]):
     family = "trees"
     settings = CatBoostParams
     package = "catboost"
+    heaviness = 8.0
     most_rows = 500_000
 
     def seconds(self, rows: int, columns: int) -> float:

@@ -7,41 +7,27 @@ from collections.abc import Sequence
 import polars as pl
 
 from noria.core.deadline import Deadline
-from noria.core.protocol import Metric, Model
+from noria.core.protocol import Metric
 from noria.core.result import Score
 from noria.methods import intervals
 
-__all__ = ["score", "scores"]
+__all__ = ["score"]
 
 _RESAMPLES = 200
-
-
-def scores(
-    model: Model,
-    rows: pl.DataFrame,
-    truth: pl.DataFrame,
-    metrics: Sequence[Metric],
-    *,
-    budget: float,
-    seed: int,
-) -> tuple[pl.DataFrame, dict[str, Score]]:
-    """The model's predictions of `rows`, and every metric with its 95% bootstrap interval.
-
-    Parameters
-    ----------
-    rows, truth : Table
-        What the model takes, and what it should have said; n rows each.
-    budget : float
-        Seconds that the intervals may take in all.
-    """
-    predictions = model.predict(rows)
-    return predictions, score(predictions, truth, metrics, budget=budget, seed=seed)
 
 
 def score(
     predictions: pl.DataFrame, truth: pl.DataFrame, metrics: Sequence[Metric], *, budget: float, seed: int
 ) -> dict[str, Score]:
-    """Every metric of some predictions with its 95% bootstrap interval."""
+    """Every metric of some predictions with its 95% bootstrap interval.
+
+    Parameters
+    ----------
+    predictions, truth : Table
+        What a model said, and what it should have said; n rows each.
+    budget : float
+        Seconds that the intervals may take in all.
+    """
     found = {}
     for metric in metrics:
         scorer = metric.bind(truth, predictions)

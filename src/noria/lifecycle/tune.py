@@ -85,9 +85,9 @@ class _Pace:
 class Search:
     """Tries learners on the same folds, joins the best, and stops in time.
 
-    The order of trials depends on the seed and on the results, not on the clock, which only ends it: with
-    `most_trials` reached in time, the same seed gives the same model. What was finished before a Ctrl-C or a
-    kill is read from the journal.
+    The order of trials depends on the seed and on the results. The clock ends it, and leaves out a trial that
+    would not fit into the time left: with `most_trials` reached well in time, the same seed gives the same
+    model. What was finished before a Ctrl-C or a kill is read from the journal.
 
     Parameters
     ----------

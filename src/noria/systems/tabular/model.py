@@ -207,13 +207,6 @@ class TabularModel:
             state["example"],
         )
 
-    def with_finish(self, finish: Finish) -> TabularModel:
-        """A copy with another calibration, intervals and decision."""
-        return TabularModel(
-            self.schema, self.target, self.encoders, self.members, finish, self.background,
-            self.signature.example,
-        )  # fmt: skip
-
     @cached_property
     def _conformer(self) -> RowConformer:
         return RowConformer(self.schema, roles=(Role.FEATURE,))
@@ -252,7 +245,3 @@ class TabularModel:
 
     def _finished(self, outputs: np.ndarray) -> pl.DataFrame:
         return self.target.answers(outputs, self.finish)
-
-    def reweighted(self, weight: float) -> list[Member]:
-        """The members with their weights multiplied, to be put into a larger model."""
-        return [replace(member, weight=member.weight * weight) for member in self.members]

@@ -48,6 +48,8 @@ def main(path: Path) -> None:
 
     import numpy as np
 
+    left = tool.left()
+    record["bytes_left"] = disk_bytes(left) if left else 0
     tool.ready()
     features = tool.features(test)
     predicted = np.asarray(tool.predict(features), dtype=float)

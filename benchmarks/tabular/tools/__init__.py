@@ -75,6 +75,10 @@ class Tool:
         """Learn; the only part on the clock of the budget."""
         raise NotImplementedError
 
+    def left(self) -> Path | None:
+        """The folder that the fit has written by itself."""
+        return None
+
     def ready(self) -> None:
         """What one would do before serving the model (load it into memory), outside the clock of the fit."""
 

@@ -44,6 +44,9 @@ class AutoGluon(Tool):
         )
         self.model.fit(train, time_limit=job.budget, presets=job.variant)
 
+    def left(self) -> Path:
+        return Path(self.model.path)
+
     def ready(self) -> None:
         self.model.persist()
 

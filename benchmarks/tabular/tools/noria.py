@@ -45,6 +45,9 @@ class Noria(Tool):
         )
         self.model = self.run.model
 
+    def left(self) -> Path:
+        return self.run.folder
+
     def classes(self) -> list[str]:
         return self._classes
 

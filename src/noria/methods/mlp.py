@@ -35,6 +35,7 @@ _STEPS = 2_000  # of the optimiser, which the default number of epochs comes to 
 _MARGIN = 0.05  # seconds kept free before the deadline
 _QUANTILE_ROWS = 100_000
 _TINY = 1e-15
+_MATRIX = "weight_"  # how the names of the layers' matrices begin
 
 
 @dataclass(frozen=True)
@@ -154,13 +155,20 @@ class Mlp:
         )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The arrays to save, by name."""
-        return dict(self.weights)
+        """The arrays to save, by name; the matrices in the half precision that `fit_mlp` rounds them to."""
+        return {
+            name: array.astype(np.float16) if name.startswith(_MATRIX) else array
+            for name, array in self.weights.items()
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
         """The network that `to_arrays` described."""
-        return cls(dict(arrays), "identity" if "location" in arrays else "softmax")
+        weights = {
+            name: array.astype(np.float32) if name.startswith(_MATRIX) else array
+            for name, array in arrays.items()
+        }
+        return cls(weights, "identity" if "location" in arrays else "softmax")
 
     @cached_property
     def _forward(self) -> _Forward:
@@ -356,7 +364,7 @@ class _Fit:
         if not epochs:
             raise OutOfTime
         self.network.flat[:] = self.best_flat
-        return self.snapshot()
+        return Mlp.from_arrays(self.snapshot().to_arrays())
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Smoothed one-hot codes (n, classes) or standardised values (n, 1)."""

@@ -235,7 +235,7 @@ def test_one_row_is_the_row_of_a_batch_in_every_thread(classes, X, unseen, targe
         with ThreadPoolExecutor(8) as pool:
             one = np.array(list(pool.map(predictor.predict_one, unseen, chunksize=10)))
         np.testing.assert_allclose(one, batch, rtol=1e-12, atol=1e-15)
-        np.testing.assert_allclose(predictor.predict(unseen, threads=2), batch, rtol=1e-15)
+        np.testing.assert_allclose(predictor.predict(unseen), batch, rtol=1e-15)
         np.testing.assert_allclose(
             predictor.predict(unseen[:7].astype(float)), batch[:7], rtol=1e-12, atol=1e-15
         )
@@ -320,7 +320,7 @@ def test_a_big_forest_is_walked_in_steps():
     forest = ensemble.ExtraTreesRegressor(60, max_features=1, random_state=0).fit(X, rng.normal(size=1500))
     predictor = TreePredictor.from_forest(forest)
     assert len(predictor._booster._steps(len(X))) > 3
-    np.testing.assert_allclose(predictor.predict(X, threads=2)[:, 0], forest.predict(X), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(predictor.predict(X)[:, 0], forest.predict(X), rtol=1e-6, atol=1e-8)
 
 
 def test_an_unknown_link_is_named(X, targets):
@@ -361,3 +361,31 @@ def test_numbers_survive_the_text(values):
     lines = model_text._joined(values, np.array([5, 0, 1, 6]))
     assert lines[1] == ""
     np.testing.assert_array_equal(np.array(" ".join(lines).split(), dtype=float), values)
+
+
+@pytest.mark.parametrize("classes", [0, 2, 4])
+def test_xgboost_is_run_as_it_predicts_with_categories_and_missing_values(classes):
+    xgboost = pytest.importorskip("xgboost")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 4)).astype(np.float32)
+    X[:, 2], X[:, 3] = rng.integers(0, 40, 2000), rng.integers(0, 3, 2000)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    score = np.nan_to_num(X[:, 0]) + rng.normal(size=40)[np.nan_to_num(X[:, 2]).astype(int)] + (X[:, 3] == 1)
+    y = {0: score, 2: score > 0, 4: np.digitize(score, [-1, 0, 1])}[classes].astype(float)
+    base = float(np.float32(y.mean())) if classes == 0 else 0.0
+    objective = {
+        0: {"objective": "reg:squarederror", "base_score": base},
+        2: {"objective": "binary:logistic", "base_score": 0.5},
+        4: {"objective": "multi:softprob", "num_class": 4, "base_score": 0.0},
+    }[classes]
+    data = xgboost.DMatrix(X, y, feature_types=["q", "q", "c", "c"], enable_categorical=True)
+    booster = xgboost.train({**objective, "max_cat_to_onehot": 4}, data, 30)
+    link, bases = (
+        {0: "identity", 2: "sigmoid", 4: "softmax"}[classes],
+        [base] * (classes if classes > 2 else 1),
+    )
+    predictor = TreePredictor.from_xgboost(
+        booster, bases=bases, link=link, outputs=max(classes, 1), levels=40
+    )
+    got = predictor.predict(X)
+    np.testing.assert_allclose(got if classes > 2 else got[:, -1], booster.predict(data), atol=1e-5)

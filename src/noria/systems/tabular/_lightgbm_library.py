@@ -22,6 +22,7 @@ _FLOAT32, _ROW_MAJOR = 0, 1
 _RAW, _LEAF, _CONTRIBUTIONS = 1, 2, 3
 _SMALL_STEP, _LARGE_STEP, _STEP_ROUNDS = 64 << 10, 1 << 20, 16
 _FEW_ROWS = 256
+_SETTINGS = b"verbosity=-1 num_threads=1"
 
 
 @functools.cache
@@ -69,23 +70,23 @@ class NativeBooster:
         small, large = (size * self.rounds // len(data) for size in (_SMALL_STEP, _LARGE_STEP))
         self._step = max(1, small, min(_STEP_ROUNDS, large))
 
-    def raw(self, X: np.ndarray, threads: int) -> np.ndarray:
+    def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, outputs)."""
         total = np.zeros((len(X), self.outputs))
         for first, count in self._steps(len(X)):
-            total += self._predict(X, _RAW, threads, self.outputs, first, count)
+            total += self._predict(X, _RAW, self.outputs, first, count)
         return total
 
-    def contributions(self, X: np.ndarray, threads: int) -> np.ndarray:
+    def contributions(self, X: np.ndarray) -> np.ndarray:
         """What each feature, and last the base, adds to each raw score: (rows, outputs, features + 1)."""
         width = self.outputs * (self.features + 1)
-        flat = self._predict(X, _CONTRIBUTIONS, threads, width, 0, self.rounds)
+        flat = self._predict(X, _CONTRIBUTIONS, width, 0, self.rounds)
         return flat.reshape(len(X), self.outputs, self.features + 1)
 
-    def leaves(self, X: np.ndarray, threads: int) -> Iterator[tuple[int, np.ndarray]]:
+    def leaves(self, X: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Some trees at a time: the number of the first, and the leaf of each row in each, (rows, trees)."""
         for first, count in self._steps(len(X)):
-            yield first, self._predict(X, _LEAF, threads, count, first, count).astype(np.intp)
+            yield first, self._predict(X, _LEAF, count, first, count).astype(np.intp)
 
     def raw_row(self, x: np.ndarray) -> np.ndarray:
         """Raw scores of one row, float64, (outputs,); this thread's own array, overwritten next time."""
@@ -107,9 +108,7 @@ class NativeBooster:
             ready[kind] = _row_predictor(self, kind, width)
         return ready[kind](x)
 
-    def _predict(
-        self, X: np.ndarray, kind: int, threads: int, width: int, first: int, rounds: int
-    ) -> np.ndarray:
+    def _predict(self, X: np.ndarray, kind: int, width: int, first: int, rounds: int) -> np.ndarray:
         """One call of the library over all rows."""
         result = np.empty((len(X), width))
         if not len(X):
@@ -124,7 +123,7 @@ class NativeBooster:
             kind,
             first,
             rounds,
-            b"verbosity=-1 num_threads=%d" % threads,
+            _SETTINGS,
             ctypes.byref(ctypes.c_int64(0)),
             ctypes.c_void_p(result.ctypes.data),
         )
@@ -145,10 +144,10 @@ class VectorBooster:
         self._walker = NativeBooster(text)
         self._values, self._starts = model_text.vectors(text)
 
-    def raw(self, X: np.ndarray, threads: int) -> np.ndarray:
+    def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, values)."""
         total = np.zeros((len(X), self._values.shape[1]))
-        for first, leaves in self._walker.leaves(X, threads):
+        for first, leaves in self._walker.leaves(X):
             for tree, leaf in enumerate(leaves.T, first):
                 total += self._values[self._starts[tree] + leaf]
         return total
@@ -158,9 +157,9 @@ class VectorBooster:
         leaves = self._walker.leaf_row(x).astype(np.intp)
         return self._values[self._starts + leaves].sum(axis=0, dtype=np.float64)
 
-    def contributions(self, X: np.ndarray, threads: int) -> np.ndarray:
+    def contributions(self, X: np.ndarray) -> np.ndarray:
         """What each feature, and last the base, adds to each raw score: (rows, values, features + 1)."""
-        return self._flat.contributions(X, threads)
+        return self._flat.contributions(X)
 
     @functools.cached_property
     def _flat(self) -> NativeBooster:
@@ -180,7 +179,7 @@ def _row_predictor(booster: NativeBooster, kind: int, width: int) -> Callable[[n
             -1,
             _FLOAT32,
             ctypes.c_int32(booster.features),
-            b"verbosity=-1 num_threads=1",
+            _SETTINGS,
             ctypes.byref(config),
         )
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from noria.errors import ParamError
 from noria.systems.tabular._lightgbm_text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
 
-__all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes"]
+__all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes", "xgboost_nodes"]
 
 _WORD = 32
 
@@ -146,6 +147,57 @@ def hist_nodes(model: Any) -> list[Nodes]:
             )
         )
     return result
+
+
+def xgboost_nodes(booster: Any, bases: Sequence[float], levels: int) -> list[Nodes]:
+    """The trees of an XGBoost booster up to its last round, for each raw output, with its base added.
+
+    Parameters
+    ----------
+    booster : xgboost.Booster
+    bases : sequence of float
+        The raw score of each output before the first tree.
+    levels : int
+        Category codes are below it.
+    """
+    model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
+    trees: list[list[dict[str, Any]]] = [[] for _ in bases]
+    for output, tree in zip(model["tree_info"], model["trees"], strict=True):
+        trees[output].append(tree)
+    return [_xgboost_output(group, base, levels) for group, base in zip(trees, bases, strict=True)]
+
+
+def _xgboost_output(trees: Sequence[Mapping[str, Any]], base: float, levels: int) -> Nodes:
+    sizes = np.array([len(tree["left_children"]) for tree in trees])
+    roots = np.cumsum(sizes) - sizes
+    shift = np.repeat(roots, sizes)
+
+    def column(name: str, kind: type) -> np.ndarray:
+        return np.concatenate([np.asarray(tree[name], dtype=kind) for tree in trees])
+
+    left, right = column("left_children", np.int64), column("right_children", np.int64)
+    inner = left >= 0
+    left, right = np.where(inner, left + shift, -1), np.where(inner, right + shift, -1)
+    condition = column("split_conditions", np.float32)
+    value = condition.astype(np.float64)
+    value[: sizes[0]] += base
+    missing_left = column("default_left", bool)
+    sets: dict[int, Sequence[int]] = {}
+    for root, tree in zip(roots, trees):
+        codes = np.asarray(tree["categories"], dtype=np.int64)
+        places = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"])
+        for place, start, count in places:
+            node, goes_right = int(root + place), codes[start : start + count]
+            if missing_left[node]:
+                left[node], right[node], sets[node] = right[node], left[node], goes_right.tolist()
+            else:
+                sets[node] = np.setdiff1d(np.arange(levels), goes_right).tolist()
+    # XGBoost goes left below the threshold, LightGBM up to it.
+    threshold = np.nextafter(condition, np.float32(-np.inf))
+    count = np.maximum(column("sum_hessian", np.float64), 1).astype(np.int64)
+    return Nodes(
+        roots, left, right, column("split_indices", np.int64), threshold, missing_left, count, value, sets
+    )
 
 
 def _hist_columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:

@@ -28,7 +28,7 @@ _CANDIDATES = 40
 _BACKGROUND = 100
 _ROWS = 20_000
 _TRIFLE = 1e-3
-_BAG = 5
+_MODELS = 8
 
 
 def weigh(
@@ -60,7 +60,7 @@ def weigh(
 
 def _cost(learner: TabularLearner[Any]) -> float:
     """What predicting with a trial of this learner costs, from declarations: the clock must have no say."""
-    return learner.heaviness * (_BAG if learner.bags else 1) + 1e-3
+    return learner.heaviness + 1e-3
 
 
 def join(
@@ -74,6 +74,7 @@ def join(
     """One model of all fold models of the trials with a weight, finished on out-of-fold predictions."""
     members: list[Member] = []
     encoders = {}
+    bags = 0
     outputs = np.zeros((truth.height, target.outputs))
     for trial, weight in zip(trials, weights):
         if not weight:
@@ -84,7 +85,11 @@ def join(
             encoders.update(model.encoders)
         learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
         bag = [model.members[0] for model in models]
-        members += _bag(bag if learner.bags else [_whole(learner, truth, ctx, bag)], float(weight))
+        if learner.bags:
+            bag, bags = _some(bag, weight, bags), bags + 1
+            members += _bag(bag, float(weight))
+        else:
+            members += _bag([_whole(learner, truth, ctx, bag)], float(weight))
     background = truth.select([column.name for column in ctx.schema.features])
     background = background.sample(min(_BACKGROUND, truth.height), seed=ctx.seed)
     finish = _finish(target, options, outputs, target.encode(truth[target.name]))
@@ -96,6 +101,16 @@ def _whole(learner: TabularLearner[Any], truth: pl.DataFrame, ctx: Context, bag:
     family = learner.family
     make = partial(Frame.whole, truth, ctx, family, learner.target)
     return learner.fit_whole(ctx.shared.get(("frame", family), make), ctx, bag)
+
+
+def _some(bag: Sequence[Member], weight: float, first: int) -> list[Member]:
+    """As many fold models of a trial as its weight calls for, so that the joint model has about eight in all.
+
+    The other trials' models average out what the folds that are left out would have; each trial begins
+    with another fold, so that together they have seen every row.
+    """
+    count = min(len(bag), max(1, round(_MODELS * weight)))
+    return [bag[(first + at * len(bag) // count) % len(bag)] for at in range(count)]
 
 
 def _bag(members: Sequence[Member], weight: float) -> list[Member]:

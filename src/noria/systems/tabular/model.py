@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from noria.core.schema import Role, Schema
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer, conform
 from noria.systems.tabular import target as targets
+from noria.systems.tabular._cores import spread
 from noria.systems.tabular.encode import Encoder
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.predictors import KINDS, Predictor
@@ -27,7 +27,7 @@ from noria.systems.tabular.target import Target
 
 __all__ = ["Member", "TabularModel"]
 
-_CHUNK = 100_000
+_PIECE = 4_096
 _FEW = 4
 _STATE = "model.json"
 
@@ -52,9 +52,9 @@ class Member:
     predictor: Predictor
     recode: Recode | None = None
 
-    def outputs(self, X: np.ndarray, threads: int) -> np.ndarray:
+    def outputs(self, X: np.ndarray) -> np.ndarray:
         """What it predicts for encoded rows."""
-        return self.predictor.predict(X if self.recode is None else self.recode(X), threads)
+        return self.predictor.predict(X if self.recode is None else self.recode(X))
 
     def outputs_one(self, x: np.ndarray) -> np.ndarray:
         """What it predicts for one encoded row."""
@@ -129,13 +129,13 @@ class TabularModel:
         """
         if self._remembered is not None and rows is self._remembered[0]:
             _, encoded = self._remembered
-            return self._finished(self._average(lambda _: encoded, 1))
+            return self._finished(self._average(lambda _: encoded))
         if 0 < rows.height <= _FEW:
             self._check(rows)
             outputs = np.stack([self._outputs_one(row) for row in rows.iter_rows(named=True)])
             return self._finished(outputs)
-        chunks = [self._predict_chunk(rows.slice(at, _CHUNK)) for at in range(0, max(rows.height, 1), _CHUNK)]
-        return chunks[0] if len(chunks) == 1 else pl.concat(chunks)
+        typed = conform(rows, self.schema, roles=(Role.FEATURE,))
+        return self._finished(self._outputs(typed))
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The prediction of one row, as a mapping; equal to `predict` of a table of this row.
@@ -216,18 +216,19 @@ class TabularModel:
         if not set(rows.columns) >= {column.name for column in self.schema.features}:
             conform(rows, self.schema, roles=(Role.FEATURE,))
 
-    def _predict_chunk(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return self._finished(self._outputs(conform(rows, self.schema, roles=(Role.FEATURE,))))
-
     def _outputs(self, typed: pl.DataFrame) -> np.ndarray:
-        threads = (os.cpu_count() or 1) if typed.height > 256 else 1
-        encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}
-        return self._average(encoded.__getitem__, threads)
+        """The members' weighted mean; pieces of a long table go to all cores, each with one thread."""
+        pieces = [typed.slice(at, _PIECE) for at in range(0, max(typed.height, 1), _PIECE)]
+        return np.concatenate(list(spread(self._piece, pieces)))
 
-    def _average(self, encoded: Callable[[str], np.ndarray], threads: int) -> np.ndarray:
+    def _piece(self, typed: pl.DataFrame) -> np.ndarray:
+        encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}
+        return self._average(encoded.__getitem__)
+
+    def _average(self, encoded: Callable[[str], np.ndarray]) -> np.ndarray:
         total: Any = 0.0
         for member in self.members:
-            total = total + member.weight * member.outputs(encoded(member.family), threads)
+            total = total + member.weight * member.outputs(encoded(member.family))
         return total
 
     def _outputs_one(self, row: Mapping[str, Any]) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from noria.methods.mlp import Mlp
-from noria.systems.tabular.native import CatBoostTrees, XgboostTrees
+from noria.systems.tabular.native import CatBoostTrees
 from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["KINDS", "Constant", "Kernel", "Linear", "NaiveBayes", "Neighbours", "Network", "Predictor"]
@@ -28,7 +28,7 @@ class Predictor(Protocol):
         """Bytes on disk, nearly."""
         ...
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """Outputs of (n, d) float32 rows."""
         ...
 
@@ -85,7 +85,7 @@ class _Arrays:
     def _restore(cls, arrays: dict[str, np.ndarray], settings: Mapping[str, Any]) -> Self:
         return cls(**arrays, **settings)
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """Outputs of (n, d) rows."""
         raise NotImplementedError
 
@@ -109,7 +109,7 @@ class Constant(_Arrays):
     outputs: np.ndarray
     kind: ClassVar[str] = "constant"
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         return np.repeat(self.outputs[None], len(X), axis=0)
 
 
@@ -122,7 +122,7 @@ class Linear(_Arrays):
     link: str
     kind: ClassVar[str] = "linear"
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         raw = X @ self.weights + self.bias
         return LINKS[self.link](raw)
 
@@ -159,7 +159,7 @@ class NaiveBayes(_Arrays):
     temper: float
     kind: ClassVar[str] = "bayes"
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         quantities, indicators = X[:, ~self.discrete], X[:, self.discrete]
         half = 0.5 * self.precision
         evidence = (
@@ -200,7 +200,7 @@ class Neighbours(_Arrays):
         del arrays["_norms"]
         return arrays, settings
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         chunk = max(1, 20_000_000 // len(self.points))
         return np.concatenate([self._near(X[at : at + chunk]) for at in range(0, max(len(X), 1), chunk)])
 
@@ -246,7 +246,7 @@ class Kernel(_Arrays):
             parts.append(np.exp(-self.gamma * np.maximum(distance, 0)) @ self.dual)
         return np.concatenate(parts) + self.bias
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         return LINKS[self.link](self.slope * self.raw(X) + self.shift)
 
 
@@ -264,7 +264,7 @@ class Network(_Arrays):
     def _restore(cls, arrays: dict[str, np.ndarray], settings: Mapping[str, Any]) -> Self:  # noqa: ARG003
         return cls(Mlp.from_arrays(arrays))
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:  # noqa: ARG002
+    def predict(self, X: np.ndarray) -> np.ndarray:
         return self.mlp.predict(X)
 
     def predict_one(self, x: np.ndarray) -> np.ndarray:
@@ -273,7 +273,6 @@ class Network(_Arrays):
 
 KINDS: dict[str, type[Predictor]] = {
     "trees": TreePredictor,
-    "xgboost": XgboostTrees,
     "catboost": CatBoostTrees,
     "constant": Constant,
     "linear": Linear,

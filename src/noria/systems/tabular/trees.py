@@ -17,7 +17,13 @@ import numpy as np
 from noria.errors import ArtifactError, ParamError
 from noria.systems.tabular import _lightgbm_text as model_text
 from noria.systems.tabular._lightgbm_library import NativeBooster, VectorBooster
-from noria.systems.tabular._tree_sources import Nodes, compile_nodes, forest_nodes, hist_nodes
+from noria.systems.tabular._tree_sources import (
+    Nodes,
+    compile_nodes,
+    forest_nodes,
+    hist_nodes,
+    xgboost_nodes,
+)
 
 if TYPE_CHECKING:
     import lightgbm
@@ -131,11 +137,7 @@ class TreePredictor:
         outputs : int
             One per class, even if the booster has one raw score for two classes.
         """
-        return cls.from_lightgbm_text(booster.model_to_string(), link=link, outputs=outputs)
-
-    @classmethod
-    def from_lightgbm_text(cls, text: str, *, link: str, outputs: int) -> TreePredictor:
-        """The same, from the text of a model that LightGBM saved."""
+        text = booster.model_to_string()
         header = model_text.read_header(text)
         scale = header.per_iteration / header.trees if header.average else 1.0
         slope = header.sigmoid if link == "sigmoid" else 1.0
@@ -163,6 +165,25 @@ class TreePredictor:
         links |= {"LogLink": "exp", "IdentityLink": "identity"}
         link = links[type(model._loss.link).__name__]
         return cls._from_nodes(nodes, model.n_features_in_, link=link, outputs=outputs)
+
+    @classmethod
+    def from_xgboost(
+        cls, booster: Any, *, bases: Sequence[float], link: str, outputs: int, levels: int
+    ) -> TreePredictor:
+        """An XGBoost booster up to its last round.
+
+        Parameters
+        ----------
+        booster : xgboost.Booster
+        bases : sequence of float
+            The raw score of each output before the first tree.
+        link : str
+        outputs : int
+        levels : int
+            Category codes are below it.
+        """
+        nodes = xgboost_nodes(booster, bases, levels)
+        return cls._from_nodes(nodes, booster.num_features(), link=link, outputs=outputs)
 
     @classmethod
     def merge(cls, parts: Sequence[TreePredictor], weights: Sequence[float]) -> TreePredictor:
@@ -223,27 +244,26 @@ class TreePredictor:
         """Bytes of the saved file."""
         return len(self._packed)
 
-    def predict(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+    def predict(self, X: np.ndarray) -> np.ndarray:
         """Predict rows.
 
         Parameters
         ----------
         X : array, shape (rows, features)
             Best as float32 in C order, which is not copied.
-        threads : int
 
         Returns
         -------
         array of float64, shape (rows, outputs)
             Probabilities that sum to 1, or values.
         """
-        return self._meaning.predictions(self._booster.raw(self._matrix(X), threads))
+        return self._meaning.predictions(self._booster.raw(self._matrix(X)))
 
     def predict_one(self, x: np.ndarray) -> np.ndarray:
         """Predict one row, (features,), in microseconds; the result has shape (outputs,)."""
         return self._meaning.prediction(self._booster.raw_row(x))
 
-    def contributions(self, X: np.ndarray, threads: int = 1) -> np.ndarray:
+    def contributions(self, X: np.ndarray) -> np.ndarray:
         """SHAP values of the raw scores, before the link.
 
         Returns
@@ -256,7 +276,7 @@ class TreePredictor:
         Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
         trees".
         """
-        values = self._booster.contributions(self._matrix(X), threads)
+        values = self._booster.contributions(self._matrix(X))
         return np.swapaxes(values, 1, 2) * self._meaning.scale
 
     def save(self, path: Path) -> None:

@@ -179,12 +179,7 @@ def _levels(values: pl.Series, least: int, most: int) -> tuple[str, ...]:
 def _codes(values: pl.Series, levels: Sequence[str]) -> np.ndarray:
     """Position in `levels`; len(levels) for another level, -1 for missing."""
     text = values.cast(pl.String)
-    if not levels:
-        found = pl.Series([None], dtype=pl.Int32).new_from_index(0, len(values))
-    else:
-        found = text.replace_strict(
-            list(levels), np.arange(len(levels), dtype=np.int32), default=None, return_dtype=pl.Int32
-        )
+    found = text.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Int32)
     codes = found.fill_null(len(levels)).to_numpy().copy()
     codes[text.is_null().to_numpy()] = -1
     return codes

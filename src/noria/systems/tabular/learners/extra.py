@@ -12,7 +12,8 @@ from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners.base import TabularLearner
-from noria.systems.tabular.native import CatBoostTrees, XgboostTrees, catboost_pool, xgboost_matrix
+from noria.systems.tabular.native import CatBoostTrees, catboost_pool
+from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["CatBoost", "Xgboost"]
 
@@ -39,7 +40,6 @@ class Xgboost(TabularLearner[XgboostParams]):
     family = "trees"
     settings = XgboostParams
     package = "xgboost"
-    heaviness = 8.0
     most_rows = 1_000_000
 
     def seconds(self, rows: int, columns: int) -> float:
@@ -47,42 +47,55 @@ class Xgboost(TabularLearner[XgboostParams]):
         tree = 4e-9 * rows * columns * self.params.depth + 1e-3
         return max(self.target.classes - 1, 1) * 15 / self.params.learning_rate * tree + 0.1
 
-    def fit_arrays(self, frame: Frame, ctx: Context) -> XgboostTrees:
+    def fit_arrays(self, frame: Frame, ctx: Context) -> TreePredictor:
         """Add trees until the validation rows stop gaining."""
         xgboost = require("xgboost", extra="boost")
         p, classes = self.params, self.target.classes
-        types = np.where(frame.encoder.discrete, "c", "q").tolist()
-        objective = {0: "reg:squarederror", 2: "binary:logistic"}.get(classes, "multi:softprob")
+        base = 0.0 if classes else float(np.float32(np.mean(frame.y)))
         settings = {
-            "objective": objective, "eta": p.learning_rate, "max_depth": p.depth, "subsample": p.rows,
+            **self._objective(base), "eta": p.learning_rate, "max_depth": p.depth, "subsample": p.rows,
             "colsample_bytree": p.columns, "lambda": p.l2, "min_child_weight": p.least_weight,
             "nthread": ctx.threads, "seed": ctx.seed, "tree_method": "hist", "verbosity": 0,
         }  # fmt: skip
-        if classes > 2:
-            settings["num_class"] = classes
 
         class Clock(xgboost.callback.TrainingCallback):  # type: ignore[name-defined]
             def after_iteration(self, *_: Any) -> bool:
                 return ctx.deadline.expired
 
-        train = xgboost_matrix(frame.X, types, frame.y, frame.weight)
+        train = self._matrix(frame, frame.X, frame.y, frame.weight)
         watched: dict[str, Any] = {"num_boost_round": int(8 / p.learning_rate)}
         if frame.valid is not None:
             patience = int(20 + 2 / p.learning_rate)
             stop = xgboost.callback.EarlyStopping(rounds=patience, save_best=True)
-            watched = {
-                "num_boost_round": _ROUNDS,
-                "evals": [(xgboost_matrix(*_typed(frame, types)), "valid")],
-            }
+            valid = self._matrix(frame, frame.X_valid, frame.y_valid, frame.weight_valid)
+            watched = {"num_boost_round": _ROUNDS, "evals": [(valid, "valid")]}
             watched["callbacks"] = [Clock(), stop]
         booster = xgboost.train(settings, train, verbose_eval=False, **{"callbacks": [Clock()], **watched})
         if ctx.deadline.expired:
             raise OutOfTime
-        return XgboostTrees(booster, self.target.outputs)
+        link = {0: "identity", 2: "sigmoid"}.get(classes, "softmax")
+        bases = [base] * (classes if classes > 2 else 1)
+        levels = int(np.nanmax(frame.X[:, frame.encoder.discrete], initial=0)) + 1
+        return TreePredictor.from_xgboost(
+            booster, bases=bases, link=link, outputs=self.target.outputs, levels=levels
+        )
 
+    def _objective(self, base: float) -> dict[str, Any]:
+        """What is minimised, from a base that is stated, so that it need not be read back."""
+        classes = self.target.classes
+        if classes > 2:
+            return {"objective": "multi:softprob", "num_class": classes, "base_score": 0.0}
+        if classes:
+            return {"objective": "binary:logistic", "base_score": 0.5}
+        return {"objective": "reg:squarederror", "base_score": base}
 
-def _typed(frame: Frame, types: list[str]) -> tuple[Any, ...]:
-    return frame.X_valid, types, frame.y_valid, frame.weight_valid
+    @staticmethod
+    def _matrix(frame: Frame, X: Any, y: Any, weight: Any) -> Any:
+        """Rows as XGBoost takes them, with the columns of codes marked as such."""
+        types = np.where(frame.encoder.discrete, "c", "q").tolist()
+        return require("xgboost", extra="boost").DMatrix(
+            X, label=y, weight=weight, feature_types=types, enable_categorical=True, nthread=1
+        )
 
 
 class CatBoostParams(Params):

@@ -188,3 +188,19 @@ def test_the_clock_has_no_say_in_the_model(people):
     first = weights(np.ones(8))
     for _ in range(5):
         assert np.array_equal(weights(rng.uniform(0.001, 1, 8)), first)
+
+
+def test_of_very_few_rows_the_folds_are_repeated_and_each_row_is_reported_once(people, tmp_path):
+    bench = Bench(people(80))
+    splits = bench.system.folds(bench.table, 0, 0)
+    assert len(splits) == 16
+    judged = np.concatenate([split.valid for split in splits])
+    assert np.bincount(judged).tolist() == [2] * 80
+    search = bench.search(tmp_path / "a", 2)
+    search = Search(
+        bench.system, [Fold(bench.table, *at[::-1]) for at in enumerate(splits)], search.metric,
+        LocalExecutor(2), search.ctx, Journal(tmp_path / "a"), learners=search.learners, most_trials=2,
+    )  # fmt: skip
+    tuned = search.run()
+    assert tuned.truth.sort(tuned.truth.columns).equals(bench.table.sort(bench.table.columns))
+    assert tuned.predictions.height == tuned.baseline_predictions.height == 80

@@ -118,3 +118,13 @@ def test_reliability_equals_sklearn() -> None:
     assert reliability(p, y)[2].sum() == 500
     assert len(reliability(np.full((9, 2), 0.5), np.zeros(9, int))[0]) == 1
     assert len(reliability(np.empty((0, 2)), np.empty(0, int))[0]) == 0
+
+
+def test_no_class_is_ruled_out_by_rows_without_an_error():
+    y = np.array([0, 1, 2] * 50)
+    sure = np.eye(3)[y]
+    calibrated = Calibrator.fit(sure, y).apply(sure)
+    assert calibrated.min() == pytest.approx(0.25 / 150 / 3)
+    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+    again = Calibrator.from_dict(Calibrator.fit(sure, y).to_dict())
+    np.testing.assert_array_equal(again.apply(sure), calibrated)

@@ -313,7 +313,15 @@ class Ensembles(Protocol):
         ...
 
     def assemble(
-        self, trials: Sequence[Trial], weights: np.ndarray, truth: pl.DataFrame, ctx: Context
+        self,
+        trials: Sequence[Trial],
+        weights: np.ndarray,
+        table: pl.DataFrame,
+        truth: pl.DataFrame,
+        ctx: Context,
     ) -> Model:
-        """The joint model, calibrated on the out-of-fold predictions. Trials of weight 0 may lack models."""
+        """The joint model, calibrated on the out-of-fold predictions. Trials of weight 0 may lack models.
+
+        `table` holds all rows of the search, `truth` those that were predicted, in the predictions' order.
+        """
         ...

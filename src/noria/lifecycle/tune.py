@@ -40,7 +40,7 @@ class Tuned:
     model, baseline : Model
     metric : Metric
     truth, predictions, baseline_predictions : Table
-        The training rows that were validated on, and what both models say of them out of fold.
+        The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
     trials : int
     why : str
@@ -119,7 +119,9 @@ class Search:
         self.executor, self.ctx, self.journal = executor, ctx, journal
         self.learners, self.most_trials = learners, most_trials
         self.table = folds[0].table
-        self.truth = self.table[np.concatenate([fold.split.valid for fold in folds])]
+        judged = np.concatenate([fold.split.valid for fold in folds])
+        self.truth = self.table[judged]
+        self._once = len(np.unique(judged))
         self.rows = max(len(fold.split.train) for fold in folds)
         self.columns = len(ctx.schema.features)
         self.trials: list[Trial] = []
@@ -319,16 +321,18 @@ class Search:
         chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
         self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models], ctx)
         if isinstance(self.system, Ensembles):
-            model = self.system.assemble(self.trials, self._weights, self.truth, ctx)
-            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.truth, ctx)
+            model = self.system.assemble(self.trials, self._weights, self.table, self.truth, ctx)
+            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.table, self.truth, ctx)
         else:
             model = self._best.learner.fit(self.table, None, ctx)
             baseline = self.trials[0].learner.fit(self.table, None, ctx)
         tried = len(self.trials)
         self.ctx.events.emit("search.finished", trials=tried, seconds=self.ctx.deadline.elapsed, why=why)
+        truth, joint, first = (
+            rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
+        )
         return Tuned(
-            model, baseline, self.metric, self.truth, self._joint, self.trials[0].predictions,
-            self._leaderboard(), tried, why,
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why
         )  # fmt: skip
 
     def _restore(self, trials: Sequence[Trial], ctx: Context) -> None:

@@ -18,6 +18,7 @@ _EPSILON = 1e-15
 _PRIOR = 10.0  # rows' worth of belief that the probabilities are right already
 _LARGEST = 100_000  # rows that a fit looks at
 _FOLDS = 5
+_DOUBT = 0.25  # of a row, that would have been wrong
 
 
 def fit_temperature(p: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -87,6 +88,9 @@ class Calibrator:
     kind : {"identity", "temperature", "beta"}
     parameters : tuple of float
         Nothing; (T,); or (a, b, c) of ``logit(q) = a log p1 - b log(1 - p1) + c``.
+    doubt : float
+        Share of the probability that is spread over all classes: n rows without an error do not show that
+        errors are rarer than about 1 / n, whatever a model says of itself.
 
     References
     ----------
@@ -100,6 +104,7 @@ class Calibrator:
 
     kind: str = "identity"
     parameters: tuple[float, ...] = ()
+    doubt: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -126,8 +131,9 @@ class Calibrator:
         order = order[(y[order] >= 0) & (y[order] < p.shape[1])]
         y, p = y[order], p[order]
         rows = None if weight is None else np.asarray(weight, dtype=np.float64)[order]
+        doubt = _DOUBT / max(len(y), 1)
         if len(y) < 2 * _FOLDS:
-            return cls()
+            return cls(doubt=doubt)
         fold = np.empty(len(y), dtype=np.intp)
         fold[np.argsort(y, kind="stable")] = np.arange(len(y)) % _FOLDS  # every class in every fold
         chosen, loss = "identity", _losses(p, y)
@@ -140,20 +146,21 @@ class Calibrator:
             gain, low, _, _ = paired_difference(loss, tried, rows, level=0.9)
             if low > 0 and gain >= 1e-3 * float(np.average(loss, weights=rows)):
                 chosen, loss = kind, tried
-        return cls(chosen, _FITS[chosen](p, y, rows))
+        return cls(chosen, _FITS[chosen](p, y, rows), doubt)
 
     def apply(self, p: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (n, K)."""
-        return _APPLY[self.kind](np.asarray(p, dtype=np.float64), self.parameters)
+        mapped = _APPLY[self.kind](np.asarray(p, dtype=np.float64), self.parameters)
+        return mapped + self.doubt * (1 / mapped.shape[1] - mapped) if self.doubt else mapped
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields; `from_dict` reads them back."""
-        return {"kind": self.kind, "parameters": list(self.parameters)}
+        return {"kind": self.kind, "parameters": list(self.parameters), "doubt": self.doubt}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Calibrator:
         """The inverse of `to_dict`."""
-        return cls(fields["kind"], tuple(float(value) for value in fields["parameters"]))
+        return cls(fields["kind"], tuple(float(value) for value in fields["parameters"]), fields["doubt"])
 
 
 def reliability(p: np.ndarray, y: np.ndarray, bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Greedy ensemble selection: weights for models that were fitted already, from their out-of-fold predictions.
+"""Weights for models that were fitted already, from their out-of-fold predictions.
 
 References
 ----------
@@ -18,13 +18,15 @@ from noria.methods._weighted import check_classification, truth_probability
 if TYPE_CHECKING:
     from noria.core.deadline import Deadline
 
-__all__ = ["bagged_selection", "greedy_selection"]
+__all__ = ["greedy_selection", "stacking"]
 
 _EPSILON = 1e-15
 _SMALLEST = 0.02  # a smaller weight is not worth the time that its model takes
 _PATIENCE = 8  # rounds without a gain before the search ends
 _GAIN = 1e-9  # a relative gain below it is rounding
 _CELLS = 200_000
+_GAP = 2e-4  # of a mixture's mean log-loss to the least one, at which its search ends
+_SUM = 1e3  # weight of the demand that weights sum to 1
 
 Loss = str | Callable[[np.ndarray, np.ndarray], float]
 
@@ -118,49 +120,73 @@ def greedy_selection(
     return _prune(_simplest(path, best + tolerance))
 
 
-def bagged_selection(
+def stacking(
     predictions: np.ndarray | Sequence[np.ndarray],
     y: np.ndarray,
     loss: str = "log_loss",
     *,
-    bags: int = 10,
-    seed: int = 0,
-    rounds: int = 25,
-    tolerance: float = 0.0,
-    deadline: Deadline | None = None,
+    rounds: int = 300,
 ) -> np.ndarray:
-    """Mean weights of `greedy_selection` over bootstrap samples of the rows: steadier where rows are few.
+    """Weights of the blend with the least loss of all blends: stacked generalisation, convex.
+
+    Where `greedy_selection` stops at a coarse share of few models, this solves for the optimum, which pays
+    with many rows and many unlike models, and overfits with few.
 
     Parameters
     ----------
-    bags : int
-        How many samples; the deadline may end them early, after the first.
-    seed : int
-        Draws the samples.
+    predictions, y
+        As in `greedy_selection`, of finite values only.
+    loss : {"log_loss", "squared_error"}
+    rounds : int
+        Steps of expectation maximisation, for the log-loss.
 
     Returns
     -------
     (m,) array
         Not negative, sum 1; weights under 2% are dropped.
 
+    References
+    ----------
+    Wolpert, Stacked generalization, Neural Networks 1992; Breiman, Stacked regressions, Machine
+    Learning 1996.
+
     Examples
     --------
-    >>> truth = np.array([[0.9, 0.2, 0.9], [0.3, 0.9, 0.8], [0.1, 0.1, 0.1]])
-    >>> weights = bagged_selection(truth, np.zeros(3, int))
-    >>> weights[2], round(weights.sum(), 6)
-    (np.float64(0.0), np.float64(1.0))
+    >>> truth = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> stacking(np.stack([truth - 1, truth + 3]), truth, "squared_error").round(2)
+    array([0.75, 0.25])
     """
     stack = _stack(predictions, y, loss)
-    rng, n = np.random.default_rng(seed), stack.shape[1]
-    total = np.zeros(len(stack))
-    for number in range(max(1, bags)):
-        if number and deadline is not None and deadline.expired:
+    solvers = {"log_loss": _mixture, "squared_error": _least_squares}
+    if loss not in solvers:
+        raise ParamError("There is no such loss.", got=repr(loss), do=f"Use one of: {', '.join(solvers)}.")
+    return _prune(solvers[loss](stack, np.asarray(y, dtype=np.float64), rounds))
+
+
+def _mixture(truth: np.ndarray, y: np.ndarray, rounds: int) -> np.ndarray:  # noqa: ARG001
+    """The shares of a mixture (m,) under which the true classes' probabilities (m, n) are most likely."""
+    p = np.maximum(truth, _EPSILON)
+    weights = np.full(len(p), 1 / len(p))
+    for _ in range(rounds):
+        slope = p @ (1 / (weights @ p)) / p.shape[1]
+        weights *= slope
+        if slope.max() < 1 + _GAP:
             break
-        drawn = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        total += greedy_selection(
-            stack, y, loss, weight=drawn, rounds=rounds, tolerance=tolerance, deadline=deadline
-        )
-    return _prune(total)
+    return weights
+
+
+def _least_squares(stack: np.ndarray, y: np.ndarray, rounds: int) -> np.ndarray:  # noqa: ARG001
+    """Non-negative least squares, with one more row that asks for a sum of 1."""
+    from scipy.optimize import nnls
+
+    residuals = (stack - y).reshape(len(stack), -1)
+    gram = residuals @ residuals.T
+    scale = float(np.trace(gram)) or 1.0
+    values, vectors = np.linalg.eigh(gram / scale)
+    rows = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+    asked = np.full((1, len(stack)), _SUM)
+    weights, _ = nnls(np.concatenate([rows, asked]), np.append(np.zeros(len(rows)), _SUM))
+    return weights
 
 
 class _LogLoss:

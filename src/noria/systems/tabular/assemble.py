@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from noria.core.protocol import Context, Metric, Trial
 from noria.methods import threshold
 from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
-from noria.methods.ensemble import greedy_selection
+from noria.methods.ensemble import greedy_selection, stacking
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners import TabularLearner
@@ -26,9 +26,11 @@ __all__ = ["join", "weigh"]
 
 _CANDIDATES = 40
 _BACKGROUND = 100
-_ROWS = 20_000
+_ROWS = 10_000
 _TRIFLE = 1e-3
 _MODELS = 8
+_PARTS = 4
+_FEWEST_STACKED = 1_000
 
 
 def weigh(
@@ -52,10 +54,44 @@ def weigh(
     sample = [target.judged(matrix[some], y[some]) for matrix in outputs]
     costs = np.array([_cost(trials[at].learner) for at in candidates])  # type: ignore[arg-type]
     tolerance = _TRIFLE * target.mean_loss(sample[0], y[some])
-    picked = greedy_selection(sample, y[some], target.loss, tolerance=tolerance, costs=costs)
+    picked = _blend(sample, y[some], target.loss, tolerance, costs)
     weights[candidates] = picked
     joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
     return weights, target.table(joint)
+
+
+def _blend(
+    sample: Sequence[np.ndarray], y: np.ndarray, loss: str, tolerance: float, costs: np.ndarray
+) -> np.ndarray:
+    """Greedy weights; stacked ones where those do better on rows that neither was fitted to."""
+    stack, every = np.stack(sample), np.ones(len(y), dtype=bool)
+
+    def greedy(rows: np.ndarray) -> np.ndarray:
+        return greedy_selection(stack[:, rows], y[rows], loss, tolerance=tolerance, costs=costs)
+
+    def stacked(rows: np.ndarray) -> np.ndarray:
+        return stacking(stack[:, rows], y[rows], loss)
+
+    if len(y) < _FEWEST_STACKED or not np.isfinite(stack).all():
+        return greedy(every)
+    parts = [np.arange(len(y)) % _PARTS == part for part in range(_PARTS)]
+    mean = {make: _cross_loss(make, stack, y, loss, parts) for make in (greedy, stacked)}
+    return stacked(every) if mean[stacked] < mean[greedy] - tolerance else greedy(every)
+
+
+def _cross_loss(
+    make: Callable[[np.ndarray], np.ndarray],
+    stack: np.ndarray,
+    y: np.ndarray,
+    loss: str,
+    parts: Sequence[np.ndarray],
+) -> float:
+    """The mean loss of weights on the rows of each part, made from the other parts."""
+    measure = {
+        "log_loss": lambda mix, _: -np.log(np.maximum(mix, 1e-15)).mean(),
+        "squared_error": lambda mix, truth: ((mix - truth) ** 2).mean(),
+    }[loss]
+    return float(np.mean([measure(make(~part) @ stack[:, part], y[part]) for part in parts]))
 
 
 def _cost(learner: TabularLearner[Any]) -> float:
@@ -68,6 +104,7 @@ def join(
     options: TabularOptions,
     trials: Sequence[Trial],
     weights: np.ndarray,
+    table: pl.DataFrame,
     truth: pl.DataFrame,
     ctx: Context,
 ) -> TabularModel:
@@ -89,17 +126,17 @@ def join(
             bag, bags = _some(bag, weight, bags), bags + 1
             members += _bag(bag, float(weight))
         else:
-            members += _bag([_whole(learner, truth, ctx, bag)], float(weight))
-    background = truth.select([column.name for column in ctx.schema.features])
-    background = background.sample(min(_BACKGROUND, truth.height), seed=ctx.seed)
+            members += _bag([_whole(learner, table, ctx, bag)], float(weight))
+    background = table.select([column.name for column in ctx.schema.features])
+    background = background.sample(min(_BACKGROUND, table.height), seed=ctx.seed)
     finish = _finish(target, options, outputs, target.encode(truth[target.name]))
     return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
 
 
-def _whole(learner: TabularLearner[Any], truth: pl.DataFrame, ctx: Context, bag: Sequence[Member]) -> Member:
+def _whole(learner: TabularLearner[Any], table: pl.DataFrame, ctx: Context, bag: Sequence[Member]) -> Member:
     """A learner that gains nothing from folds, fitted on all rows of the search."""
     family = learner.family
-    make = partial(Frame.whole, truth, ctx, family, learner.target)
+    make = partial(Frame.whole, table, ctx, family, learner.target)
     return learner.fit_whole(ctx.shared.get(("frame", family), make), ctx, bag)
 
 

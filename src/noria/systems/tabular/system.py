@@ -24,6 +24,7 @@ from noria.systems.tabular.target import Target, target_for
 
 __all__ = ["TabularSystem"]
 
+_FEW_ROWS = 100
 _TYPES = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN, Type.DATETIME, Type.TEXT}
 
 
@@ -78,12 +79,13 @@ class TabularSystem:
         return splits.holdout(table, self.schema, share=share, how=how, seed=seed)
 
     def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:
-        """Splits of the training rows; the fewer the rows, the more of them."""
+        """Splits of the training rows; the fewer the rows, the more of them, and of very few two rounds."""
         rows = table.height
         chosen = count or (8 if rows <= 2_000 else 5 if rows <= 20_000 else 4 if rows <= 200_000 else 1)
         if chosen == 1:
             return [splits.holdout(table, self.schema, share=min(0.2, 50_000 / rows), seed=seed)]
-        return splits.folds(table, self.schema, chosen, seed=seed)
+        repeats = 1 if count or rows > _FEW_ROWS else 2
+        return splits.folds(table, self.schema, chosen, repeats=repeats, seed=seed)
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
@@ -100,10 +102,15 @@ class TabularSystem:
         return assemble.weigh(self.target, self.chosen, trials, truth, metric, ctx)
 
     def assemble(
-        self, trials: Sequence[Trial], weights: np.ndarray, truth: pl.DataFrame, ctx: Context
+        self,
+        trials: Sequence[Trial],
+        weights: np.ndarray,
+        table: pl.DataFrame,
+        truth: pl.DataFrame,
+        ctx: Context,
     ) -> TabularModel:
         """The joint model, calibrated on the out-of-fold predictions."""
-        return assemble.join(self.target, self.chosen, trials, weights, truth, ctx)
+        return assemble.join(self.target, self.chosen, trials, weights, table, truth, ctx)
 
     @classmethod
     def load(cls, folder: Path) -> TabularModel:

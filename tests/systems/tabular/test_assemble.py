@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from noria.methods.ensemble import greedy_selection, stacking
+from noria.systems.tabular.assemble import _MODELS, _blend, _some
+
+
+def test_the_joint_model_keeps_about_eight_fold_models_that_have_seen_every_row():
+    bag = list(range(8))
+    weights = [0.5, 0.3, 0.2]
+    kept = [_some(bag, weight, first) for first, weight in enumerate(weights)]
+    assert sum(map(len, kept)) == pytest.approx(_MODELS, abs=1)
+    assert all(len(set(part)) == len(part) for part in kept)
+    assert _some(bag, 1.0, 0) == bag
+    assert len({part[0] for part in (_some(bag, 0.01, first) for first in range(8))}) == 8
+
+
+def noisy(rng, y, sizes):
+    """Predictions of y with errors of their own, of these sizes."""
+    return [y + rng.normal(size=len(y)) * size for size in sizes]
+
+
+def test_weights_are_stacked_only_where_it_helps_on_unseen_rows():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=6000)
+    sample = noisy(rng, y, np.linspace(1.0, 1.2, 30))
+    costs, loss = np.ones(30), "squared_error"
+    price = 0.05
+    stacked = _blend(sample, y, loss, 1e-3 * price, costs)
+    assert stacked == pytest.approx(stacking(np.stack(sample), y, loss))
+    few = [one[:200] for one in sample]
+    assert _blend(few, y[:200], loss, price, costs) == pytest.approx(
+        greedy_selection(few, y[:200], loss, tolerance=price, costs=costs)
+    )
+    alone = noisy(rng, y, [0.1, 3.0, 3.0])
+    assert _blend(alone, y, loss, price, np.ones(3)).tolist() == [1.0, 0.0, 0.0]

@@ -22,12 +22,17 @@ def trials(learners, scores):
     return [Trial(at, known[name], score, pl.DataFrame()) for at, (name, score) in enumerate(scores)]
 
 
-def test_the_baseline_comes_first_then_every_learner_once_quickest_first(learners):
+def test_the_baseline_comes_first_then_the_learners_by_turn_quickest_first(learners):
     planned = list(portfolio(learners, 1000, 10))
     assert planned[0].name == "baseline"
-    first = planned[1 : len(learners)]
-    assert {learner.name for learner in first} == {learner.name for learner in learners[1:]}
-    seconds = [learner.seconds(1000, 10) for learner in first]
+    assert {learner.turn for learner in learners} == {0, 1, 2}
+    first = [planned.index(next(one for one in planned if one.name == item.name)) for item in learners]
+    for early, at in zip(learners, first):
+        for late, after in zip(learners, first):
+            if early.turn < late.turn:
+                assert at < after
+    soon = [one for one in planned[1:] if one.params == next(iter(one.portfolio(1000))) and one.turn == 0]
+    seconds = [one.seconds(1000, 10) for one in soon]
     assert seconds == sorted(seconds)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from noria.lifecycle.journal import Journal
 from noria.lifecycle.tune import Search
 from noria.systems.tabular import TabularSystem
 from noria.systems.tabular.learners import LEARNERS
+from noria.systems.tabular.learners.simple import NeighboursLearner
 
 QUICK = ["baseline", "naive_bayes", "decision_tree", "extra_trees"]
 
@@ -68,17 +70,17 @@ def test_the_same_seed_and_trials_give_the_same_model(bench, rows, tmp_path):
 
 def test_it_says_what_it_did(bench, tmp_path):
     events = []
-    tuned = bench.search(tmp_path / "a", 4, heard=events.append).run()
-    assert tuned.trials == 4
+    tuned = bench.search(tmp_path / "a", 5, heard=events.append).run()
+    assert tuned.trials == 5
     finished = [event.data for event in events if event.kind == "trial.finished"]
-    assert [data["number"] for data in finished] == [0, 1, 2, 3]
+    assert [data["number"] for data in finished] == [0, 1, 2, 3, 4]
     assert finished[0]["learner"] == "baseline"
     assert events[-1].kind == "search.finished"
     scores = [leader.score for leader in tuned.leaderboard]
     assert scores == sorted(scores, reverse=tuned.metric.greater_is_better)
     assert {leader.learner for leader in tuned.leaderboard} == set(QUICK)
     assert sum(leader.weight for leader in tuned.leaderboard) == pytest.approx(1)
-    assert sum(leader.trials for leader in tuned.leaderboard) == 4
+    assert sum(leader.trials for leader in tuned.leaderboard) == 5
 
 
 def test_predictions_are_out_of_fold(tmp_path):
@@ -204,3 +206,35 @@ def test_of_very_few_rows_the_folds_are_repeated_and_each_row_is_reported_once(p
     tuned = search.run()
     assert tuned.truth.sort(tuned.truth.columns).equals(bench.table.sort(bench.table.columns))
     assert tuned.predictions.height == tuned.baseline_predictions.height == 80
+
+
+class Slow(NeighboursLearner):
+    """Takes for ever, and says that it is quick."""
+
+    name = "slow"
+
+    def seconds(self, rows, columns):
+        return 0.001
+
+    def fit_arrays(self, frame, ctx):
+        while True:
+            time.sleep(0.01)
+            ctx.deadline.check()
+
+
+def test_a_learner_that_takes_too_long_costs_its_share_of_the_budget_and_not_the_rest(bench, tmp_path):
+    events = []
+    target = bench.system.target
+    slow = Slow(target, bench.system.chosen)
+    search = bench.search(
+        tmp_path / "a",
+        learners=["baseline", "naive_bayes", slow, "extra_trees"],
+        budget=9.0,
+        heard=events.append,
+    )
+    tuned = search.run()
+    failed = [event.data for event in events if event.kind == "trial.failed"]
+    assert [data["learner"] for data in failed] == ["slow"]
+    assert "share" in failed[0]["why"]
+    assert "extra_trees" in {leader.learner for leader in tuned.leaderboard}
+    assert search.ctx.deadline.elapsed < 9.5

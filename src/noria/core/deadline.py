@@ -28,16 +28,21 @@ class Deadline:
     ----------
     budget : float
         Seconds from now; infinity means never.
+    within : Deadline, optional
+        One that it cannot outlast.
 
     Examples
     --------
     >>> Deadline(math.inf).expired
     False
+    >>> Deadline(60, within=Deadline(0)).expired
+    True
     """
 
-    def __init__(self, budget: float = math.inf) -> None:
+    def __init__(self, budget: float = math.inf, within: Deadline | None = None) -> None:
         self.started = time.monotonic()
         self.budget = budget
+        self._within = within
 
     @property
     def elapsed(self) -> float:
@@ -47,7 +52,8 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds left; negative when it has passed."""
-        return self.budget - self.elapsed
+        left = self.budget - self.elapsed
+        return left if self._within is None else min(left, self._within.remaining)
 
     @property
     def expired(self) -> bool:

@@ -212,10 +212,20 @@ class Rowwise(Protocol):
 
 
 class Learner(Protocol):
-    """An unfitted algorithm with its parameters."""
+    """An unfitted algorithm with its parameters.
+
+    Attributes
+    ----------
+    name : str
+    params : Params
+    turn : int
+        The round of the portfolio in which its first setting is tried, from 0; its second follows in the
+        next.
+    """
 
     name: ClassVar[str]
     params: Params
+    turn: ClassVar[int]
 
     def with_params(self, params: Params) -> Learner:
         """A copy with other parameters."""

@@ -20,10 +20,14 @@ _CURIOSITY = 0.2
 
 
 def portfolio(learners: Sequence[Learner], rows: int, columns: int) -> Iterator[Learner]:
-    """The baseline; every learner's best known setting, quickest first; every learner's second; and so on."""
+    """The baseline; then, round by round, the next known setting of every learner whose turn has come.
+
+    Within a round the quickest comes first.
+    """
     settings = [[learner.with_params(p) for p in learner.portfolio(rows)] for learner in learners]
     yield settings[0].pop(0)
-    for round_ in zip_longest(*settings):
+    turns = [[None] * learner.turn + mine for learner, mine in zip(learners, settings)]
+    for round_ in zip_longest(*turns):
         yield from sorted((x for x in round_ if x is not None), key=lambda x: x.seconds(rows, columns))
 
 

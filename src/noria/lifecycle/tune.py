@@ -193,9 +193,14 @@ class Search:
         if len(self.trials) < 2:
             return True
         expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
-        left = self.ctx.deadline.remaining
-        longest = left if self._tuning or self.most_trials else max(_LONGEST * self.ctx.deadline.budget, 1.0)
-        return expected * _SLACK < min(left, longest)
+        return expected * _SLACK < self._turn.remaining
+
+    @property
+    def _turn(self) -> Deadline:
+        """How long the next trial may take: all the time left, or while there are known settings a share."""
+        shared = len(self.trials) >= 2 and not self._tuning and not self.most_trials
+        longest = max(_LONGEST * self.ctx.deadline.budget, 1.0) if shared else math.inf
+        return Deadline(longest, within=self.ctx.deadline)
 
     def _try(self, number: int, learner: Learner) -> None:
         events, clock = self.ctx.events, Deadline()
@@ -207,10 +212,13 @@ class Search:
         events.emit("trial.started", number=number, learner=learner.name, params=learner.params.to_dict())
         try:
             trial = self._fit(number, learner)
-        except FitFailed as error:
+        except (FitFailed, OutOfTime) as error:
+            if self.ctx.deadline.expired:
+                raise OutOfTime from error
             trial = Trial(number, learner, math.nan, pl.DataFrame())
             self.journal.write(trial, self.ctx.deadline.elapsed, "failed")
-            events.emit("trial.failed", number=number, learner=learner.name, why=str(error))
+            why = str(error) or "takes more than its share of the time"
+            events.emit("trial.failed", number=number, learner=learner.name, why=why)
             return
         if trial is None:
             trial = Trial(number, learner, math.nan, pl.DataFrame())
@@ -226,9 +234,20 @@ class Search:
 
     def _fit(self, number: int, learner: Learner) -> Trial | None:
         """The trial over all folds, or None when its first folds leave no hope."""
-        fit = partial(self._fit_fold, learner, self.ctx)
-        parts = list(self.executor.map(fit, self.folds[:_SCOUTS]))
+        turn = self._turn
+        fit = partial(self._fit_fold, learner, replace(self.ctx, deadline=turn))
+        try:
+            parts = list(self.executor.map(fit, self.folds[:_SCOUTS]))
+        except OutOfTime:
+            self._pace.learn(learner, self.rows, self.columns, turn.elapsed)
+            raise
         self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts))
+        rest = len(self.folds) - _SCOUTS
+        if (
+            len(self.trials) >= 2
+            and self._pace.expected(learner, self.rows, self.columns, rest) > turn.remaining
+        ):
+            raise OutOfTime
         if self._hopeless(learner, pl.concat([part[1] for part in parts])):
             return None
         parts += self.executor.map(fit, self.folds[_SCOUTS:])

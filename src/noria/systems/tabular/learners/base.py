@@ -37,6 +37,8 @@ class TabularLearner(Generic[P]):
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first; the search starts with them.
+    turn : int
+        The round of the portfolio in which the first of them is tried.
     most_rows : int
         Beyond this many training rows it is left out.
     package : str, optional
@@ -57,6 +59,7 @@ class TabularLearner(Generic[P]):
     tasks: ClassVar[frozenset[Task]] = frozenset(Task)
     settings: ClassVar[type[Params]] = Params
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
+    turn: ClassVar[int] = 1
     most_rows: ClassVar[int] = 100_000_000
     package: ClassVar[str | None] = None
     weighs: ClassVar[bool] = True

@@ -41,6 +41,7 @@ class LightGbm(TabularLearner[LightGbmParams]):
     """LightGBM with early stopping (Ke et al. 2017)."""
 
     name = "lightgbm"
+    turn = 0
     family = "trees"
     settings = LightGbmParams
     known = (

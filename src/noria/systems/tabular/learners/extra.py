@@ -137,6 +137,8 @@ class CatBoost(TabularLearner[CatBoostParams]):
                 "depth": p.depth,
                 "l2_leaf_reg": p.l2,
                 "random_strength": p.randomness,
+                "max_ctr_complexity": 1,
+                "one_hot_max_size": 10,
                 "iterations": _ROUNDS if valid else int(15 / p.learning_rate),
                 "random_seed": ctx.seed,
                 "thread_count": ctx.threads,

@@ -29,6 +29,7 @@ class DecisionTree(TabularLearner[DecisionTreeParams]):
     """One tree that people can read (Breiman et al. 1984)."""
 
     name = "decision_tree"
+    turn = 0
     heaviness = 0.1
     family = "trees"
     settings = DecisionTreeParams
@@ -62,6 +63,7 @@ class RandomForest(TabularLearner[ForestParams]):
     """Trees on bootstrap samples (Breiman 2001)."""
 
     name = "random_forest"
+    turn = 2
     heaviness = 3.0
     family = "trees"
     settings = ForestParams

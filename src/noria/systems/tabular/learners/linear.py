@@ -58,6 +58,7 @@ class Ridge(_Penalised[RidgeParams]):
     """Least squares with a penalty on squared weights (Hoerl and Kennard 1970)."""
 
     name = "ridge"
+    turn = 0
     settings = RidgeParams
     known = ({"alpha": 10.0}, {"alpha": 10.0, "target": "log"}, {"alpha": 1.0}, {"alpha": 100.0})
 
@@ -77,6 +78,7 @@ class LeastSquares(_Penalised[Params]):
     """Ordinary least squares, of smallest norm where columns depend on each other."""
 
     name = "linear"
+    turn = 0
 
     def seconds(self, rows: int, columns: int) -> float:
         """A Gram matrix and its pseudo-inverse."""
@@ -163,6 +165,7 @@ class LinearDiscriminant(TabularLearner[LinearDiscriminantParams]):
     """Normal classes of one covariance, drawn to its diagonal (Fisher 1936; Friedman 1989)."""
 
     name = "linear_discriminant"
+    turn = 0
     heaviness = 0.05
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})
@@ -200,6 +203,7 @@ class Logistic(TabularLearner[LogisticParams]):
     """Multinomial logistic regression."""
 
     name = "logistic"
+    turn = 0
     heaviness = 0.05
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})

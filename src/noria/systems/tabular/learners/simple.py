@@ -17,6 +17,7 @@ class Baseline(TabularLearner[Params]):
     """Predicts the shares of the classes, or the mean, whatever the row."""
 
     name = "baseline"
+    turn = 0
     heaviness = 0.0
     bags = False
     family = "trees"
@@ -71,6 +72,7 @@ class NaiveBayesLearner(TabularLearner[NaiveBayesParams]):
     """Features taken as independent given the class (Maron 1961)."""
 
     name = "naive_bayes"
+    turn = 0
     heaviness = 0.1
     bags = False
     tasks = frozenset({Task.CLASSIFICATION})

@@ -27,6 +27,7 @@ def started(store: LocalRuns, name: str = "demo", key: str = "k") -> str:
 
 def finish(store: LocalRuns, run_id: str, name: str = "demo") -> None:
     (store.folder(run_id) / "run.json").write_text(json.dumps({"id": run_id, "name": name}))
+    store.register(name, run_id)
     store.release(run_id)
 
 
@@ -59,6 +60,13 @@ def test_a_finished_run_and_a_run_without_a_beginning_are_not_taken_up(store):
     finish(store, started(store))
     store.release(store.create("demo"))
     assert store.unfinished("demo", "k") is None
+
+
+def test_a_run_that_was_recorded_and_not_yet_registered_is_taken_up(store):
+    run_id = started(store)
+    (store.folder(run_id) / "run.json").write_text(json.dumps({"id": run_id, "name": "demo"}))
+    store.release(run_id)
+    assert store.unfinished("demo", "k") == run_id
 
 
 def test_a_run_that_somebody_works_on_is_left_to_them(store):

@@ -119,3 +119,17 @@ def test_errors_say_what_is_wrong() -> None:
         th.from_costs([[0, np.inf], [1, 0]])
     with pytest.raises(ParamError, match="wanted precision"):
         th.for_precision(y, p, 90)
+
+
+def test_a_precision_that_must_be_sure_holds_on_new_rows():
+    held = {0.5: 0, 0.9: 0}
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        p1 = rng.beta(1, 3, 6000)
+        y = (rng.random(6000) < p1).astype(int)
+        p = np.column_stack([1 - p1, p1])
+        for sure in held:
+            decision = th.for_precision(y[:1000], p[:1000], 0.7, sure=sure)
+            found = decision.labels(p[1000:]) == 1
+            held[sure] += bool(y[1000:][found].mean() >= 0.7)
+    assert held[0.9] > 48 > held[0.5]

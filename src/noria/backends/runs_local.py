@@ -83,12 +83,14 @@ class LocalRuns:
         return path
 
     def unfinished(self, name: str, key: str) -> str | None:
-        """The newest run of `name` with this key that never finished; it is claimed for this process."""
+        """The newest run of `name` with this key that was never registered; this process claims it."""
+        versions = _read(self.settings.models / f"{name}.json") or []
+        registered = {version["run"] for version in versions}
         for path in self._folders():
             started = _read(path / "started.json")
             if not started or started["key"] != key or started["name"] != name:
                 continue
-            if not (path / "run.json").exists() and self.claim(path.name):
+            if path.name not in registered and self.claim(path.name):
                 return path.name
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,10 +98,26 @@ def best_f1(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> D
     return Decision("threshold", float(sweep.threshold[score.argmax()]))
 
 
-def for_precision(y: np.ndarray, p: np.ndarray, wanted: float, weight: np.ndarray | None = None) -> Decision:
+def for_precision(
+    y: np.ndarray, p: np.ndarray, wanted: float, weight: np.ndarray | None = None, *, sure: float = 0.5
+) -> Decision:
     """The threshold that finds most of class 1 with at least the wanted precision.
 
     Where none has it, the threshold of the highest precision, marked as not ``reached``.
+
+    Parameters
+    ----------
+    y : (n,) array of codes
+    p : (n, 2) array
+    wanted : float
+    weight : (n,) array, optional
+    sure : float
+        How sure the precision must be: above 0.5 it is Wilson's lower bound of this level that must reach
+        what is wanted, for the best of many thresholds owes something to luck.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
 
     Examples
     --------
@@ -110,12 +127,19 @@ def for_precision(y: np.ndarray, p: np.ndarray, wanted: float, weight: np.ndarra
     """
     _check_share(wanted, "precision")
     sweep = _sweep(y, p, weight)
-    decided = sweep.true + sweep.false
-    precision = np.where(decided > 0, sweep.true / np.where(decided > 0, decided, 1.0), 0.0)
+    precision = _lower_share(sweep.true, sweep.true + sweep.false, NormalDist().inv_cdf(sure))
     good = np.flatnonzero((precision >= wanted - 1e-12) & (sweep.true > 0))
     if len(good):
         return Decision("threshold", float(sweep.threshold[good[sweep.true[good].argmax()]]))
     return Decision("threshold", float(sweep.threshold[precision.argmax()]), reached=False)
+
+
+def _lower_share(hits: np.ndarray, tries: np.ndarray, z: float) -> np.ndarray:
+    """Wilson's lower bound of a share, z standard errors below it; 0 without tries."""
+    n = np.where(tries > 0, tries, 1.0)
+    share, square = hits / n, z * z / n
+    spread = z * np.sqrt(share * (1 - share) / n + square / (4 * n))
+    return np.where(tries > 0, (share + square / 2 - spread) / (1 + square), 0.0)
 
 
 def for_recall(y: np.ndarray, p: np.ndarray, wanted: float, weight: np.ndarray | None = None) -> Decision:

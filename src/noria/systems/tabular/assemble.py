@@ -31,6 +31,7 @@ _TRIFLE = 1e-3
 _MODELS = 8
 _PARTS = 4
 _FEWEST_STACKED = 1_000
+_SURE = 0.9
 
 
 def weigh(
@@ -175,7 +176,7 @@ def _decision(rule: DecisionRule, y: np.ndarray, p: np.ndarray) -> threshold.Dec
     wanted = rule.at_least or 0.0
     makers = {
         "f1": lambda: threshold.best_f1(y, p),
-        "precision": lambda: threshold.for_precision(y, p, wanted),
+        "precision": lambda: threshold.for_precision(y, p, wanted, sure=_SURE),
         "recall": lambda: threshold.for_recall(y, p, wanted),
         "cost": lambda: threshold.by_cost(y, p, rule.cost or []),
     }

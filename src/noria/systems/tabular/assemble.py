@@ -14,13 +14,13 @@ from noria.methods import threshold
 from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
 from noria.methods.ensemble import greedy_selection, stacking
+from noria.methods.trees import TreePredictor
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners import TabularLearner
 from noria.systems.tabular.model import Member, TabularModel
 from noria.systems.tabular.options import DecisionRule, TabularOptions
 from noria.systems.tabular.target import Target
-from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["join", "weigh"]
 

@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 
 from noria.methods.mlp import Mlp
+from noria.methods.trees import TreePredictor
 from noria.systems.tabular.native import CatBoostTrees
-from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["KINDS", "Constant", "Kernel", "Linear", "NaiveBayes", "Neighbours", "Network", "Predictor"]
 

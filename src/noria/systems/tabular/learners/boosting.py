@@ -11,9 +11,9 @@ from noria.core.deadline import FitFailed, OutOfTime
 from noria.core.params import Params, choice, integer, real
 from noria.core.protocol import Context
 from noria.methods import resample
+from noria.methods.trees import TreePredictor
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners.base import TabularLearner
-from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["HistBoosting", "LightGbm"]
 

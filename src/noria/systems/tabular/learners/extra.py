@@ -10,10 +10,10 @@ from noria._lazy import require
 from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
+from noria.methods.trees import TreePredictor
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners.base import TabularLearner
 from noria.systems.tabular.native import CatBoostTrees, catboost_pool
-from noria.systems.tabular.trees import TreePredictor
 
 __all__ = ["CatBoost", "Xgboost"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from noria.errors import ArtifactError
-from noria.systems.tabular import _lightgbm_text as model_text
+from noria.methods.trees import _text as model_text
 
 __all__ = ["NativeBooster", "VectorBooster"]
 
@@ -53,7 +53,7 @@ class NativeBooster:
     Parameters
     ----------
     text : str
-        As `_lightgbm_text.join` writes it.
+        As `_text.join` writes it.
     """
 
     def __init__(self, text: str) -> None:

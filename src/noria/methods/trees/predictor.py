@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from noria.errors import ArtifactError, ParamError
-from noria.systems.tabular import _lightgbm_text as model_text
-from noria.systems.tabular._lightgbm_library import NativeBooster, VectorBooster
-from noria.systems.tabular._tree_sources import (
+from noria.methods.trees import _text as model_text
+from noria.methods.trees._library import NativeBooster, VectorBooster
+from noria.methods.trees._sources import (
     Nodes,
     compile_nodes,
     forest_nodes,

@@ -16,8 +16,8 @@ from sklearn import datasets, ensemble, tree
 from threadpoolctl import threadpool_limits
 
 from noria.errors import ArtifactError, ParamError
-from noria.systems.tabular import _lightgbm_text as model_text
-from noria.systems.tabular.trees import TreePredictor
+from noria.methods.trees import TreePredictor
+from noria.methods.trees import _text as model_text
 
 ROWS = 900
 CATEGORIES = [4, 5]
@@ -264,7 +264,7 @@ def test_a_fresh_process_loads_and_predicts_the_same(classes, X, unseen, targets
     assert (tmp_path / "trees.txt.gz").stat().st_size == predictor.size
     np.save(tmp_path / "X.npy", unseen)
     code = (
-        "import numpy, pathlib, sys; from noria.systems.tabular.trees import TreePredictor as T; "
+        "import numpy, pathlib, sys; from noria.methods.trees import TreePredictor as T; "
         "here = pathlib.Path(sys.argv[1]); model = T.load(here / 'trees.txt.gz'); "
         "numpy.save(here / 'p.npy', model.predict(numpy.load(here / 'X.npy'))); "
         "assert not {'lightgbm', 'sklearn'} & set(sys.modules)"

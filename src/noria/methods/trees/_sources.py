@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from noria.errors import ParamError
-from noria.systems.tabular._lightgbm_text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
+from noria.methods.trees._text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
 
 __all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes", "xgboost_nodes"]
 

@@ -27,7 +27,7 @@ __all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run",
 
 _PLACES = {
     **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
-    **dict.fromkeys(("columns", "drop", "group", "time", "weight"), "data"),
+    **dict.fromkeys(("columns", "drop", "group", "series", "time", "weight"), "data"),
     **dict.fromkeys(("holdout", "how"), "split"),
     **dict.fromkeys(("budget", "metric", "folds", "learners", "trials", "seed"), "search"),
 }
@@ -196,9 +196,9 @@ def train(
         Whether an unfinished run of the same data and keys is taken up again.
     **keys
         Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``system``, ``features``,
-        ``options``, ``goal``; of its data: ``columns``, ``drop``, ``group``, ``time``, ``weight``; of its
-        split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s), ``metric``, ``folds``,
-        ``learners``, ``trials``, ``seed``.
+        ``options``, ``goal``; of its data: ``columns``, ``drop``, ``group``, ``series``, ``time``,
+        ``weight``; of its split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s), ``metric``,
+        ``folds``, ``learners``, ``trials``, ``seed``.
 
     Returns
     -------

@@ -314,13 +314,19 @@ def test_real_tables(tmp_path):
         np.testing.assert_array_equal(TreePredictor.load(tmp_path / "trees").predict(X), predictor.predict(X))
 
 
-def test_a_big_forest_is_walked_in_steps():
+def test_a_big_forest_is_walked_in_parts_from_many_threads():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1500, 8)).astype(np.float32)
     forest = ensemble.ExtraTreesRegressor(60, max_features=1, random_state=0).fit(X, rng.normal(size=1500))
     predictor = TreePredictor.from_forest(forest)
-    assert len(predictor._booster._steps(len(X))) > 3
+    assert len(predictor._booster.parts) > 3
     np.testing.assert_allclose(predictor.predict(X)[:, 0], forest.predict(X), rtol=1e-6, atol=1e-8)
+    with ThreadPoolExecutor(8) as pool:
+        parts = list(pool.map(predictor.predict, [X[at : at + 300] for at in range(0, 1500, 300)] * 20))
+        rows = list(pool.map(predictor.predict_one, X[:300]))
+    for part in np.split(np.concatenate(parts), 20):
+        np.testing.assert_allclose(part[:, 0], forest.predict(X), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(np.array(rows)[:, 0], forest.predict(X[:300]), rtol=1e-6, atol=1e-8)
 
 
 def test_an_unknown_link_is_named(X, targets):

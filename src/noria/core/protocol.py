@@ -31,6 +31,7 @@ __all__ = [
     "Context",
     "Ensembles",
     "Fold",
+    "Inspects",
     "Learner",
     "Metric",
     "Model",
@@ -50,6 +51,7 @@ class Task(StrEnum):
 
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
+    FORECASTING = "forecasting"
 
 
 @dataclass(frozen=True)
@@ -310,6 +312,15 @@ class Trial:
     models: list[Model] = field(default_factory=list)
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
+
+
+@runtime_checkable
+class Inspects(Protocol):
+    """A system that repairs its rows, or infers what they are, and says so."""
+
+    def findings(self, table: pl.DataFrame) -> list[str]:
+        """What was repaired or inferred, in words."""
+        ...
 
 
 @runtime_checkable

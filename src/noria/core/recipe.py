@@ -37,8 +37,9 @@ class Data(_Part):
     )
     names: list[str] | None = Field(None, description="Column names of a file that has no header.")
     drop: list[str] = Field(default_factory=list, description="Columns to leave out.")
+    series: list[str] = Field(default_factory=list, description="Columns that tell time series apart.")
     group: str | None = Field(None, description="Rows of one group stay on one side of every split.")
-    time: str | None = Field(None, description="Validate on later rows than are trained on.")
+    time: str | None = Field(None, description="When a row happened: later rows judge, earlier ones teach.")
     weight: str | None = Field(None, description="How much each row counts in training.")
 
 

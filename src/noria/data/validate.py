@@ -90,7 +90,7 @@ def _need_rows(typed: pl.DataFrame, before: int, notes: list[str]) -> None:
 
 def _need_features(schema: Schema) -> None:
     """Raise if there is nothing to learn from."""
-    if not schema.features:
+    if not schema.features and not schema.with_role(Role.TIME):
         why = "; ".join(f"{column.name}: {', '.join(column.notes) or column.role}" for column in schema)
         raise DataError(
             "No feature is left to learn from.", got=why[:400], do="Set the role of a column to 'feature'."
@@ -125,6 +125,7 @@ def _fit_target(table: pl.DataFrame, schema: Schema, task: str) -> Schema:
 _CHANGES = {
     "classification": (Type.CATEGORY, _CLASSES),
     "regression": (Type.NUMBER, frozenset({Type.NUMBER})),
+    "forecasting": (Type.NUMBER, frozenset({Type.NUMBER})),
 }
 
 

@@ -7,7 +7,7 @@ import json
 import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel, FeatureFunction
 from noria.core.ports import Executor, RunStore
-from noria.core.protocol import Context, Fold, Learner, Metric, Model, System, Task
+from noria.core.protocol import Context, Fold, Inspects, Learner, Metric, Model, System, Task
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
 from noria.core.schema import Role, Schema, Type
@@ -53,7 +53,7 @@ _RESERVE = 0.04
 _INTERVALS = 0.02
 _COPIES = 6
 _ROLES = set(Role) - set(Type)
-_BESIDE = (Role.GROUP, Role.TIME, Role.WEIGHT)
+_BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
 
 @dataclass
@@ -166,11 +166,18 @@ class Training:
         self, data: Prepared, system: System, run_id: str, folder: Path, deadline: Deadline, journal: Journal
     ) -> Walk:
         metrics, metric = system.metrics(), self._metric(system)
+        if isinstance(system, Inspects):
+            for note in system.findings(data.table):
+                data.notes.append(note)
+                self.events.emit("note", text=note)
         train, held_out, how = self._split(system, data)
         with self._stage("search"):
             tuned = self._search(system, data, train, metric, deadline, journal)
         with self._stage("evaluate"):
             evaluation = self._evaluate(tuned, train, held_out, metrics, how)
+        if system.tags.needs_time_order and train.height < data.table.height:
+            with self._stage("catching up"):
+                tuned = replace(tuned, model=tuned.rejoin(data.table))
         with self._stage("keep"):
             return self._keep(data, tuned, evaluation, run_id, folder, deadline, journal)
 
@@ -267,7 +274,9 @@ class Training:
             name = getattr(data, role.value)
             if name is not None:
                 overrides.setdefault(name, {})["role"] = role.value
-        if self.recipe.task is Task.REGRESSION:
+        for name in data.series:
+            overrides.setdefault(name, {})["role"] = Role.SERIES.value
+        if self.recipe.task in (Task.REGRESSION, Task.FORECASTING):
             overrides.setdefault(data.target, {}).setdefault("type", "number")
         return {name: wish for name, wish in overrides.items() if name not in without}
 
@@ -287,9 +296,9 @@ class Training:
             gone = set(self._overrides()) - set(table.columns)
             wish = {**self._overrides(gone), target.name: "category"}
             return infer(table, target=target.name, overrides=wish)
-        if task is Task.REGRESSION and target.type is not Type.NUMBER:
+        if task in (Task.REGRESSION, Task.FORECASTING) and target.type is not Type.NUMBER:
             raise ParamError(
-                f"The target {target.name!r} is not a number, so it cannot be regressed.",
+                f"The target {target.name!r} is not a number, so it is no target of {task.value}.",
                 got=f"{target.type} with values like {list(target.levels[:3])}",
                 do="Leave the task out, or set it to classification.",
             )

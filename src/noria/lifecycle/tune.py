@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.ports import Executor
-from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model, System, Trial
+from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model, Shared, System, Trial
 from noria.core.result import Leader
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
@@ -45,6 +45,8 @@ class Tuned:
     trials : int
     why : str
         Why it ended.
+    rejoin : callable
+        Makes the joint model again of more rows, with the same learners and weights.
     """
 
     model: Model
@@ -56,6 +58,7 @@ class Tuned:
     leaderboard: tuple[Leader, ...]
     trials: int
     why: str
+    rejoin: Callable[[pl.DataFrame], Model]
 
 
 @dataclass
@@ -323,9 +326,11 @@ class Search:
 
     def _set_aside(self, weighing: float) -> None:
         """Let the search end early enough to weigh once more, and to predict the held-out rows."""
-        chosen = (trial for trial, weight in zip(self.trials, self._weights) if weight > 0)
+        chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
         predicting = _HELD_OUT * len(self.folds) * sum(trial.predict_seconds for trial in chosen)
-        needed = _SLACK * (weighing + predicting)
+        fitting = 2 * sum(trial.fit_seconds for trial in chosen) / len(self.folds)
+        catching_up = fitting if self.system.tags.needs_time_order else 0.0
+        needed = _SLACK * (weighing + predicting + catching_up)
         self.ctx.deadline.budget = min(self.ctx.deadline.budget, self._budget - needed)
 
     def _finish(self, why: str, ctx: Context) -> Tuned:
@@ -339,20 +344,25 @@ class Search:
         self._weigh()
         chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
         self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models], ctx)
-        if isinstance(self.system, Ensembles):
-            model = self.system.assemble(self.trials, self._weights, self.table, self.truth, ctx)
-            baseline = self.system.assemble(self.trials[:1], np.ones(1), self.table, self.truth, ctx)
-        else:
-            model = self._best.learner.fit(self.table, None, ctx)
-            baseline = self.trials[0].learner.fit(self.table, None, ctx)
+        model = self._joined(self.trials, self._weights, ctx, self.table)
+        baseline = self._joined(self.trials[:1], np.ones(1), ctx, self.table)
+        rejoin = partial(self._joined, self.trials, self._weights, replace(ctx, shared=Shared()))
         tried = len(self.trials)
         self.ctx.events.emit("search.finished", trials=tried, seconds=self.ctx.deadline.elapsed, why=why)
         truth, joint, first = (
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why, rejoin
         )  # fmt: skip
+
+    def _joined(
+        self, trials: Sequence[Trial], weights: np.ndarray, ctx: Context, table: pl.DataFrame
+    ) -> Model:
+        """One model of the trials with a weight, for the rows of a table."""
+        if isinstance(self.system, Ensembles):
+            return self.system.assemble(trials, weights, table, self.truth, ctx)
+        return trials[int(weights.argmax())].learner.fit(table, None, ctx)
 
     def _restore(self, trials: Sequence[Trial], ctx: Context) -> None:
         """Fit again what the joint model needs of an earlier process."""

@@ -53,7 +53,8 @@ class Bench:
     @cached_property
     def rows(self) -> pl.DataFrame:
         """The raw feature columns, as a caller would send them."""
-        return self.problem.table.drop(self.problem.target)
+        asked = self.problem.asked
+        return self.problem.table.drop(self.problem.target) if asked is None else asked
 
     @cached_property
     def system(self) -> System:
@@ -65,6 +66,12 @@ class Bench:
     def tuned(self) -> Tuned:
         """A short search on the whole table."""
         return self.search(self.table)
+
+    @cached_property
+    def held_out(self) -> tuple[Tuned, pl.DataFrame]:
+        """A short search on some of the rows, and the others."""
+        split = self.system.holdout(self.table, 0.3, 0)
+        return self.search(self.table[split.train]), self.table[split.valid]
 
     @property
     def model(self) -> Model:
@@ -95,13 +102,20 @@ class Bench:
             ).run()  # fmt: skip
 
     def shuffled(self, seed: int = 0) -> pl.DataFrame:
-        """The table with its target in random order."""
-        order = np.random.default_rng(seed).permutation(self.table.height)
-        return self.table.with_columns(self.table[self.problem.target][order])
+        """The table with its target in random order; over time, with the target's changes in random order.
+
+        That is a random walk, of which nothing is better known than its last value.
+        """
+        rng, target = np.random.default_rng(seed), self.table[self.problem.target]
+        if not self.system.tags.needs_time_order:
+            return self.table.with_columns(target[rng.permutation(self.table.height)])
+        changes = np.diff(target.to_numpy(), prepend=target[0])
+        walk = target[0] + np.cumsum(rng.permutation(changes - changes.mean()))
+        return self.table.with_columns(pl.Series(target.name, walk))
 
     @cached_property
     def _prepared(self) -> tuple[pl.DataFrame, Schema]:
         problem = self.problem
-        schema = infer(problem.table, target=problem.target)
+        schema = infer(problem.table, target=problem.target, overrides=problem.columns)
         table, schema, _ = prepare(problem.table, schema, problem.task)
         return table, schema

@@ -45,18 +45,17 @@ def column_order_is_irrelevant(bench: Bench) -> None:
 
 def unseen_category_is_predicted(bench: Bench) -> None:
     """A level that training never saw gets a prediction without nulls."""
-    levels = [c.name for c in bench.model.signature.columns if c.type is Type.CATEGORY]
+    levels = [c.name for c in bench.model.signature.inputs.features if c.type is Type.CATEGORY]
     rows = bench.rows.with_columns(pl.lit("a level never seen").alias(name) for name in levels)
     _complete(bench, rows)
 
 
 def nulls_are_predicted(bench: Bench) -> None:
-    """A table in which everything is missing gets predictions without nulls."""
-    empty = bench.rows.select(
-        pl.lit(None, dtype=kind).alias(name) for name, kind in bench.rows.schema.items()
-    )
-    rows = pl.concat([empty] * 10)
-    _complete(bench, rows)
+    """A table in which all features are missing gets predictions without nulls."""
+    names = [column.name for column in bench.model.signature.inputs.features]
+    kinds = bench.rows.schema
+    empty = bench.rows.head(10).with_columns(pl.lit(None, dtype=kinds[name]).alias(name) for name in names)
+    _complete(bench, empty)
 
 
 def _complete(bench: Bench, rows: pl.DataFrame) -> None:

@@ -20,7 +20,8 @@ def trains_and_registers(bench: Bench) -> None:
         session = Session(Settings(home=Path(home)))
         run = train(
             problem.table, problem.target, name="checked", system=bench.kind.name, task=problem.task.value,
-            options=problem.options, budget="30s", trials=4, folds=3, session=session,
+            options=problem.options, columns=problem.columns, budget="30s", trials=4, folds=3,
+            session=session,
         )  # fmt: skip
         assert run.version == 1, f"the first model has version {run.version}"
         assert run.report.is_file(), "there is no report"

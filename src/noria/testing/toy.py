@@ -30,6 +30,10 @@ class Problem:
     task : Task
     options : mapping
         Of the system.
+    columns : mapping of str to str
+        Roles that cannot be inferred.
+    asked : Table, optional
+        Rows to predict, where those of the table cannot be.
     """
 
     name: str
@@ -37,15 +41,17 @@ class Problem:
     target: str
     task: Task
     options: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    asked: pl.DataFrame | None = None
 
 
 def problems(rows: int = 240, seed: int = 0) -> list[Problem]:
-    """Two classes, three classes and a number, on columns of every type, with missing values.
+    """Two classes, three classes and a number, on columns of every type, with missing values; two series.
 
     Examples
     --------
     >>> [problem.name for problem in problems(50)]
-    ['two classes', 'three classes', 'number']
+    ['two classes', 'three classes', 'number', 'series']
     """
     rng = np.random.default_rng(seed)
     size, colour, member = rng.normal(size=rows), rng.integers(0, 4, rows), rng.random(rows) < 0.5
@@ -69,7 +75,32 @@ def problems(rows: int = 240, seed: int = 0) -> list[Problem]:
         Problem(
             "number", features.with_columns(price=pl.Series(100 + 10 * signal)), "price", Task.REGRESSION
         ),
+        _series(rows, rng),
     ]
+
+
+def _series(rows: int, rng: np.random.Generator) -> Problem:
+    """Two shops' daily sales with a week's rhythm, and the days after."""
+    days, ahead = max(rows // 2, 30), 7
+    parts = []
+    for shop, level in (("north", 100.0), ("south", 40.0)):
+        at = np.arange(days + ahead)
+        sold = level * (1 + 0.3 * np.sin(2 * np.pi * at / 7) + 0.002 * at) + 0.03 * level * rng.normal(
+            size=len(at)
+        )
+        stamps = [_START + timedelta(days=int(day)) for day in at]
+        parts.append(pl.DataFrame({"day": stamps, "shop": shop, "sold": sold}))
+    past = pl.concat([part.head(days) for part in parts])
+    future = pl.concat([part.tail(ahead) for part in parts]).drop("sold")
+    return Problem(
+        "series",
+        past,
+        "sold",
+        Task.FORECASTING,
+        {"horizon": ahead},
+        {"day": "time", "shop": "series"},
+        future,
+    )
 
 
 def _remark(value: float, rng: np.random.Generator) -> str:

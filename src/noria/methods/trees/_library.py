@@ -50,6 +50,10 @@ def _check(status: int) -> None:
 class NativeBooster:
     """A model text, loaded and ready to predict from any number of threads.
 
+    The library keeps the range of trees that it walks in the loaded model, so that two threads that ask for
+    unlike ranges spoil each other's answers. Here a model is always walked whole; one too large for the
+    processor's cache is loaded a second time in parts, and many rows are walked through one part at a time.
+
     Parameters
     ----------
     text : str
@@ -57,9 +61,9 @@ class NativeBooster:
     """
 
     def __init__(self, text: str) -> None:
-        header = model_text.read_header(text)
-        self.features, self.outputs = header.features, header.per_iteration
-        self.rounds = header.trees // header.per_iteration
+        self._text, self._header = text, model_text.read_header(text)
+        self.features, self.outputs = self._header.features, self._header.per_iteration
+        self.rounds = self._header.trees // self.outputs
         self._library = _library()
         self._handle = ctypes.c_void_p()
         data, loaded = text.encode("ascii"), ctypes.c_int(0)
@@ -67,26 +71,27 @@ class NativeBooster:
         _check(load(ctypes.c_char_p(data), ctypes.byref(loaded), ctypes.byref(self._handle)))
         weakref.finalize(self, self._library.LGBM_BoosterFree, self._handle)
         self._rows = threading.local()
-        small, large = (size * self.rounds // len(data) for size in (_SMALL_STEP, _LARGE_STEP))
-        self._step = max(1, small, min(_STEP_ROUNDS, large))
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, outputs)."""
-        total = np.zeros((len(X), self.outputs))
-        for first, count in self._steps(len(X)):
-            total += self._predict(X, _RAW, self.outputs, first, count)
+        parts = [self] if len(X) < _FEW_ROWS else self.parts
+        total = parts[0]._predict(X, _RAW, self.outputs)
+        for part in parts[1:]:
+            total += part._predict(X, _RAW, self.outputs)
         return total
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """What each feature, and last the base, adds to each raw score: (rows, outputs, features + 1)."""
         width = self.outputs * (self.features + 1)
-        flat = self._predict(X, _CONTRIBUTIONS, width, 0, self.rounds)
+        flat = self._predict(X, _CONTRIBUTIONS, width)
         return flat.reshape(len(X), self.outputs, self.features + 1)
 
     def leaves(self, X: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Some trees at a time: the number of the first, and the leaf of each row in each, (rows, trees)."""
-        for first, count in self._steps(len(X)):
-            yield first, self._predict(X, _LEAF, count, first, count).astype(np.intp)
+        first = 0
+        for part in [self] if len(X) < _FEW_ROWS else self.parts:
+            yield first, part._predict(X, _LEAF, part.rounds).astype(np.intp)
+            first += part.rounds
 
     def raw_row(self, x: np.ndarray) -> np.ndarray:
         """Raw scores of one row, float64, (outputs,); this thread's own array, overwritten next time."""
@@ -96,10 +101,18 @@ class NativeBooster:
         """The leaf of one row in each tree, as float64; this thread's own array, overwritten next time."""
         return self._row(x, _LEAF, self.rounds)
 
-    def _steps(self, rows: int) -> list[tuple[int, int]]:
-        """First round and number of rounds to walk at a time: as many trees as a cache holds."""
-        step = self.rounds if rows < _FEW_ROWS else self._step
-        return [(first, min(step, self.rounds - first)) for first in range(0, self.rounds, step)]
+    @functools.cached_property
+    def parts(self) -> list[NativeBooster]:
+        """The same trees as models that a cache holds, or this one if it is small enough."""
+        small, large = (size * self.rounds // len(self._text) for size in (_SMALL_STEP, _LARGE_STEP))
+        step = max(1, small, min(_STEP_ROUNDS, large)) * self.outputs
+        if step >= self._header.trees:
+            return [self]
+        head, blocks = self._header, model_text.split(self._text)
+        join = functools.partial(
+            model_text.join, features=self.features, per_iteration=self.outputs, vector=head.vector
+        )
+        return [NativeBooster(join(blocks[at : at + step])) for at in range(0, len(blocks), step)]
 
     def _row(self, x: np.ndarray, kind: int, width: int) -> np.ndarray:
         """One row, by this thread's own prepared call."""
@@ -108,7 +121,7 @@ class NativeBooster:
             ready[kind] = _row_predictor(self, kind, width)
         return ready[kind](x)
 
-    def _predict(self, X: np.ndarray, kind: int, width: int, first: int, rounds: int) -> np.ndarray:
+    def _predict(self, X: np.ndarray, kind: int, width: int) -> np.ndarray:
         """One call of the library over all rows."""
         result = np.empty((len(X), width))
         if not len(X):
@@ -121,8 +134,8 @@ class NativeBooster:
             ctypes.c_int32(X.shape[1]),
             _ROW_MAJOR,
             kind,
-            first,
-            rounds,
+            0,
+            -1,
             _SETTINGS,
             ctypes.byref(ctypes.c_int64(0)),
             ctypes.c_void_p(result.ctypes.data),

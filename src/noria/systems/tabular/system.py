@@ -25,6 +25,7 @@ from noria.systems.tabular.target import Target, target_for
 __all__ = ["TabularSystem"]
 
 _FEW_ROWS = 100
+_TASKS = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 _TYPES = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN, Type.DATETIME, Type.TEXT}
 
 
@@ -59,7 +60,7 @@ class TabularSystem:
     def accepts(cls, schema: Schema, task: Task) -> bool:
         """A target, and features that a table can hold."""
         known = all(column.type in _TYPES for column in schema.features)
-        return task in tuple(Task) and schema.target is not None and known
+        return task in _TASKS and schema.target is not None and known
 
     @property
     def target(self) -> Target:

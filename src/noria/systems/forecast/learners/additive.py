@@ -1,0 +1,63 @@
+"""Trend with changes, seasons as waves: a linear model of time, one per series."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from noria.core.params import Params, flag, integer, real
+from noria.systems.forecast.learners.base import ForecastLearner, Outlook
+
+__all__ = ["Additive"]
+
+_CHANGES, _RECENT = 20, 0.8
+
+
+class AdditiveParams(Params):
+    """Settings of `Additive`."""
+
+    waves: int = integer(6, low=1, high=20, doc="Most sine and cosine pairs of a season.")
+    stiffness: float = real(3.0, low=0.01, high=1000.0, log=True, doc="Penalty on changes of the trend.")
+    logarithm: bool = flag(False, doc="Whether positive series are fitted on a logarithmic scale.")
+
+
+class Additive(ForecastLearner[AdditiveParams]):
+    """A piecewise linear trend plus waves, fitted by penalised least squares (Taylor and Letham 2018)."""
+
+    name = "additive"
+    turn = 1
+    settings = AdditiveParams
+    known = ({}, {"logarithm": True}, {"stiffness": 100.0})
+
+    def seconds(self, rows: int, columns: int) -> float:  # noqa: ARG002
+        """A small least-squares problem per series."""
+        return 5e-6 * rows + 0.02
+
+    def paths(self, outlook: Outlook) -> np.ndarray:
+        """Each series fitted and continued."""
+        found = []
+        for one in outlook.panel.values:
+            outlook.ctx.deadline.check()
+            found.append(self._path(one, outlook.seasons, outlook.horizon))
+        return np.array(found)
+
+    def _path(self, values: np.ndarray, seasons: tuple[int, ...], horizon: int) -> np.ndarray:
+        n, logged = len(values), self.params.logarithm and values.min() >= 0
+        y = np.log1p(values) if logged else values
+        at = np.arange(n + horizon, dtype=np.float64)
+        bends = np.linspace(0, _RECENT * n, min(_CHANGES, n // 4) + 1)[1:]
+        trend = np.column_stack(
+            [np.ones(n + horizon), at / n, *(np.maximum(at - bend, 0) / n for bend in bends)]
+        )
+        rhythms = [
+            np.arange(1, min(self.params.waves, season // 2) + 1) / season
+            for season in seasons
+            if n >= 2 * season
+        ]
+        angles = 2 * np.pi * np.outer(at, np.unique(np.concatenate([[], *rhythms]).round(9)))
+        X = np.column_stack([trend, np.cos(angles), np.sin(angles)])
+        penalty = np.full(X.shape[1], 1e-3)
+        penalty[2 : 2 + len(bends)] = self.params.stiffness
+        spread = float(y.std()) or 1.0
+        gram = X[:n].T @ X[:n] + np.diag(penalty)
+        path = X[n:] @ np.linalg.solve(gram, X[:n].T @ (y / spread)) * spread
+        return np.expm1(np.clip(path, -700, 700)) if logged else path

@@ -1,0 +1,167 @@
+"""A long table of series, time and value as regular series, with every repair counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from noria.core.schema import Role, Schema
+from noria.errors import DataError
+from noria.systems.forecast.covariates import covariates
+from noria.systems.forecast.frequency import Frequency
+
+__all__ = ["Panel", "keys"]
+
+_SEPARATOR = " / "
+_LONGEST = 5_000_000
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Many series on one grid of steps; between its first and its last step a series has no gap.
+
+    Attributes
+    ----------
+    frequency : Frequency
+    names : list of str
+        In ascending order.
+    starts : array of int64, (S,)
+        The first step of each.
+    values : list of arrays
+        One value per step, gaps filled on a straight line.
+    notes : tuple of str
+        What was repaired.
+    covariates : list of arrays, (steps, features), optional
+        What is known of each step, NaN where it is not; None without features.
+    """
+
+    frequency: Frequency
+    names: list[str]
+    starts: np.ndarray
+    values: list[np.ndarray]
+    notes: tuple[str, ...] = ()
+    covariates: list[np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, table: pl.DataFrame, schema: Schema, frequency: Frequency | None = None) -> Panel:
+        """The series of a conformed table.
+
+        Raises
+        ------
+        DataError
+            If a moment is missing, or the series are too long to be laid out.
+        """
+        target, time = schema.target, schema.with_role(Role.TIME)[0]
+        rows = table.select(
+            keys(table, schema).alias("series"),
+            pl.col(time.name).alias("time"),
+            pl.col(target.name).cast(pl.Float64).alias("value") if target else pl.lit(0.0).alias("value"),
+        )
+        if rows["time"].null_count():
+            raise DataError(
+                f"{rows['time'].null_count():,} rows have no moment in {time.name!r}.",
+                do="Fill or drop them.",
+            )
+        notes = []
+        if frequency is None:
+            frequency, regular = Frequency.infer(
+                rows["time"], rows["series"].rank("dense").to_numpy().astype(np.int64)
+            )
+            notes.append(f"{rows['series'].n_unique():,} series, {frequency}")
+            if regular < 0.9:
+                notes.append(
+                    f"{1 - regular:.0%} of the stamps are not one step apart: values are averaged per step"
+                )
+        steps = pl.Series("step", frequency.steps(rows["time"]))
+        grid = (
+            rows.with_columns(steps)
+            .group_by("series", "step")
+            .agg(pl.col("value").mean())
+            .sort("series", "step")
+        )
+        if grid.height < rows.height:
+            notes.append(f"{rows.height - grid.height:,} stamps that repeat were averaged")
+        panel = cls._laid_out(frequency, grid, notes)
+        if not schema.features:
+            return panel
+        return replace(panel, covariates=panel._placed(rows["series"], steps, covariates(table, schema)))
+
+    def _placed(self, series: pl.Series, steps: pl.Series, known: np.ndarray) -> list[np.ndarray]:
+        """Rows of numbers at the steps of their series; NaN at steps without a row."""
+        which = series.replace_strict(self.number, return_dtype=pl.Int64).to_numpy()
+        firsts = np.cumsum(self.lengths) - self.lengths
+        flat = np.full((int(self.lengths.sum()), known.shape[1]), np.nan, dtype=np.float32)
+        flat[firsts[which] + steps.to_numpy() - self.starts[which]] = known
+        return np.split(flat, firsts[1:])
+
+    @classmethod
+    def _laid_out(cls, frequency: Frequency, grid: pl.DataFrame, notes: list[str]) -> Panel:
+        spans = grid.group_by("series", maintain_order=True).agg(
+            pl.col("step").first().alias("first"), "step", "value"
+        )
+        length = int((spans["step"].list.last() - spans["first"] + 1).sum() or 0)
+        if length > _LONGEST:
+            raise DataError(
+                "The series are too long to be laid out step by step.",
+                got=f"{length:,} steps, {frequency}",
+                do="Aggregate them to a coarser step, such as days instead of seconds.",
+            )
+        values, filled, longest = [], 0, 0
+        for steps, seen in zip(spans["step"], spans["value"]):
+            at, known = steps.to_numpy() - steps[0], seen.to_numpy()
+            whole = np.interp(np.arange(at[-1] + 1), at, known)
+            filled += len(whole) - len(known)
+            longest = max(longest, int(np.diff(at).max(initial=1)) - 1)
+            values.append(whole)
+        if filled:
+            notes = [
+                *notes,
+                f"{filled:,} missing steps filled on a straight line, the longest gap {longest:,} steps",
+            ]
+        return cls(frequency, spans["series"].to_list(), spans["first"].to_numpy(), values, tuple(notes))
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Steps of each series, (S,)."""
+        return np.array([len(one) for one in self.values], dtype=np.int64)
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """The last step of each series, (S,)."""
+        return self.starts + self.lengths - 1
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        """The row of each series by its name."""
+        return {name: at for at, name in enumerate(self.names)}
+
+    def scales(self, season: int) -> np.ndarray:
+        """The mean absolute error of the seasonal naive forecast within each series, (S,), for MASE.
+
+        References
+        ----------
+        Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of
+        Forecasting 2006.
+        """
+        found = np.array([_naive_error(one, season) for one in self.values])
+        usable = found[found > 0]
+        return np.where(found > 0, found, usable.mean() if len(usable) else 1.0)
+
+
+def _naive_error(values: np.ndarray, season: int) -> float:
+    lag = season if len(values) > season else 1
+    return float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > lag else 0.0
+
+
+def keys(table: pl.DataFrame, schema: Schema) -> pl.Series:
+    """The name of each row's series, (rows,); one name for all where no column tells series apart."""
+    columns = [column.name for column in schema.with_role(Role.SERIES)]
+    if not columns:
+        return pl.repeat("series", table.height, dtype=pl.String, eager=True)
+    parts = pl.concat_str(
+        [pl.col(name).cast(pl.String).fill_null("") for name in columns], separator=_SEPARATOR
+    )
+    return table.select(parts.alias("series")).to_series()

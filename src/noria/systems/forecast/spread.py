@@ -1,0 +1,91 @@
+"""How far the truth lies from a forecast, by the steps ahead: calibrated on rolling origins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+__all__ = ["Spread"]
+
+_TAIL_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Conformal prediction intervals whose width grows with the steps ahead.
+
+    Errors in units of their series' scale are divided by their growth with the horizon, which never falls;
+    the quantiles of what is left hold for all steps.
+
+    Attributes
+    ----------
+    growth : array, (horizon,)
+    below, above : float
+        Half-widths in units of scale and growth.
+
+    References
+    ----------
+    Stankeviciute, Alaa and van der Schaar, Conformal time-series forecasting, NeurIPS 2021.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> ahead = np.tile([1, 2], 500)
+    >>> spread = Spread.fit(rng.normal(size=1000) * ahead, ahead, 2, coverage=0.9)
+    >>> bool(1.7 < spread.growth[1] / spread.growth[0] < 2.3)
+    True
+    """
+
+    growth: np.ndarray
+    below: float
+    above: float
+
+    @classmethod
+    def fit(cls, errors: np.ndarray, ahead: np.ndarray, horizon: int, *, coverage: float) -> Self:
+        """From scaled errors, truth less forecast, (n,), and their steps ahead, from 1, (n,)."""
+        growth = _rising(np.abs(errors), ahead, horizon)
+        left = errors / growth[np.clip(ahead, 1, horizon) - 1]
+        tail = (1 - coverage) / 2
+        if len(left) * tail < _TAIL_ROWS:
+            half = _quantile(np.abs(left), coverage)
+            return cls(growth, half, half)
+        return cls(growth, _quantile(-left, 1 - tail), _quantile(left, 1 - tail))
+
+    def interval(
+        self, forecast: np.ndarray, ahead: np.ndarray, scale: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends (n,) around forecasts (n,)."""
+        width = self.growth[ahead - 1] * scale
+        return forecast - self.below * width, forecast + self.above * width
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {"growth": self.growth.tolist(), "below": self.below, "above": self.above}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        return cls(np.array(fields["growth"]), fields["below"], fields["above"])
+
+
+def _rising(size: np.ndarray, ahead: np.ndarray, horizon: int) -> np.ndarray:
+    """The mean error by step, made monotone by pooling neighbours (isotonic regression), (horizon,)."""
+    counts = np.bincount(ahead, minlength=horizon + 1)[1 : horizon + 1].astype(float)
+    sums = np.bincount(ahead, weights=size, minlength=horizon + 1)[1 : horizon + 1]
+    blocks: list[list[float]] = []
+    for total, count in zip(sums, counts):
+        blocks.append([total, count, 1])
+        while len(blocks) > 1 and blocks[-2][0] * blocks[-1][1] >= blocks[-1][0] * blocks[-2][1]:
+            total_last, count_last, width = blocks.pop()
+            blocks[-1] = [blocks[-1][0] + total_last, blocks[-1][1] + count_last, blocks[-1][2] + width]
+    growth = np.concatenate([np.full(int(width), total / max(count, 1)) for total, count, width in blocks])
+    return np.maximum(growth, max(float(growth.max(initial=0.0)) * 1e-6, 1e-12))
+
+
+def _quantile(scores: np.ndarray, coverage: float) -> float:
+    """The score of rank ceil((n + 1) coverage), or the largest."""
+    rank = min(int(np.ceil((len(scores) + 1) * coverage - 1e-9)), len(scores))
+    return float(np.partition(scores, rank - 1)[rank - 1])

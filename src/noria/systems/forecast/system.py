@@ -1,0 +1,183 @@
+"""The forecast system: what the lifecycle asks of it, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel
+
+from noria.core.protocol import Context, Learner, Metric, Tags, Task, Trial
+from noria.core.result import Evaluation, Figure
+from noria.core.schema import Role, Schema, Type
+from noria.core.split import Split
+from noria.errors import DataError
+from noria.methods.ensemble import greedy_selection
+from noria.systems.forecast import figures
+from noria.systems.forecast.learners import LEARNERS
+from noria.systems.forecast.metrics import metrics
+from noria.systems.forecast.model import ForecastModel
+from noria.systems.forecast.options import ForecastOptions
+from noria.systems.forecast.panel import Panel, keys
+from noria.systems.forecast.spread import Spread
+
+__all__ = ["ForecastSystem"]
+
+_WINDOWS = 3
+_LEAST_HISTORY = 3
+_CANDIDATES, _ROWS, _TRIFLE = 30, 20_000, 2e-3
+
+
+class ForecastSystem:
+    """Forecasting of one or many series on a regular grid.
+
+    Parameters
+    ----------
+    schema : Schema
+        With a number as target, a column of role time, and any columns of role series.
+    task : Task
+    options : ForecastOptions, optional
+
+    Examples
+    --------
+    >>> from noria.core.schema import Column
+    >>> time, sold = Column("day", Type.DATETIME, Role.TIME), Column("sold", Type.NUMBER, Role.TARGET)
+    >>> system = ForecastSystem(Schema((time, sold), rows=100), Task.FORECASTING)
+    >>> [learner.name for learner in system.learners()][:2]
+    ['naive', 'seasonal_naive']
+    """
+
+    name: ClassVar[str] = "forecast"
+    tags: ClassVar[Tags] = Tags(needs_time_order=True)
+    options: ClassVar[type[BaseModel]] = ForecastOptions
+
+    def __init__(self, schema: Schema, task: Task, options: BaseModel | None = None) -> None:
+        self.schema = schema
+        self.task = task
+        self.chosen = options if isinstance(options, ForecastOptions) else ForecastOptions()
+
+    @classmethod
+    def accepts(cls, schema: Schema, task: Task) -> bool:
+        """A number over time."""
+        target, times = schema.target, schema.with_role(Role.TIME)
+        timed = len(times) == 1 and times[0].type in (Type.DATETIME, Type.NUMBER)
+        return task is Task.FORECASTING and timed and target is not None and target.type is Type.NUMBER
+
+    def learners(self) -> list[Learner]:
+        """The candidates, the naive forecast first."""
+        learners: list[Learner] = [kind(self.chosen) for kind in LEARNERS]
+        return learners
+
+    def findings(self, table: pl.DataFrame) -> list[str]:
+        """How many series on which grid, and what was repaired to lay them out."""
+        return list(Panel.of(table, self.schema).notes)
+
+    def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:  # noqa: ARG002
+        """The last steps of every series, as many as are to be forecast."""
+        back, horizon = self._steps_to_the_end(table, 2)
+        return self._window(table, back, 0, horizon, f"the last {horizon} steps of every series")
+
+    def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:  # noqa: ARG002
+        """Rolling origins: windows of as many steps as are to be forecast, each after all it learns from."""
+        windows = count or _WINDOWS
+        back, horizon = self._steps_to_the_end(table, windows + 1)
+        words = f"{windows} rolling origins, {horizon} steps each"
+        splits = [self._window(table, back, at * horizon, horizon, words) for at in reversed(range(windows))]
+        usable = [split for split in splits if len(split.train) and len(split.valid)]
+        if not usable:
+            raise DataError(
+                "The series are too short to try a forecast on their past.",
+                got=f"{table.height:,} rows",
+                do="Give a longer history, or ask for fewer steps: options: {horizon: 1}.",
+            )
+        return usable
+
+    def metrics(self) -> list[Metric]:
+        """What it is measured by."""
+        return metrics(self._target)
+
+    def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
+        """The forecast beside what came."""
+        return figures.draw(self.schema, truth, predictions)
+
+    def weigh(
+        self,
+        trials: Sequence[Trial],
+        truth: pl.DataFrame,
+        metric: Metric,
+        ctx: Context,  # noqa: ARG002
+    ) -> tuple[np.ndarray, pl.DataFrame]:
+        """The share of each trial in the joint forecast, and the joint forecast of the windows."""
+        weights = np.zeros(len(trials))
+        order = sorted(range(len(trials)), key=lambda at: trials[at].score, reverse=metric.greater_is_better)
+        if not self.chosen.ensemble or len(trials) == 1:
+            weights[order[0]] = 1.0
+            return weights, trials[order[0]].predictions
+        candidates = order[:_CANDIDATES]
+        scale = trials[order[0]].predictions["scale"].to_numpy()
+        some = slice(None, None, len(scale) // _ROWS + 1)
+        y = (truth[self._target].cast(pl.Float64).to_numpy() / scale)[some]
+        stack = np.stack([trials[at].predictions["prediction"].to_numpy() / scale for at in candidates])[
+            :, some
+        ]
+        least = float(np.abs(stack[0] - y).mean())
+        picked = greedy_selection(stack, y, _absolute, tolerance=_TRIFLE * least, costs=np.ones(len(stack)))
+        weights[candidates] = picked
+        parts = [trials[at].predictions["prediction"] * weights[at] for at in candidates if weights[at]]
+        joint = trials[order[0]].predictions.with_columns(prediction=sum(parts[1:], parts[0]))
+        return weights, joint
+
+    def assemble(
+        self,
+        trials: Sequence[Trial],
+        weights: np.ndarray,
+        table: pl.DataFrame,
+        truth: pl.DataFrame,
+        ctx: Context,
+    ) -> ForecastModel:
+        """The chosen learners fitted on all of `table`, with intervals from the errors of the windows."""
+        chosen = [(trial, weight) for trial, weight in zip(trials, weights) if weight]
+        models: list[ForecastModel] = [trial.learner.fit(table, None, ctx) for trial, _ in chosen]  # type: ignore[misc]
+        joint = np.sum([w * trial.predictions["prediction"].to_numpy() for trial, w in chosen], axis=0)
+        known = trials[0].predictions
+        errors = (truth[self._target].cast(pl.Float64).to_numpy() - joint) / known["scale"].to_numpy()
+        spread = Spread.fit(
+            errors, known["ahead"].to_numpy(), models[0].horizon, coverage=self.chosen.coverage
+        )
+        return ForecastModel.joined(models, [weight for _, weight in chosen], spread)
+
+    @classmethod
+    def load(cls, folder: Path) -> ForecastModel:
+        """The inverse of `ForecastModel.save`."""
+        return ForecastModel.load(folder)
+
+    @property
+    def _target(self) -> str:
+        assert self.schema.target is not None
+        return self.schema.target.name
+
+    def _steps_to_the_end(self, table: pl.DataFrame, windows: int) -> tuple[np.ndarray, int]:
+        """How many steps each row lies before the end of its series, and how many a window has."""
+        panel = Panel.of(table, self.schema)
+        time = self.schema.with_role(Role.TIME)[0].name
+        series = keys(table, self.schema).replace_strict(panel.number, return_dtype=pl.Int64).to_numpy()
+        back = panel.ends[series] - panel.frequency.steps(table[time])
+        wanted = self.chosen.horizon or panel.frequency.horizon
+        most = int(np.median(panel.lengths)) - _LEAST_HISTORY
+        return back, max(1, min(wanted, most // windows))
+
+    def _window(self, table: pl.DataFrame, back: np.ndarray, first: int, steps: int, how: str) -> Split:
+        """Rows before a window of steps, and the rows in it, of series old enough to be continued."""
+        before = back >= first + steps
+        inside = (back >= first) & ~before
+        known = keys(table, self.schema)
+        counts = known.filter(pl.Series(before)).value_counts(name="n").filter(pl.col("n") >= _LEAST_HISTORY)
+        old = known.is_in(counts[known.name].implode()).to_numpy()
+        return Split(np.flatnonzero(before & old), np.flatnonzero(inside & old), how)
+
+
+def _absolute(y: np.ndarray, blend: np.ndarray) -> float:
+    return float(np.abs(y - blend).mean())

@@ -20,7 +20,10 @@ def new(
         str, typer.Option("--target", "-t", metavar="COLUMN", help="The column to be learned.")
     ],
     task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="classification or regression; inferred if not given.")
+        str | None,
+        typer.Option(
+            metavar="TASK", help="classification, regression or forecasting; inferred, save the last."
+        ),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Where to put it; ./NAME if not given.")

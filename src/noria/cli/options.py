@@ -54,7 +54,10 @@ TABLE: Mapping[str, Any] = {
         str | None, typer.Option(metavar="NAME", help="Name of the model; the file's if not given.")
     ],
     "task": Annotated[
-        str | None, typer.Option(metavar="TASK", help="classification or regression; inferred if not given.")
+        str | None,
+        typer.Option(
+            metavar="TASK", help="classification, regression or forecasting; inferred, save the last."
+        ),
     ],
     "test": Annotated[str | None, typer.Option(metavar="FILE", help="Rows that are only ever evaluated on.")],
     "holdout": Annotated[

@@ -15,7 +15,11 @@ def errors(n: int, seed: int, shape: str = "normal") -> tuple[np.ndarray, np.nda
     """Errors that grow with the square root of the steps ahead, and the steps."""
     rng = np.random.default_rng(seed)
     ahead = rng.integers(1, HORIZON + 1, n)
-    noise = {"normal": rng.normal(size=n), "skewed": rng.exponential(size=n) - 0.7, "heavy": rng.standard_t(3, n)}
+    noise = {
+        "normal": rng.normal(size=n),
+        "skewed": rng.exponential(size=n) - 0.7,
+        "heavy": rng.standard_t(3, n),
+    }
     return noise[shape] * np.sqrt(ahead), ahead
 
 
@@ -28,7 +32,7 @@ def covered(spread: Spread, wrong: np.ndarray, ahead: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
 @pytest.mark.parametrize("shape", ["normal", "skewed", "heavy"])
 def test_the_wanted_share_of_new_values_is_covered_at_every_step_ahead(shape, coverage):
-    spread = Spread.fit(*errors(8000, 0, shape), HORIZON, coverage=coverage)
+    spread = Spread.fit(*errors(40_000, 0, shape), HORIZON, coverage=coverage)
     wrong, ahead = errors(40_000, 1, shape)
     inside = covered(spread, wrong, ahead)
     assert inside.mean() == pytest.approx(coverage, abs=0.015)

@@ -41,6 +41,24 @@ def test_one_row_equals_a_batch_equals_parts(runs, people, toy):
     assert np.allclose(parts.select(floats).to_numpy(), whole.select(floats).to_numpy(), rtol=1e-6)
 
 
+def test_a_long_table_gets_what_its_pieces_get_one_by_one(people, tmp_path):
+    session = noria.Session(Settings(home=tmp_path, workers=2))
+    run = noria.train(
+        people(1500, "number"),
+        "y",
+        learners=["random_forest"],
+        trials=2,
+        folds=2,
+        budget="60s",
+        session=session,
+    )
+    rows = pl.concat([people(4000, "number", seed=seed).drop("y") for seed in range(4)])
+    assert any(len(member.predictor._booster.parts) > 3 for member in run.model.members)
+    whole = run.model.predict(rows)
+    pieces = pl.concat([run.model.predict(piece) for piece in rows.iter_slices(2000)])
+    np.testing.assert_allclose(whole["prediction"], pieces["prediction"], rtol=1e-9)
+
+
 @TOYS
 def test_a_folder_holds_the_model_and_nothing_but_data(runs, people, tmp_path, toy):
     model, rows = runs[toy].model, people(40, toy, seed=3).drop("y")

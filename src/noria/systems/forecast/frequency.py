@@ -24,6 +24,7 @@ _HORIZONS = {"month": {1: 12, 3: 8, 12: 4}, "business": {1: 10}}
 _SURE, _FEW, _NEAR = 0.9, 0.2, 0.2
 _EPOCH = datetime(1970, 1, 1)
 _LONGEST_SEASON = 400
+_UNITS = (("days", _DAY), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,10 @@ class Frequency:
                 if share > _SURE and (np.diff(grid.steps(times)[order])[inside] == 0).any():
                     break  # every 28 days, 13 times a year
                 return grid, share_of
+        if days.min() >= 28 and _one_day_of_the_month(times):
+            apart = np.diff(cls("month", 1).steps(times)[order])[inside]
+            every = int(np.gcd.reduce(apart))
+            return cls("month", every), float((apart == every).mean())
         if common == _DAY and len(stamps) > 20 and (times.dt.weekday() <= 5).all():
             grid = cls("business", 1)
             return grid, float((np.diff(grid.steps(times)[order])[inside] == 1).mean())
@@ -146,7 +151,10 @@ class Frequency:
             return "on business days"
         if self.kind == "number":
             return f"every {self.every:g}"
-        return _SECONDS.get(self.every, f"every {self.every:g} seconds")
+        if self.every in _SECONDS:
+            return _SECONDS[self.every]
+        unit, seconds = next((name, size) for name, size in _UNITS if self.every % size == 0 or size == 1)
+        return f"every {self.every / seconds:g} {unit}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -156,6 +164,11 @@ class Frequency:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         return cls(**fields)
+
+
+def _one_day_of_the_month(times: pl.Series) -> bool:
+    """Whether all moments lie on the same day of a month, or all on the last."""
+    return any((times + timedelta(days=late)).dt.day().n_unique() == 1 for late in (0, 1))
 
 
 def _unit(gaps: np.ndarray) -> tuple[float, float]:

@@ -223,7 +223,8 @@ class ForecastModel:
             return None
         moment = self.frequency.moment(int(self.ends[0]) + 1)
         stamp = moment.isoformat() if isinstance(moment, datetime) else moment
-        parts = iter(self.names[0].split(" / "))
+        columns = sum(column.role is Role.SERIES for column in asked)
+        parts = iter(self.names[0].split(" / ", max(columns - 1, 0)))
         given: dict[str, Any] = {column.name: None for column in asked}
         for column in asked:
             if column.role is not Role.FEATURE:

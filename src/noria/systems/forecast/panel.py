@@ -71,7 +71,7 @@ class Panel:
                 rows["time"], rows["series"].rank("dense").to_numpy().astype(np.int64)
             )
             notes.append(f"{rows['series'].n_unique():,} series, {frequency}")
-            if regular < 0.9:
+            if regular < 0.5:
                 notes.append(
                     f"{1 - regular:.0%} of the stamps are not one step apart: values are averaged per step"
                 )

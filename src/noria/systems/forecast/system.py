@@ -73,7 +73,15 @@ class ForecastSystem:
 
     def findings(self, table: pl.DataFrame) -> list[str]:
         """How many series on which grid, and what was repaired to lay them out."""
-        return list(Panel.of(table, self.schema).notes)
+        panel = Panel.of(table, self.schema)
+        _, tried = self._steps_to_the_end(table, 2)
+        notes, wanted = list(panel.notes), self._wanted(panel)
+        if tried < wanted:
+            notes.append(
+                f"{wanted} steps are forecast, and the history is long enough to judge {tried} of them: "
+                "intervals further ahead are as wide as there"
+            )
+        return notes
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:  # noqa: ARG002
         """The last steps of every series, as many as are to be forecast."""
@@ -165,18 +173,28 @@ class ForecastSystem:
         time = self.schema.with_role(Role.TIME)[0].name
         series = keys(table, self.schema).replace_strict(panel.number, return_dtype=pl.Int64).to_numpy()
         back = panel.ends[series] - panel.frequency.steps(table[time])
-        wanted = self.chosen.horizon or panel.frequency.horizon
         most = int(np.median(panel.lengths)) - _LEAST_HISTORY
-        return back, max(1, min(wanted, most // windows))
+        return back, max(1, min(self._wanted(panel), most // windows))
+
+    def _wanted(self, panel: Panel) -> int:
+        """Steps ahead: what the options say, or what is usual."""
+        return self.chosen.horizon or panel.frequency.horizon
 
     def _window(self, table: pl.DataFrame, back: np.ndarray, first: int, steps: int, how: str) -> Split:
-        """Rows before a window of steps, and the rows in it, of series old enough to be continued."""
-        before = back >= first + steps
-        inside = (back >= first) & ~before
-        known = keys(table, self.schema)
-        counts = known.filter(pl.Series(before)).value_counts(name="n").filter(pl.col("n") >= _LEAST_HISTORY)
-        old = known.is_in(counts[known.name].implode()).to_numpy()
-        return Split(np.flatnonzero(before & old), np.flatnonzero(inside & old), how)
+        """Rows before a window of steps, and the rows in it that can be reached from there.
+
+        Series with hardly any row before the window are left out, and so are rows behind a gap at its edge,
+        which lie further ahead than a forecast goes.
+        """
+        rows = pl.DataFrame({"series": keys(table, self.schema), "back": back, "past": back >= first + steps})
+        seen = pl.col("past").sum().over("series")
+        last = pl.col("back").filter("past").min().over("series")
+        rows = rows.with_columns(old=seen >= _LEAST_HISTORY, ahead=(last - pl.col("back")).fill_null(0))
+        reach = max(steps, self.chosen.horizon or steps)
+        train = rows.select(pl.col("past") & pl.col("old")).to_series()
+        inside = ~pl.col("past") & (pl.col("back") >= first) & (pl.col("ahead") <= reach)
+        valid = rows.select(inside & pl.col("old")).to_series()
+        return Split(np.flatnonzero(train), np.flatnonzero(valid), how)
 
 
 def _absolute(y: np.ndarray, blend: np.ndarray) -> float:

@@ -366,3 +366,15 @@ def test_s3(settings, monkeypatch):
             read("s3://noria-bucket/none.csv", settings=settings)
     finally:
         server.stop()
+
+
+def test_mirror_folder_answers_a_url_that_its_note_names(mirror, mirrored):
+    _put(mirror, "shop_sales/t.csv")
+    (mirror / "shop_sales" / "SOURCE.txt").write_text(
+        "t.csv <- github:me/data@abc123:files/t.csv\nlicence: none\n"
+    )
+    url = "https://raw.githubusercontent.com/{}/abc123/{}/t.csv"
+    assert read(url.format("me/data", "files"), settings=mirrored).height == 2
+    for other in (url.format("you/data", "files"), url.format("me/data", "other")):
+        with pytest.raises(SourceError):
+            read(other, settings=mirrored)

@@ -59,7 +59,7 @@ STAMPS = {
     "daily": (regular(60, DAY), "seconds", 86_400, "daily", 7, 14),
     "business days": (weekdays(60), "business", 1, "on business days", 5, 10),
     "hourly": (regular(60, HOUR), "seconds", 3600, "hourly", 24, 48),
-    "every 15 minutes": (regular(200, HOUR / 4), "seconds", 900, "every 15 minutes", 96, 192),
+    "every 15 minutes": (regular(200, HOUR / 4), "seconds", 900, "every 15 minutes", 96, 48),
     "every minute": (regular(60, HOUR / 60), "seconds", 60, "every minute", 1, 6),
     "every second": (regular(60, HOUR / 3600), "seconds", 1, "every second", 1, 6),
     "every 6 hours": (regular(60, 6 * HOUR), "seconds", 21_600, "every 6 hours", 4, 8),
@@ -101,12 +101,15 @@ def test_the_moment_of_a_step_is_in_that_step(name):
     frequency, _ = inferred(stamps)
     first = steps(frequency, stamps)[0]
     wanted = list(range(first - 700, first + 700))
-    if frequency.every >= 12:
+    if frequency.kind == "month" and frequency.every >= 12:
         wanted = list(range(first - 200, first + 200))
     assert steps(frequency, [frequency.moment(step) for step in wanted]) == wanted
 
 
-@pytest.mark.parametrize("name", sorted(STAMPS.keys() - {"month ends", "quarters from February", "yearly"}))
+WITHIN = {"month ends", "quarters from February", "yearly", "every 5 months", "every 4 years"}
+
+
+@pytest.mark.parametrize("name", sorted(STAMPS.keys() - WITHIN))
 def test_the_step_of_a_stamp_begins_at_that_stamp(name):
     stamps = STAMPS[name][0]
     frequency, _ = inferred(stamps)

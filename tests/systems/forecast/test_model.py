@@ -156,8 +156,8 @@ def test_two_columns_name_a_series_together():
     model = two_columns()
     assert model.predict(rows)["prediction"].to_list() == [20.0, 10.0]
     assert error(lambda: model.predict(rows.with_columns(item=pl.lit("tea / black")))) == (
-        "The series 'south / tea / black' was not there in training, so it cannot be continued.\n"
-        "  do:  Did you mean 'south / tea / green'?"
+        "The series 'south / tea // black' was not there in training, so it cannot be continued.\n"
+        "  do:  Did you mean 'south / tea // green'?"
     )
 
 

@@ -252,3 +252,9 @@ def test_a_series_that_never_changes_takes_the_mean_scale_of_the_others():
 def test_scales_are_one_where_nothing_ever_changes():
     assert scales(1, [5.0] * 8, [0.0] * 3, [7.0]) == [1.0, 1.0, 1.0]
     assert scales(4, [1.0, 2.0, 3.0, 4.0] * 5) == [1.0]
+
+
+def test_no_two_series_share_a_name():
+    schema = Schema((Column("a", Type.CATEGORY, Role.SERIES), Column("b", Type.CATEGORY, Role.SERIES)))
+    table = pl.DataFrame({"a": ["x / y", "x"], "b": ["z", "y / z"]})
+    assert keys(table, schema).n_unique() == 2

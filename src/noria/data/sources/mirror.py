@@ -63,7 +63,11 @@ def mirrored_file(url: str, ask: Ask) -> Path | None:
     if not wanted:
         return None
     below = [*folder.glob(f"*/{_literal(wanted)}"), *folder.glob(f"*/*/{_literal(wanted)}")]
-    found = sorted(file for file in below if file.is_file() and _named_in(url, file.parent, folder))
+    found = sorted(
+        file
+        for file in below
+        if file.is_file() and (_named_in(url, file.parent, folder) or _stated(url, file))
+    )
     if len(found) > 1:
         listed = ", ".join(str(file.relative_to(folder)) for file in found)
         raise SourceError(f"The mirror has {len(found)} files for {url}.", got=listed, do="Remove one.")
@@ -104,6 +108,17 @@ def _named_in(url: str, parent: Path, folder: Path) -> bool:
     """Whether every word of the folders' names stands in the URL."""
     words = re.findall(r"[a-z0-9]+", str(parent.relative_to(folder)).lower())
     return all(word in unquote(url).lower() for word in words)
+
+
+def _stated(url: str, file: Path) -> bool:
+    """Whether a note beside the file, ``SOURCE.txt``, says that it came from the repository in the URL.
+
+    Its lines are ``FILE <- github:OWNER/REPOSITORY@COMMIT:PATH``.
+    """
+    note = file.parent / "SOURCE.txt"
+    text = note.read_text(encoding="utf-8", errors="replace") if note.is_file() else ""
+    origins = re.findall(rf"^{re.escape(file.name)} <- github:([^@\s]+)@[^:\s]+:(\S+)", text, re.MULTILINE)
+    return any(f"/{repository}/" in url and unquote(url).endswith(f"/{path}") for repository, path in origins)
 
 
 def _literal(name: str) -> str:

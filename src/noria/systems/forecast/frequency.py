@@ -24,6 +24,7 @@ _HORIZONS = {"month": {1: 12, 3: 8, 12: 4}, "business": {1: 10}}
 _SURE, _FEW, _NEAR = 0.9, 0.2, 0.2
 _EPOCH = datetime(1970, 1, 1)
 _LONGEST_SEASON = 400
+_LONGEST_HORIZON = 48
 _UNITS = (("days", _DAY), ("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
@@ -142,7 +143,9 @@ class Frequency:
         """Steps ahead that are usually asked for."""
         if self.kind in _HORIZONS:
             return _HORIZONS[self.kind].get(int(self.every), 6)
-        return {_DAY: 14, 7 * _DAY: 13, 3600.0: 48}.get(self.every, 2 * self.season if self.season > 1 else 6)
+        return {_DAY: 14, 7 * _DAY: 13, 3600.0: 48}.get(
+            self.every, min(2 * self.season, _LONGEST_HORIZON) if self.season > 1 else 6
+        )
 
     def __str__(self) -> str:
         if self.kind == "month":

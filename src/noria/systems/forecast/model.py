@@ -137,7 +137,8 @@ class ForecastModel:
         forecast = np.maximum(forecast, self.arrays["floors"][series])
         table = {"prediction": forecast}
         if self.spread is not None:
-            table["low"], table["high"] = self.spread.interval(forecast, ahead, scale)
+            low, high = self.spread.interval(forecast, ahead, scale)
+            table |= {"low": np.maximum(low, self.arrays["floors"][series]), "high": high}
         numbers = pl.DataFrame({**table, "scale": scale}, schema=dict.fromkeys([*table, "scale"], pl.Float64))
         return numbers.with_columns(ahead=pl.Series(ahead, dtype=pl.Int64))
 

@@ -157,11 +157,18 @@ def _naive_error(values: np.ndarray, season: int) -> float:
 
 
 def keys(table: pl.DataFrame, schema: Schema) -> pl.Series:
-    """The name of each row's series, (rows,); one name for all where no column tells series apart."""
+    """The name of each row's series, (rows,); one name for all where no column tells series apart.
+
+    What joins the columns' values is doubled inside a value, so that no two series share a name.
+    """
     columns = [column.name for column in schema.with_role(Role.SERIES)]
     if not columns:
         return pl.repeat("series", table.height, dtype=pl.String, eager=True)
-    parts = pl.concat_str(
-        [pl.col(name).cast(pl.String).fill_null("") for name in columns], separator=_SEPARATOR
-    )
-    return table.select(parts.alias("series")).to_series()
+    if len(columns) == 1:
+        return table[columns[0]].cast(pl.String).fill_null("").alias("series")
+    doubled = _SEPARATOR.replace("/", "//")
+    parts = [
+        pl.col(name).cast(pl.String).fill_null("").str.replace_all(_SEPARATOR, doubled, literal=True)
+        for name in columns
+    ]
+    return table.select(pl.concat_str(parts, separator=_SEPARATOR).alias("series")).to_series()

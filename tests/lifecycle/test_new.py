@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -150,3 +151,23 @@ def test_a_misspelt_target(table):
 def test_a_file_that_is_not_there(table):
     with pytest.raises(SourceError):
         made(source="customer.csv")
+
+
+def test_a_forecast_names_its_moments_and_its_series(tmp_path):
+    days = [datetime(2024, 1, 1) + timedelta(days=at) for at in range(40)]
+    shops = pl.DataFrame({"day": days * 2, "shop": ["north"] * 40 + ["south"] * 40})
+    rows = shops.with_columns(sold=(pl.int_range(80) % 7).cast(pl.Float64))
+    rows.write_csv(tmp_path / "sales.csv")
+    made = draft("sales", str(tmp_path / "sales.csv"), "sold", task="forecasting", settings=Settings())
+    assert made.recipe.data.time == "day"
+    assert made.recipe.data.series == ["shop"]
+    made = draft("all", str(tmp_path / "sales.csv"), "sold", settings=Settings())
+    assert made.recipe.data.time is None
+    rows.drop("day").write_csv(tmp_path / "bare.csv")
+    with pytest.raises(ParamError) as caught:
+        draft("bare", str(tmp_path / "bare.csv"), "sold", task="forecasting", settings=Settings())
+    assert str(caught.value) == (
+        "A forecast needs a column of moments, and none was found.\n"
+        "  got: shop (category), sold (number)\n"
+        "  do:  Add a column of dates, or say which one it is with 'noria train --column NAME=time'."
+    )

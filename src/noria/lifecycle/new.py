@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ _RARE = 0.2
 _LISTED = 200
 _SHOWN = 4
 _WIDTH = 44
+_QUANTITIES = (Task.REGRESSION, Task.FORECASTING)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def draft(
         The column to be learned.
     folder : Path, optional
         A folder called `name` in the working directory if not given.
-    task : {"classification", "regression"}, optional
+    task : {"classification", "regression", "forecasting"}, optional
         Inferred from the target if not given.
     settings : Settings
     events : Events, optional
@@ -141,11 +142,14 @@ def draft(
     if task is not None and task not in tasks:
         raise ParamError("There is no such task.", got=repr(task), do=suggestion(task, tasks))
     raw = sources.read(source, settings=settings, events=events)
-    wish = {target: "number"} if task == Task.REGRESSION else None
+    wish = {target: "number"} if task in _QUANTITIES else None
     schema = infer(raw, target=target, overrides=wish)
     chosen = task or infer_task(schema[target], raw)
     typed, fitted, notes = prepare(raw, schema, chosen)
-    page = _Page(name, source, Task(chosen), schema, fitted, typed[target], folder or Path(name))
+    time, series = _over_time(typed, fitted) if chosen == Task.FORECASTING else (None, [])
+    page = _Page(
+        name, source, Task(chosen), schema, fitted, typed[target], folder or Path(name), time, series
+    )
     return Draft(page.recipe, page.folder, page.files(), notes)
 
 
@@ -159,6 +163,10 @@ class _Page:
         As inferred, and as training will see it.
     target : Series
         The values to be learned.
+    time : str, optional
+        The column of moments, of a forecast.
+    series : list of str
+        The columns that tell its series apart.
     """
 
     name: str
@@ -168,6 +176,8 @@ class _Page:
     fitted: Schema
     target: pl.Series
     folder: Path
+    time: str | None = None
+    series: list[str] = field(default_factory=list)
 
     @property
     def recipe(self) -> Recipe:
@@ -201,7 +211,7 @@ class _Page:
             *self._columns(),
             "",
             _line("# features: features.py:add_features", "a function of your own, applied to every table"),
-            _line("split: {holdout: 0.2}", "share of rows that no choice sees, to judge by"),
+            *self._split(),
             _line("search: {budget: 60s}", "also metric, folds, learners, trials, seed"),
             *self._wishes(),
         ]
@@ -219,9 +229,20 @@ class _Page:
             "  # group: customer",
             "rows that share a value stay on one side of every split",
         )
+        if self.time is not None:
+            yield _line(f"  time: {_yaml(self.time)}", "when a row happened")
+            kept = self.series or ["shop"]
+            start = "" if self.series else "# "
+            yield _line(f"  {start}series: {_yaml(kept)}", "columns that tell series apart")
+            return
         yield _line(
             f"  # time: {_yaml(dates[0] if dates else 'day')}", "judge on later rows than are learned from"
         )
+
+    def _split(self) -> Iterator[str]:
+        """What is held out; of a forecast, it is the last steps."""
+        if self.time is None:
+            yield _line("split: {holdout: 0.2}", "share of rows that no choice sees, to judge by")
 
     def _columns(self) -> Iterator[str]:
         """Every column as it was understood, to be overridden by taking away a ``#``."""
@@ -234,6 +255,12 @@ class _Page:
 
     def _wishes(self) -> Iterator[str]:
         """Options and a goal, as comments that fit the target."""
+        if self.time is not None:
+            yield _line(
+                "# options: {horizon: 12}", "steps ahead, also held out to judge by; else by frequency"
+            )
+            yield _line('# goal: {mase: "< 1"}', "repeating the last season gives about 1")
+            return
         if self.task is Task.REGRESSION:
             yield _line("# options: {coverage: 0.9}", "share of truths that the intervals hold")
             yield _line('# goal: {r2: ">= 0.7"}', "always guessing the mean gives 0")
@@ -271,6 +298,22 @@ class _Page:
         )
 
 
+def _over_time(typed: pl.DataFrame, schema: Schema) -> tuple[str, list[str]]:
+    """The column of moments, and the category that tells series apart where moments repeat."""
+    moments = [column.name for column in schema if column.type is Type.DATETIME]
+    if not moments:
+        raise ParamError(
+            "A forecast needs a column of moments, and none was found.",
+            got=", ".join(f"{column.name} ({column.type})" for column in schema),
+            do="Add a column of dates, or say which one it is with 'noria train --column NAME=time'.",
+        )
+    time = moments[0]
+    if typed[time].n_unique() == typed.height:
+        return time, []
+    names = [column.name for column in schema.features if column.type in (Type.CATEGORY, Type.ID)]
+    return time, [name for name in names if typed.select(name, time).n_unique() == typed.height][:1]
+
+
 def _line(text: str, comment: str) -> str:
     """A line of YAML and what it means, in a second column."""
     return f"{text:<{_WIDTH}}  # {comment}" if comment else text
@@ -292,7 +335,7 @@ def _shares(target: pl.Series) -> list[tuple[Any, float]]:
 
 def _spread(target: pl.Series, task: Task) -> str:
     """The target's values in a few words."""
-    if task is Task.REGRESSION:
+    if task in _QUANTITIES:
         low, middle, high = (target.quantile(share) or 0.0 for share in (0.0, 0.5, 1.0))
         return f"{low:,.6g} to {high:,.6g}, half of them below {middle:,.6g}"
     shares = _shares(target)

@@ -124,6 +124,18 @@ def test_a_covariate_that_is_known_moves_the_forecast(tmp_path):
     assert loaded.predict(rows).equals(run.model.predict(rows))
 
 
+def test_an_explanation_adds_up_and_finds_what_drives_the_forecast(tmp_path):
+    run = train(shops(200), tmp_path, options={"horizon": 7}, learners=["boosting"], trials=3)
+    asked = pl.DataFrame({"day": days(7, START + timedelta(days=200)), "shop": "south"})
+    rows = asked.with_columns(promotion=pl.Series([True, False] * 3 + [True]))
+    explained = run.model.explain(rows)
+    whole = explained.base + explained.attributions.sum_horizontal()
+    np.testing.assert_allclose(whole, run.model.predict(rows)["prediction"], rtol=1e-6)
+    promoted = explained.attributions.filter(rows["promotion"])["promotion"].mean()
+    assert promoted > explained.attributions.filter(~rows["promotion"])["promotion"].mean() + 5
+    assert set(explained.frame()["feature"]) == {"level of the series", "step ahead", "promotion"}
+
+
 def test_what_was_repaired_is_told(tmp_path):
     table = pl.concat([shops(60), shops(60).head(3)]).filter(pl.col("day") != START + timedelta(days=20))
     run = train(table.sample(fraction=1, shuffle=True, seed=0), tmp_path, trials=4)

@@ -34,9 +34,17 @@ class Driven:
 
     def __call__(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """The weighted forecasts (n,) of rows by their series, steps ahead and covariates (n, c)."""
-        X = np.concatenate([self.known[series, ahead - 1], covariates], axis=1)
         level, scale = self.levels[series].T
-        return self.weight * (level + scale * self.trees.predict(X)[:, 0])
+        return self.weight * (level + scale * self.trees.predict(self._rows(series, ahead, covariates))[:, 0])
+
+    def contributions(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+        """What each covariate adds to the weighted forecasts, (n, c): SHAP values."""
+        added = self.trees.contributions(self._rows(series, ahead, covariates))[:, :-1, 0]
+        mine = added[:, self.known.shape[2] :]
+        return self.weight * self.levels[series, 1:] * mine
+
+    def _rows(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
+        return np.concatenate([self.known[series, ahead - 1], covariates], axis=1)
 
     def weighted(self, weight: float) -> Self:
         """The same with another weight."""

@@ -163,8 +163,25 @@ class ForecastModel:
         return series, ahead
 
     def explain(self, rows: pl.DataFrame) -> Explanation:
-        """Not given: the paths keep no parts."""
-        raise NotImplementedError
+        """What the series' level, the step ahead and each covariate added to each forecast.
+
+        The level is the mean of the series' path; covariates get the SHAP values of the trees. The parts and
+        the base, the mean over the rows, add up to the forecast before it is kept from falling below zero.
+        """
+        typed = conform(rows, self.schema, roles=_ASKED)
+        series, ahead = self.places(typed)
+        known = covariates(typed, self.schema)
+        names = [column.name for column in self.schema.features]
+        whole, driven = self.paths[series, ahead - 1], np.zeros((len(series), len(names)))
+        level = self.paths.mean(axis=1)[series]
+        for one in self.driven:
+            whole = whole + one(series, ahead, known)
+            level = level + one.weight * one.levels[series, 0]
+            driven += one.contributions(series, ahead, known)
+        base = float(level.mean()) if len(level) else 0.0
+        parts = {"level of the series": level - base, "step ahead": whole - level - driven.sum(axis=1)}
+        parts |= dict(zip(names, driven.T))
+        return Explanation(base, pl.DataFrame(parts))
 
     def save(self, folder: Path) -> None:
         """Write the state and the paths into an existing folder."""

@@ -51,7 +51,7 @@ class ForecastSystem:
     """
 
     name: ClassVar[str] = "forecast"
-    tags: ClassVar[Tags] = Tags(needs_time_order=True)
+    tags: ClassVar[Tags] = Tags(needs_time_order=True, explains=True)
     options: ClassVar[type[BaseModel]] = ForecastOptions
 
     def __init__(self, schema: Schema, task: Task, options: BaseModel | None = None) -> None:

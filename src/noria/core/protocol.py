@@ -53,6 +53,11 @@ class Task(StrEnum):
     REGRESSION = "regression"
     FORECASTING = "forecasting"
 
+    @property
+    def numeric(self) -> bool:
+        """Whether its target is a quantity."""
+        return self is not Task.CLASSIFICATION
+
 
 @dataclass(frozen=True)
 class Tags:

@@ -26,7 +26,6 @@ _RARE = 0.2
 _LISTED = 200
 _SHOWN = 4
 _WIDTH = 44
-_QUANTITIES = (Task.REGRESSION, Task.FORECASTING)
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ def draft(
     if task is not None and task not in tasks:
         raise ParamError("There is no such task.", got=repr(task), do=suggestion(task, tasks))
     raw = sources.read(source, settings=settings, events=events)
-    wish = {target: "number"} if task in _QUANTITIES else None
+    wish = {target: "number"} if task is not None and Task(task).numeric else None
     schema = infer(raw, target=target, overrides=wish)
     chosen = task or infer_task(schema[target], raw)
     typed, fitted, notes = prepare(raw, schema, chosen)
@@ -335,7 +334,7 @@ def _shares(target: pl.Series) -> list[tuple[Any, float]]:
 
 def _spread(target: pl.Series, task: Task) -> str:
     """The target's values in a few words."""
-    if task in _QUANTITIES:
+    if task.numeric:
         low, middle, high = (target.quantile(share) or 0.0 for share in (0.0, 0.5, 1.0))
         return f"{low:,.6g} to {high:,.6g}, half of them below {middle:,.6g}"
     shares = _shares(target)

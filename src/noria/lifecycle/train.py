@@ -276,7 +276,7 @@ class Training:
                 overrides.setdefault(name, {})["role"] = role.value
         for name in data.series:
             overrides.setdefault(name, {})["role"] = Role.SERIES.value
-        if self.recipe.task in (Task.REGRESSION, Task.FORECASTING):
+        if self.recipe.task is not None and self.recipe.task.numeric:
             overrides.setdefault(data.target, {}).setdefault("type", "number")
         return {name: wish for name, wish in overrides.items() if name not in without}
 
@@ -296,7 +296,7 @@ class Training:
             gone = set(self._overrides()) - set(table.columns)
             wish = {**self._overrides(gone), target.name: "category"}
             return infer(table, target=target.name, overrides=wish)
-        if task in (Task.REGRESSION, Task.FORECASTING) and target.type is not Type.NUMBER:
+        if task.numeric and target.type is not Type.NUMBER:
             raise ParamError(
                 f"The target {target.name!r} is not a number, so it is no target of {task.value}.",
                 got=f"{target.type} with values like {list(target.levels[:3])}",

@@ -196,10 +196,10 @@ class Search:
         if len(self.trials) < 2:
             return True
         expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
-        return expected * _SLACK < self._turn.remaining
+        return expected * _SLACK < self._allowance.remaining
 
     @property
-    def _turn(self) -> Deadline:
+    def _allowance(self) -> Deadline:
         """How long the next trial may take: all the time left, or while there are known settings a share."""
         shared = len(self.trials) >= 2 and not self._tuning and not self.most_trials
         longest = max(_LONGEST * self.ctx.deadline.budget, 1.0) if shared else math.inf
@@ -237,18 +237,18 @@ class Search:
 
     def _fit(self, number: int, learner: Learner) -> Trial | None:
         """The trial over all folds, or None when its first folds leave no hope."""
-        turn = self._turn
-        fit = partial(self._fit_fold, learner, replace(self.ctx, deadline=turn))
+        allowance = self._allowance
+        fit = partial(self._fit_fold, learner, replace(self.ctx, deadline=allowance))
         try:
             parts = list(self.executor.map(fit, self.folds[:_SCOUTS]))
         except OutOfTime:
-            self._pace.learn(learner, self.rows, self.columns, turn.elapsed)
+            self._pace.learn(learner, self.rows, self.columns, allowance.elapsed)
             raise
         self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts))
         rest = len(self.folds) - _SCOUTS
         if (
             len(self.trials) >= 2
-            and self._pace.expected(learner, self.rows, self.columns, rest) > turn.remaining
+            and self._pace.expected(learner, self.rows, self.columns, rest) > allowance.remaining
         ):
             raise OutOfTime
         if self._hopeless(learner, pl.concat([part[1] for part in parts])):

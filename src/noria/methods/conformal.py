@@ -22,7 +22,7 @@ import numpy as np
 from noria.errors import ParamError, suggestion
 from noria.methods._weighted import check_classification, check_regression
 
-__all__ = ["ConformalClassifier", "ConformalRegressor", "interval_coverage", "set_coverage"]
+__all__ = ["ConformalClassifier", "ConformalRegressor", "half_widths", "interval_coverage", "set_coverage"]
 
 _BIN_ROWS = 150  # rows of a Mondrian bin at least
 _BINS = 10
@@ -88,15 +88,15 @@ class ConformalRegressor:
         if scale is not None:
             scales = np.asarray(scale, dtype=np.float64)
             floor = max(0.05 * float(np.median(scales)), float(np.finfo(np.float64).tiny))
-            sides = _both_sides(error / np.maximum(scales, floor), coverage)
+            sides = half_widths(error / np.maximum(scales, floor), coverage)
             return cls(coverage, (), (sides[0],), (sides[1],), floor)
         count = int(np.clip(len(y) // _BIN_ROWS, 1, _BINS))
         edges = np.unique(np.quantile(predicted, np.linspace(0, 1, count + 1)[1:-1]))
         place = np.searchsorted(edges, predicted, side="right")
-        whole = _both_sides(error, coverage)
+        whole = half_widths(error, coverage)
         sizes = np.bincount(place, minlength=len(edges) + 1)
         sides_of = [
-            _both_sides(error[place == number], coverage) if 2 * size >= _BIN_ROWS else whole
+            half_widths(error[place == number], coverage) if 2 * size >= _BIN_ROWS else whole
             for number, size in enumerate(sizes)
         ]
         below, above = zip(*sides_of)
@@ -254,8 +254,14 @@ def _quantile(scores: np.ndarray, coverage: float, unknown: float | None = None)
     return float(np.partition(scores, rank - 1)[rank - 1])
 
 
-def _both_sides(error: np.ndarray, coverage: float) -> tuple[float, float]:
-    """Half-widths below and above: half the misses on each side if there are rows enough, else symmetric."""
+def half_widths(error: np.ndarray, coverage: float) -> tuple[float, float]:
+    """Half-widths below and above: half the misses on each side if there are rows enough, else symmetric.
+
+    Examples
+    --------
+    >>> half_widths(np.array([-2.0, 1.0, 3.0]), 0.5)
+    (2.0, 2.0)
+    """
     tail = (1 - coverage) / 2
     if len(error) * tail < _TAIL_ROWS:
         half = _quantile(np.abs(error), coverage)

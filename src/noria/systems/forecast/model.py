@@ -21,7 +21,7 @@ from noria.methods.trees import TreePredictor
 from noria.systems.forecast.covariates import covariates
 from noria.systems.forecast.driven import Driven
 from noria.systems.forecast.frequency import Frequency
-from noria.systems.forecast.panel import Panel, keys
+from noria.systems.forecast.panel import Panel, keys, parts
 from noria.systems.forecast.spread import Spread
 
 __all__ = ["ForecastModel"]
@@ -241,12 +241,11 @@ class ForecastModel:
             return None
         moment = self.frequency.moment(int(self.ends[0]) + 1)
         stamp = moment.isoformat() if isinstance(moment, datetime) else moment
-        columns = sum(column.role is Role.SERIES for column in asked)
-        parts = iter(self.names[0].split(" / ", max(columns - 1, 0)))
+        values = iter(parts(self.names[0], sum(column.role is Role.SERIES for column in asked)))
         given: dict[str, Any] = {column.name: None for column in asked}
         for column in asked:
             if column.role is not Role.FEATURE:
-                given[column.name] = stamp if column.role is Role.TIME else next(parts, None)
+                given[column.name] = stamp if column.role is Role.TIME else next(values, None)
         return given
 
 

@@ -13,9 +13,9 @@ from noria.errors import DataError
 from noria.systems.forecast.covariates import covariates
 from noria.systems.forecast.frequency import Frequency
 
-__all__ = ["Panel", "keys"]
+__all__ = ["Panel", "keys", "parts"]
 
-_SEPARATOR = " / "
+_SEPARATOR, _DOUBLED = " / ", " // "
 _LONGEST = 5_000_000
 
 
@@ -54,11 +54,11 @@ class Panel:
         DataError
             If a moment is missing, or the series are too long to be laid out.
         """
-        target, time = schema.target, schema.with_role(Role.TIME)[0]
+        target, time = schema.with_role(Role.TARGET)[0], schema.with_role(Role.TIME)[0]
         rows = table.select(
             keys(table, schema).alias("series"),
             pl.col(time.name).alias("time"),
-            pl.col(target.name).cast(pl.Float64).alias("value") if target else pl.lit(0.0).alias("value"),
+            pl.col(target.name).cast(pl.Float64).alias("value"),
         )
         if rows["time"].null_count():
             raise DataError(
@@ -166,9 +166,21 @@ def keys(table: pl.DataFrame, schema: Schema) -> pl.Series:
         return pl.repeat("series", table.height, dtype=pl.String, eager=True)
     if len(columns) == 1:
         return table[columns[0]].cast(pl.String).fill_null("").alias("series")
-    doubled = _SEPARATOR.replace("/", "//")
-    parts = [
-        pl.col(name).cast(pl.String).fill_null("").str.replace_all(_SEPARATOR, doubled, literal=True)
+    texts = [
+        pl.col(name).cast(pl.String).fill_null("").str.replace_all(_SEPARATOR, _DOUBLED, literal=True)
         for name in columns
     ]
-    return table.select(pl.concat_str(parts, separator=_SEPARATOR).alias("series")).to_series()
+    return table.select(pl.concat_str(texts, separator=_SEPARATOR).alias("series")).to_series()
+
+
+def parts(name: str, columns: int) -> list[str]:
+    """The values of so many columns that `keys` has joined.
+
+    Examples
+    --------
+    >>> parts("south / tea // green", 2)
+    ['south', 'tea / green']
+    """
+    if columns == 1:
+        return [name]
+    return [text.replace(_DOUBLED, _SEPARATOR) for text in name.split(_SEPARATOR)]

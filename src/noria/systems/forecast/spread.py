@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 
-__all__ = ["Spread"]
+from noria.methods.conformal import half_widths
 
-_TAIL_ROWS = 10
+__all__ = ["Spread"]
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,7 @@ class Spread:
         """From scaled errors, truth less forecast, (n,), and their steps ahead, from 1, (n,)."""
         growth = _rising(np.abs(errors), ahead, horizon)
         left = errors / growth[np.clip(ahead, 1, horizon) - 1]
-        tail = (1 - coverage) / 2
-        if len(left) * tail < _TAIL_ROWS:
-            half = _quantile(np.abs(left), coverage)
-            return cls(growth, half, half)
-        return cls(growth, _quantile(-left, 1 - tail), _quantile(left, 1 - tail))
+        return cls(growth, *half_widths(left, coverage))
 
     def interval(
         self, forecast: np.ndarray, ahead: np.ndarray, scale: np.ndarray
@@ -83,9 +79,3 @@ def _rising(size: np.ndarray, ahead: np.ndarray, horizon: int) -> np.ndarray:
             blocks[-1] = [blocks[-1][0] + total_last, blocks[-1][1] + count_last, blocks[-1][2] + width]
     growth = np.concatenate([np.full(int(width), total / max(count, 1)) for total, count, width in blocks])
     return np.maximum(growth, max(float(growth.max(initial=0.0)) * 1e-6, 1e-12))
-
-
-def _quantile(scores: np.ndarray, coverage: float) -> float:
-    """The score of rank ceil((n + 1) coverage), or the largest."""
-    rank = min(int(np.ceil((len(scores) + 1) * coverage - 1e-9)), len(scores))
-    return float(np.partition(scores, rank - 1)[rank - 1])

@@ -74,7 +74,7 @@ class ForecastSystem:
     def findings(self, table: pl.DataFrame) -> list[str]:
         """How many series on which grid, and what was repaired to lay them out."""
         panel = Panel.of(table, self.schema)
-        _, tried = self._steps_to_the_end(table, 2)
+        tried = self._steps(panel, 2)
         notes, wanted = list(panel.notes), self._wanted(panel)
         if tried < wanted:
             notes.append(
@@ -85,13 +85,15 @@ class ForecastSystem:
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:  # noqa: ARG002
         """The last steps of every series, as many as are to be forecast."""
-        back, horizon = self._steps_to_the_end(table, 2)
+        panel = Panel.of(table, self.schema)
+        back, horizon = self._back(table, panel), self._steps(panel, 2)
         return self._window(table, back, 0, horizon, f"the last {horizon} steps of every series")
 
     def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:  # noqa: ARG002
         """Rolling origins: windows of as many steps as are to be forecast, each after all it learns from."""
         windows = count or _WINDOWS
-        back, horizon = self._steps_to_the_end(table, windows + 1)
+        panel = Panel.of(table, self.schema)
+        back, horizon = self._back(table, panel), self._steps(panel, windows + 1)
         words = f"{windows} rolling origins, {horizon} steps each"
         splits = [self._window(table, back, at * horizon, horizon, words) for at in reversed(range(windows))]
         usable = [split for split in splits if len(split.train) and len(split.valid)]
@@ -167,14 +169,16 @@ class ForecastSystem:
         assert self.schema.target is not None
         return self.schema.target.name
 
-    def _steps_to_the_end(self, table: pl.DataFrame, windows: int) -> tuple[np.ndarray, int]:
-        """How many steps each row lies before the end of its series, and how many a window has."""
-        panel = Panel.of(table, self.schema)
+    def _back(self, table: pl.DataFrame, panel: Panel) -> np.ndarray:
+        """How many steps each row lies before the end of its series."""
         time = self.schema.with_role(Role.TIME)[0].name
         series = keys(table, self.schema).replace_strict(panel.number, return_dtype=pl.Int64).to_numpy()
-        back = panel.ends[series] - panel.frequency.steps(table[time])
+        return panel.ends[series] - panel.frequency.steps(table[time])
+
+    def _steps(self, panel: Panel, parts: int) -> int:
+        """How many steps a window has, where the history is to hold so many of them."""
         most = int(np.median(panel.lengths)) - _LEAST_HISTORY
-        return back, max(1, min(self._wanted(panel), most // windows))
+        return max(1, min(self._wanted(panel), most // parts))
 
     def _wanted(self, panel: Panel) -> int:
         """Steps ahead: what the options say, or what is usual."""

@@ -113,6 +113,11 @@ class Metric:
 class Shared:
     """Work done once per search and used by every trial: a keyed store of made things.
 
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time that making them took in all.
+
     Examples
     --------
     >>> Shared().get("square", lambda: 3 * 3)
@@ -124,13 +129,16 @@ class Shared:
 
         self._lock = RLock()
         self._made: dict[Any, Any] = {}
+        self.seconds = 0.0
 
     def get(self, key: Any, make: Callable[[], T]) -> T:
         """What was made under `key`; made now if it was not. One thread makes at a time."""
         if key not in self._made:
             with self._lock:
                 if key not in self._made:
+                    clock = Deadline()
                     self._made[key] = make()
+                    self.seconds += clock.elapsed
         return self._made[key]
 
 

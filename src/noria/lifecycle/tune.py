@@ -146,7 +146,7 @@ class Search:
         """
         try:
             why = self._explore()
-            return self._finish(why, replace(self.ctx, deadline=Deadline()))
+            return self._finish(why, replace(self.ctx, deadline=Deadline(), threads=self.executor.workers))
         except KeyboardInterrupt as error:
             self.ctx.deadline.cancel()
             raise Interrupted(
@@ -328,8 +328,8 @@ class Search:
         """Let the search end early enough to weigh once more, and to predict the held-out rows."""
         chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
         predicting = _HELD_OUT * len(self.folds) * sum(trial.predict_seconds for trial in chosen)
-        fitting = 2 * sum(trial.fit_seconds for trial in chosen) / len(self.folds)
-        catching_up = fitting if self.system.tags.needs_time_order else 0.0
+        fitting = sum(trial.fit_seconds for trial in chosen) + self.ctx.shared.seconds
+        catching_up = 2 * fitting / len(self.folds) if self.system.tags.needs_time_order else 0.0
         needed = _SLACK * (weighing + predicting + catching_up)
         self.ctx.deadline.budget = min(self.ctx.deadline.budget, self._budget - needed)
 
@@ -346,15 +346,18 @@ class Search:
         self._restore([trial for trial in (self.trials[0], *chosen) if not trial.models], ctx)
         model = self._joined(self.trials, self._weights, ctx, self.table)
         baseline = self._joined(self.trials[:1], np.ones(1), ctx, self.table)
-        rejoin = partial(self._joined, self.trials, self._weights, replace(ctx, shared=Shared()))
         tried = len(self.trials)
         self.ctx.events.emit("search.finished", trials=tried, seconds=self.ctx.deadline.elapsed, why=why)
         truth, joint, first = (
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why, rejoin
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why,
+            partial(self._rejoined, ctx),
         )  # fmt: skip
+
+    def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
+        return self._joined(self.trials, self._weights, replace(ctx, shared=Shared()), table)
 
     def _joined(
         self, trials: Sequence[Trial], weights: np.ndarray, ctx: Context, table: pl.DataFrame

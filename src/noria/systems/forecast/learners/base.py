@@ -110,7 +110,7 @@ class ForecastLearner(Generic[P]):
     def _panel(train: pl.DataFrame, ctx: Context) -> Panel:
         """The series of a fold, laid out once for all learners."""
         if ctx.fold is None:
-            return Panel.of(train, ctx.schema)
+            return ctx.shared.get(("panel", None), lambda: Panel.of(train, ctx.schema))
         whole = ctx.fold.table
         frequency = ctx.shared.get("frequency", lambda: Panel.of(whole, ctx.schema).frequency)
         key = ("panel", ctx.fold.index)

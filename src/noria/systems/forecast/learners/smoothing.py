@@ -47,9 +47,7 @@ class SimpleSmoothing(ForecastLearner[SmoothingParams]):
     def _shared(self, outlook: Outlook) -> Adjusted:
         """The series without their seasons, made once per fold."""
         season, fold = outlook.seasons[-1 if self.params.longest else 0], outlook.ctx.fold
-        if fold is None:
-            return self._adjusted(outlook.panel, season)
-        key = ("adjusted", self.params.logarithm, season, fold.index)
+        key = ("adjusted", self.params.logarithm, season, None if fold is None else fold.index)
         return outlook.ctx.shared.get(key, lambda: self._adjusted(outlook.panel, season))
 
     def _logged(self, panel: Panel) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from noria._lazy import installed
 from noria.core.protocol import Context, Learner, Metric, Tags, Task, Trial
 from noria.core.result import Evaluation, Figure
 from noria.core.schema import Role, Schema, Type
@@ -68,8 +69,8 @@ class ForecastSystem:
 
     def learners(self) -> list[Learner]:
         """The candidates, the naive forecast first."""
-        learners: list[Learner] = [kind(self.chosen) for kind in LEARNERS]
-        return learners
+        usable = [kind for kind in LEARNERS if kind.package is None or installed(kind.package)]
+        return [kind(self.chosen) for kind in usable]
 
     def findings(self, table: pl.DataFrame) -> list[str]:
         """How many series on which grid, and what was repaired to lay them out."""

@@ -49,6 +49,8 @@ class ForecastLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
+    package : str, optional
+        The optional package without which it is left out.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -56,6 +58,7 @@ class ForecastLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    package: ClassVar[str | None] = None
     settings: ClassVar[type[Params]] = Params
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
 

@@ -158,7 +158,7 @@ class Search:
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
                 return f"all {self.most_trials} trials were done"
-            if not self._fits(learner):
+            if self._known(learner) or not self._fits(learner):
                 continue
             try:
                 self._try(number, learner)
@@ -190,6 +190,13 @@ class Search:
             before = len(self.trials)
             yield learner
             idle = 0 if len(self.trials) > before else idle + 1
+
+    def _known(self, learner: Learner) -> bool:
+        """Whether this very setting was tried before, as happens where there are only a few."""
+        return any(
+            trial.learner.name == learner.name and trial.learner.params == learner.params
+            for trial in self.trials
+        )
 
     def _fits(self, learner: Learner) -> bool:
         """Whether a trial is likely to end in time; without any trial yet, it is tried at all events."""

@@ -99,13 +99,16 @@ def test_the_interval_has_the_spread_of_the_step_in_units_of_the_series_scale():
 
 def test_the_scale_is_the_error_of_the_seasonal_naive_forecast():
     sold = history().filter(shop="south")["sold"].to_numpy()
-    assert made().arrays["scales"][1] == pytest.approx(np.abs(sold[7:] - sold[:-7]).mean())
+    errors, arrays = np.abs(sold[7:] - sold[:-7]), made().arrays
+    assert arrays["scales"][1] == pytest.approx(errors.mean())
+    assert arrays["scales_rms"][1] == pytest.approx(np.sqrt((errors**2).mean()))
 
 
 def test_without_a_spread_there_are_no_intervals():
     model = made(spread=None)
-    assert model.predict(asked(("north", 20))).columns == ["prediction", "scale", "ahead"]
-    assert made().predict(asked(("north", 20))).columns == ["prediction", "low", "high", "scale", "ahead"]
+    always = ["scale", "scale_rms", "ahead"]
+    assert model.predict(asked(("north", 20))).columns == ["prediction", *always]
+    assert made().predict(asked(("north", 20))).columns == ["prediction", "low", "high", *always]
 
 
 @pytest.mark.parametrize("spread", [None, SPREAD])

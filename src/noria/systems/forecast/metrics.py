@@ -15,50 +15,77 @@ if TYPE_CHECKING:
 
 __all__ = ["metrics"]
 
-Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+Columns = dict[str, np.ndarray]  # what was predicted, by name, and the truth as ``y``
+Measure = Callable[[Columns], np.ndarray]  # one or more numbers per row, of which the mean is taken
+Finish = Callable[[np.ndarray], float]  # the score from the mean over the rows
 
 
-def _smape(y: np.ndarray, f: np.ndarray, scale: np.ndarray) -> float:  # noqa: ARG001
+def _smape(c: Columns) -> np.ndarray:
+    y, f = c["y"], c["prediction"]
     size = np.abs(y) + np.abs(f)
-    return float(200 * np.mean(np.where(size > 0, np.abs(y - f) / np.where(size > 0, size, 1), 0)))
+    return 200 * np.where(size > 0, np.abs(y - f) / np.where(size > 0, size, 1), 0)
 
 
-_MEASURES: dict[str, tuple[Measure, str]] = {
+def _error(c: Columns) -> np.ndarray:
+    return np.abs(c["y"] - c["prediction"])
+
+
+_MEASURES: dict[str, tuple[Measure, Finish, str]] = {
     "mase": (
-        lambda y, f, scale: float(np.mean(np.abs(y - f) / scale)),
+        lambda c: _error(c) / c["scale"],
+        float,
         "Mean absolute error in units of the seasonal naive forecast's in training; below 1 is better.",
     ),
-    "smape": (_smape, "Symmetric mean absolute percentage error, 0 to 200."),
-    "mae": (lambda y, f, scale: float(np.mean(np.abs(y - f))), "Mean absolute error, in the target's unit."),  # noqa: ARG005
-    "rmse": (
-        lambda y, f, scale: float(np.sqrt(np.mean((y - f) ** 2))),  # noqa: ARG005
-        "Root mean squared error, in the target's unit.",
+    "smape": (_smape, float, "Symmetric mean absolute percentage error, 0 to 200."),
+    "mae": (_error, float, "Mean absolute error, in the target's unit."),
+    "rmse": (lambda c: _error(c) ** 2, np.sqrt, "Root mean squared error, in the target's unit."),
+    "rmsse": (
+        lambda c: (_error(c) / c["scale_rms"]) ** 2,
+        np.sqrt,
+        "Root mean squared error in units of the seasonal naive forecast's in training.",
     ),
 }
 
 
-def metrics(target: str) -> list[Metric]:
-    """MASE, sMAPE, MAE, RMSE and the intervals' coverage of a target column."""
-    return [*(_metric(target, name) for name in _MEASURES), _coverage(target)]
+def metrics(target: str, coverage: float) -> list[Metric]:
+    """Errors of the forecast, the pinball loss and the intervals' coverage, of a target column.
+
+    References
+    ----------
+    Makridakis, Spiliotis and Assimakopoulos, The M5 competition, International Journal of Forecasting 2022.
+    """
+    points = [_metric(target, name, *facts) for name, facts in _MEASURES.items()]
+    doc = "Quantile loss of the interval's ends and the forecast, in units of the seasonal naive error."
+    pinball = _metric(target, "pinball", _pinball(coverage), float, doc)
+    doc = "Share of true values inside their prediction intervals."
+    return [*points, pinball, _metric(target, "coverage", _inside, float, doc, greater_is_better=True)]
 
 
-def _metric(target: str, name: str) -> Metric:
-    measure, doc = _MEASURES[name]
+def _pinball(coverage: float) -> Measure:
+    """The mean over the quantiles that the interval's ends and the forecast stand for."""
+    quantiles = {"low": (1 - coverage) / 2, "prediction": 0.5, "high": (1 + coverage) / 2}
+
+    def loss(c: Columns) -> np.ndarray:
+        misses = [(c["y"] - c[name], q) for name, q in quantiles.items()]
+        return np.mean([np.maximum(q * miss, (q - 1) * miss) for miss, q in misses], axis=0) / c["scale"]
+
+    return loss
+
+
+def _inside(c: Columns) -> np.ndarray:
+    inside = (c["low"] <= c["y"]) & (c["y"] <= c["high"])
+    return np.where(np.isnan(c["low"]), np.nan, inside)
+
+
+def _metric(
+    target: str, name: str, measure: Measure, finish: Finish, doc: str, *, greater_is_better: bool = False
+) -> Metric:
+    """A metric from a measure of rows; NaN where the forecast has no interval and the measure needs one."""
 
     def bind(truth: pl.DataFrame, predictions: pl.DataFrame) -> Scorer:
-        y = truth[target].cast(pl.Float64).to_numpy()
-        f, scale = predictions["prediction"].to_numpy(), predictions["scale"].to_numpy()
-        return lambda rows: measure(y, f, scale) if rows is None else measure(y[rows], f[rows], scale[rows])
+        bare = {"low": np.full(truth.height, np.nan), "high": np.full(truth.height, np.nan)}
+        columns = bare | {column.name: column.to_numpy() for column in predictions}
+        each = measure({**columns, "y": truth[target].cast(pl.Float64).to_numpy()})
+        return lambda rows: float(finish((each if rows is None else each[rows]).mean(axis=0)))
 
-    return Metric(name, False, bind, doc)
-
-
-def _coverage(target: str) -> Metric:
-    def bind(truth: pl.DataFrame, predictions: pl.DataFrame) -> Scorer:
-        if "low" not in predictions.columns:
-            return lambda _: float("nan")
-        y = truth[target].cast(pl.Float64).to_numpy()
-        inside = (predictions["low"].to_numpy() <= y) & (y <= predictions["high"].to_numpy())
-        return lambda rows: float((inside if rows is None else inside[rows]).mean())
-
-    return Metric("coverage", True, bind, "Share of true values inside their prediction intervals.")
+    return Metric(name, greater_is_better, bind, doc)

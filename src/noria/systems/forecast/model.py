@@ -42,8 +42,8 @@ class ForecastModel:
         Of the series.
     arrays : mapping of str to array
         ``ends``, the last step of each series, (series,); ``paths``, what is forecast whatever the
-        covariates, (series, horizon); ``scales``, the mean absolute error of the seasonal naive forecast in
-        training; and ``floors``, which no forecast goes below.
+        covariates, (series, horizon); ``scales`` and ``scales_rms``, the mean absolute and the root mean
+        squared error of the seasonal naive forecast in training; ``floors``, which no forecast goes below.
     driven : sequence of Driven
         Forecasts that depend on the covariates; they are added to the paths.
     spread : Spread, optional
@@ -72,7 +72,10 @@ class ForecastModel:
     ) -> ForecastModel:
         """The model that continues the series of a panel on these paths."""
         floors = np.array([0.0 if one.min() >= 0 else -np.inf for one in panel.values])
-        arrays = {"ends": panel.ends, "paths": paths, "scales": panel.scales(season), "floors": floors}
+        arrays = {
+            "ends": panel.ends, "paths": paths, "floors": floors, "scales": panel.scales(season),
+            "scales_rms": panel.scales(season, power=2),
+        }  # fmt: skip
         return cls(schema, panel.frequency, panel.names, arrays, driven)
 
     @classmethod
@@ -105,6 +108,7 @@ class ForecastModel:
             outputs.append(Output("low", Type.NUMBER, "lower end of the prediction interval"))
             outputs.append(Output("high", Type.NUMBER, "upper end of the prediction interval"))
         outputs.append(Output("scale", Type.NUMBER, "mean error of the seasonal naive forecast in training"))
+        outputs.append(Output("scale_rms", Type.NUMBER, "its root mean squared error"))
         outputs.append(Output("ahead", Type.NUMBER, "steps after the last known value"))
         return Signature(replace(self.schema, columns=tuple(asked)), tuple(outputs), self._example(asked))
 
@@ -119,7 +123,7 @@ class ForecastModel:
         Returns
         -------
         Table
-            ``prediction``, ``low``, ``high``, ``scale`` and ``ahead``.
+            ``prediction``, ``low``, ``high``, ``scale``, ``scale_rms`` and ``ahead``.
 
         Raises
         ------
@@ -139,7 +143,8 @@ class ForecastModel:
         if self.spread is not None:
             low, high = self.spread.interval(forecast, ahead, scale)
             table |= {"low": np.maximum(low, self.arrays["floors"][series]), "high": high}
-        numbers = pl.DataFrame({**table, "scale": scale}, schema=dict.fromkeys([*table, "scale"], pl.Float64))
+        table |= {"scale": scale, "scale_rms": self.arrays["scales_rms"][series]}
+        numbers = pl.DataFrame(table, schema=dict.fromkeys(table, pl.Float64))
         return numbers.with_columns(ahead=pl.Series(ahead, dtype=pl.Int64))
 
     def places(self, typed: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:

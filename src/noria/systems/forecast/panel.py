@@ -138,22 +138,25 @@ class Panel:
         """The row of each series by its name."""
         return {name: at for at, name in enumerate(self.names)}
 
-    def scales(self, season: int) -> np.ndarray:
+    def scales(self, season: int, power: int = 1) -> np.ndarray:
         """The mean absolute error of the seasonal naive forecast within each series, (S,), for MASE.
+
+        With `power` 2 it is the root mean squared error, for RMSSE.
 
         References
         ----------
         Hyndman and Koehler, Another look at measures of forecast accuracy, International Journal of
         Forecasting 2006.
         """
-        found = np.array([_naive_error(one, season) for one in self.values])
+        found = np.array([_naive_error(one, season, power) for one in self.values])
         usable = found[found > 0]
         return np.where(found > 0, found, usable.mean() if len(usable) else 1.0)
 
 
-def _naive_error(values: np.ndarray, season: int) -> float:
+def _naive_error(values: np.ndarray, season: int, power: int) -> float:
     lag = season if len(values) > season else 1
-    return float(np.abs(values[lag:] - values[:-lag]).mean()) if len(values) > lag else 0.0
+    errors = np.abs(values[lag:] - values[:-lag])
+    return float((errors**power).mean() ** (1 / power)) if len(errors) else 0.0
 
 
 def keys(table: pl.DataFrame, schema: Schema) -> pl.Series:

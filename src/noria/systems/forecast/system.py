@@ -108,7 +108,7 @@ class ForecastSystem:
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
-        return metrics(self._target)
+        return metrics(self._target, self.chosen.coverage)
 
     def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
         """The forecast beside what came."""

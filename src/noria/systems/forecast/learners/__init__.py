@@ -5,6 +5,7 @@ from noria.systems.forecast.learners.base import ForecastLearner
 from noria.systems.forecast.learners.boosting import Boosting
 from noria.systems.forecast.learners.simple import Drift, Intermittent, Mean, Naive, SeasonalNaive
 from noria.systems.forecast.learners.smoothing import DampedTrend, SimpleSmoothing, Theta
+from noria.systems.forecast.learners.statistical import Arima, Ets, Mstl
 
 __all__ = ["LEARNERS", "ForecastLearner"]
 
@@ -19,4 +20,7 @@ LEARNERS: tuple[type[ForecastLearner], ...] = (
     Intermittent,
     Additive,
     Boosting,
+    Mstl,
+    Ets,
+    Arima,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from noria.core.params import Params, flag
@@ -34,19 +36,23 @@ class SimpleSmoothing(ForecastLearner[SmoothingParams]):
     def paths(self, outlook: Outlook) -> np.ndarray:
         """Smoothed without the season, which is then put back."""
         values, patterns, multiplies = self._shared(outlook)
-        flat = self.smooth(smoothing.aligned(values), outlook.horizon)
+        flat = self.smooth(values, outlook)
         pattern = np.array([np.resize(one, outlook.horizon) for one in patterns])
         whole = np.where(multiplies[:, None], flat * pattern, flat + pattern)
         logged = self._logged(outlook.panel)[:, None]
         return np.where(logged, np.expm1(np.clip(whole, -700, 700)), whole)
 
-    def smooth(self, Y: np.ndarray, horizon: int) -> np.ndarray:
-        """The forecasts (series, horizon) of aligned series without a season."""
-        return smoothing.simple(Y, horizon)
+    def smooth(self, values: Sequence[np.ndarray], outlook: Outlook) -> np.ndarray:
+        """The forecasts (series, horizon) of series without a season."""
+        return smoothing.simple(smoothing.aligned(values), outlook.horizon)
+
+    def taken_out(self, outlook: Outlook) -> int:
+        """The season that is taken out first; 1 for none."""
+        return outlook.seasons[-1 if self.params.longest else 0]
 
     def _shared(self, outlook: Outlook) -> Adjusted:
         """The series without their seasons, made once per fold."""
-        season, fold = outlook.seasons[-1 if self.params.longest else 0], outlook.ctx.fold
+        season, fold = self.taken_out(outlook), outlook.ctx.fold
         key = ("adjusted", self.params.logarithm, season, None if fold is None else fold.index)
         return outlook.ctx.shared.get(key, lambda: self._adjusted(outlook.panel, season))
 
@@ -67,9 +73,9 @@ class DampedTrend(SimpleSmoothing):
     name = "damped_trend"
     known = ({}, {"logarithm": True}, {"longest": True})
 
-    def smooth(self, Y: np.ndarray, horizon: int) -> np.ndarray:
-        """The forecasts (series, horizon) of aligned series without a season."""
-        return smoothing.damped_trend(Y, horizon)
+    def smooth(self, values: Sequence[np.ndarray], outlook: Outlook) -> np.ndarray:
+        """The forecasts (series, horizon) of series without a season."""
+        return smoothing.damped_trend(smoothing.aligned(values), outlook.horizon)
 
     def seconds(self, rows: int, columns: int) -> float:  # noqa: ARG002
         """All settings of the grid over all values."""
@@ -82,6 +88,6 @@ class Theta(SimpleSmoothing):
     name = "theta"
     known = ({}, {"logarithm": True}, {"longest": True})
 
-    def smooth(self, Y: np.ndarray, horizon: int) -> np.ndarray:
-        """The forecasts (series, horizon) of aligned series without a season."""
-        return smoothing.theta(Y, horizon)
+    def smooth(self, values: Sequence[np.ndarray], outlook: Outlook) -> np.ndarray:
+        """The forecasts (series, horizon) of series without a season."""
+        return smoothing.theta(smoothing.aligned(values), outlook.horizon)

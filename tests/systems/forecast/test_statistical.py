@@ -79,8 +79,8 @@ def test_the_package_itself_gives_the_same_forecast():
 
 
 def test_time_is_looked_at_between_series():
+    context = Context(SCHEMA, Task.FORECASTING, deadline=Deadline(0))
     with pytest.raises(OutOfTime):
-        context = Context(SCHEMA, Task.FORECASTING, deadline=Deadline(0))
         Arima(ForecastOptions(horizon=3)).fit(table(north=waves(60)), None, context)
 
 

@@ -13,7 +13,7 @@ from noria.core import artifact, registry
 from noria.core.events import Events
 from noria.core.ports import Executor, RunStore
 from noria.core.recipe import Recipe
-from noria.core.result import Evaluation
+from noria.core.result import Evaluation, Figure
 from noria.errors import NotFoundError, ParamError, suggestion
 from noria.settings import Settings
 
@@ -103,6 +103,13 @@ class Run:
     def report(self) -> Path:
         """The report, Markdown."""
         return self.folder / "report.md"
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The pictures of the report; a notebook shows them."""
+        from noria.lifecycle import report
+
+        return report.drawn(self.folder)
 
     @property
     def notes(self) -> list[str]:

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date
 
 import polars as pl
 import pytest
 
-from noria.core.result import Evaluation, Explanation, Goal, Leader, Score
+from noria.core.result import Evaluation, Explanation, Figure, Goal, Leader, Score
 from noria.errors import RecipeError
 
 
@@ -90,3 +91,12 @@ def test_an_explanation_ranks_features_by_what_they_move():
     frame = Explanation(0.5, pl.DataFrame({"a": [0.1, -0.1], "b": [1.0, -3.0], "c": [0.0, 0.0]})).frame()
     assert frame["feature"].to_list() == ["b", "a", "c"]
     assert frame["importance"].to_list() == pytest.approx([2.0, 0.1, 0.0])
+
+
+def test_a_figure_survives_json():
+    frame = pl.DataFrame({"day": [date(2024, 1, 1)], "sold": [2.0], "low": [None]})
+    figure = Figure("sales", "Sales", frame, {"mark": "line"})
+    fields = json.loads(json.dumps(figure.to_dict()))
+    again = Figure.from_dict("sales", fields)
+    assert fields["data"]["values"] == [{"day": "2024-01-01", "sold": 2.0, "low": None}]
+    assert again.to_dict() == fields

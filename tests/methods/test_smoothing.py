@@ -16,6 +16,7 @@ from noria.methods.smoothing import (
     simple,
     theta,
     tsb,
+    unusual,
 )
 
 ALPHAS = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
@@ -295,3 +296,20 @@ def test_tsb_of_no_values_is_an_error():
     with pytest.raises(ParamError) as caught:
         tsb(np.array([]))
     assert str(caught.value) == "A series has no values.\n  got: 0 values\n  do:  Give at least one."
+
+
+@pytest.mark.parametrize("level", [50.0, -50.0])
+def test_planted_outliers_stand_out_and_nothing_else_does(level):
+    at = np.arange(120)
+    values = level + 0.1 * at + 8 * np.sin(2 * np.pi * at / 12) + np.random.default_rng(0).normal(size=120)
+    clean = values.copy()
+    values[[5, 64, 118]] += [30.0, -30.0, 30.0]
+    found, expected = unusual(values, 12)
+    assert np.flatnonzero(found).tolist() == [5, 64, 118]
+    assert expected[found] == pytest.approx(clean[found], abs=8)
+    assert not unusual(clean, 12)[0].any()
+
+
+@pytest.mark.parametrize("values", [[4.0], [4.0, 4.0, 4.0], [0.0] * 30, [1.0, 2.0]])
+def test_nothing_stands_out_of_few_or_equal_values(values):
+    assert not unusual(np.array(values), 4)[0].any()

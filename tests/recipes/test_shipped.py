@@ -40,7 +40,8 @@ def rows(recipe: Recipe) -> pl.DataFrame:
     if not recipe.data.source.startswith("package:") and settings.mirror is None:
         pytest.skip(f"{recipe.data.source} needs the network, or a mirror that NORIA_MIRROR names")
     try:
-        table = sources.read(recipe.data.source, settings=settings.model_copy(update={"offline": True}))
+        offline = settings.model_copy(update={"offline": True})
+        table = sources.read(recipe.data.source, query=recipe.data.query, settings=offline)
     except (MissingExtraError, SourceError) as error:
         pytest.skip(str(error))
     if recipe.data.names is not None:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     Scorer = Callable[[np.ndarray | None], float]
 
 __all__ = [
+    "Completes",
     "Context",
     "Ensembles",
+    "Evidence",
     "Fold",
     "Inspects",
     "Learner",
@@ -289,7 +291,7 @@ class System(Protocol):
         """What it is measured by; the first is what the search optimises unless told otherwise."""
         ...
 
-    def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:
+    def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:
         """What a reader of the report looks at."""
         ...
 
@@ -327,12 +329,42 @@ class Trial:
     predict_seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """The rows that a run's pictures are drawn from, and what its model says of them.
+
+    Attributes
+    ----------
+    train : Table
+        Learned from.
+    truth, predictions : Table
+        Held out; a row of both belongs together.
+    fold_truth, fold_predictions : Table
+        Validated on in the search, and the joint model's out-of-fold predictions.
+    """
+
+    train: pl.DataFrame
+    truth: pl.DataFrame
+    predictions: pl.DataFrame
+    fold_truth: pl.DataFrame
+    fold_predictions: pl.DataFrame
+
+
 @runtime_checkable
 class Inspects(Protocol):
     """A system that repairs its rows, or infers what they are, and says so."""
 
     def findings(self, table: pl.DataFrame) -> list[str]:
         """What was repaired or inferred, in words."""
+        ...
+
+
+@runtime_checkable
+class Completes(Protocol):
+    """A system that learns from rows which follow from those that came, such as sums of series."""
+
+    def completed(self, table: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+        """The rows to learn from, and what was added, in words."""
         ...
 
 

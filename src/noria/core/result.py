@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import operator
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from noria.errors import RecipeError
 
@@ -108,12 +109,29 @@ class Leader:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as data: a table and a Vega-Lite specification that draws it."""
+    """A picture as data: a table and a Vega-Lite specification that draws it. Notebooks show the picture."""
 
     name: str
     title: str
     frame: pl.DataFrame
     spec: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The specification with title and data, JSON-ready; any Vega-Lite viewer draws it."""
+        return {"title": self.title, "data": {"values": json.loads(self.frame.write_json())}, **self.spec}
+
+    @classmethod
+    def from_dict(cls, name: str, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`."""
+        import polars as pl
+
+        spec = {key: value for key, value in fields.items() if key not in ("title", "data")}
+        return cls(
+            name, fields["title"], pl.DataFrame(fields["data"]["values"], infer_schema_length=None), spec
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"application/vnd.vegalite.v6+json": self.to_dict(), "text/plain": repr(self)}
 
 
 @dataclass(frozen=True)

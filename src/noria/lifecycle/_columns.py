@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from noria.core.schema import Role, Schema, Type
-from noria.errors import DataError, RecipeError, TargetError, suggestion
+from noria.core.protocol import Task
+from noria.core.schema import Column, Role, Schema, Type
+from noria.errors import DataError, ParamError, RecipeError, TargetError, suggestion
 
-__all__ = ["check_weights", "example", "findings", "inputs", "judged", "named"]
+__all__ = ["check_target", "check_weights", "example", "findings", "inputs", "judged", "named"]
 
 
 def check_weights(table: pl.DataFrame, schema: Schema) -> None:
@@ -85,3 +86,19 @@ def named(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 def example(raw: pl.DataFrame) -> dict[str, Any]:
     """The first row, JSON-ready."""
     return json.loads(raw.head(1).write_ndjson())
+
+
+def check_target(target: Column, task: Task) -> None:
+    """Refuse a target of a type that the task cannot have."""
+    if task.numeric and target.type is not Type.NUMBER:
+        raise ParamError(
+            f"The target {target.name!r} is not a number, so it is no target of {task.value}.",
+            got=f"{target.type} with values like {list(target.levels[:3])}",
+            do="Leave the task out, or set it to classification.",
+        )
+    if not task.numeric and target.type is Type.NUMBER:
+        raise ParamError(
+            f"The target {target.name!r} holds too many numbers to be classes.",
+            got=f"{target.distinct:,} distinct values",
+            do=f"Set its type: data: {{columns: {{{target.name}: category}}}}, or use task: regression.",
+        )

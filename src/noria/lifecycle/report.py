@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
+from noria.core import artifact
 from noria.core.recipe import Recipe
-from noria.core.result import Evaluation, Leader
+from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
 
-__all__ = ["markdown"]
+__all__ = ["draw", "drawn", "markdown"]
+
+_FIGURES = "figures"
+
+
+def draw(figures: Sequence[Figure], folder: Path) -> None:
+    """Write figures into a run's folder, each as a Vega-Lite file with its data."""
+    (folder / _FIGURES).mkdir(exist_ok=True)
+    for figure in figures:
+        artifact.write_text(folder / _FIGURES / f"{figure.name}.vl.json", json.dumps(figure.to_dict()))
+
+
+def drawn(folder: Path) -> list[Figure]:
+    """The figures of a run's folder, by name."""
+    return [
+        Figure.from_dict(path.name.partition(".")[0], json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((folder / _FIGURES).glob("*.vl.json"))
+    ]
 
 
 def markdown(

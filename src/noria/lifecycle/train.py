@@ -20,7 +20,18 @@ from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel, FeatureFunction
 from noria.core.ports import Executor, RunStore
-from noria.core.protocol import Context, Fold, Inspects, Learner, Metric, Model, System, Task
+from noria.core.protocol import (
+    Completes,
+    Context,
+    Evidence,
+    Fold,
+    Inspects,
+    Learner,
+    Metric,
+    Model,
+    System,
+    Task,
+)
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
 from noria.core.schema import Role, Schema, Type
@@ -36,7 +47,6 @@ from noria.errors import (
     ColumnError,
     InputError,
     Interrupted,
-    ParamError,
     RecipeError,
     StorageError,
     suggestion,
@@ -166,20 +176,29 @@ class Training:
         self, data: Prepared, system: System, run_id: str, folder: Path, deadline: Deadline, journal: Journal
     ) -> Walk:
         metrics, metric = system.metrics(), self._metric(system)
-        if isinstance(system, Inspects):
-            for note in system.findings(data.table):
-                data.notes.append(note)
-                self.events.emit("note", text=note)
+        self._inspect(system, data)
         train, held_out, how = self._split(system, data)
         with self._stage("search"):
             tuned = self._search(system, data, train, metric, deadline, journal)
         with self._stage("evaluate"):
-            evaluation = self._evaluate(tuned, train, held_out, metrics, how)
+            evaluation, evidence = self._evaluate(tuned, train, held_out, metrics, how)
+            report.draw(system.figures(evidence, evaluation), folder)
         if system.tags.needs_time_order and train.height < data.table.height:
             with self._stage("catching up"):
                 tuned = replace(tuned, model=tuned.rejoin(data.table))
         with self._stage("keep"):
             return self._keep(data, tuned, evaluation, run_id, folder, deadline, journal)
+
+    def _inspect(self, system: System, data: Prepared) -> None:
+        """Let the system add rows that follow from the others, and say what it found in them."""
+        notes: list[str] = []
+        if isinstance(system, Completes):
+            data.table, notes = system.completed(data.table)
+        if isinstance(system, Inspects):
+            notes = [*system.findings(data.table), *notes]
+        for note in notes:
+            data.notes.append(note)
+            self.events.emit("note", text=note)
 
     def _prepare(self) -> Prepared:
         recipe, given = self.recipe, self.recipe.data
@@ -296,18 +315,7 @@ class Training:
             gone = set(self._overrides()) - set(table.columns)
             wish = {**self._overrides(gone), target.name: "category"}
             return infer(table, target=target.name, overrides=wish)
-        if task.numeric and target.type is not Type.NUMBER:
-            raise ParamError(
-                f"The target {target.name!r} is not a number, so it is no target of {task.value}.",
-                got=f"{target.type} with values like {list(target.levels[:3])}",
-                do="Leave the task out, or set it to classification.",
-            )
-        if task is Task.CLASSIFICATION and target.type is Type.NUMBER:
-            raise ParamError(
-                f"The target {target.name!r} holds too many numbers to be classes.",
-                got=f"{target.distinct:,} distinct values",
-                do=f"Set its type: data: {{columns: {{{target.name}: category}}}}, or use task: regression.",
-            )
+        columns.check_target(target, task)
         return schema
 
     def _claim(self, data: Prepared) -> tuple[str, bool]:
@@ -400,14 +408,14 @@ class Training:
         held_out: pl.DataFrame | None,
         metrics: list[Metric],
         how: str,
-    ) -> Evaluation:
+    ) -> tuple[Evaluation, Evidence]:
         rows = tuned.truth if held_out is None else held_out
         time, seed = _INTERVALS * self.recipe.search.budget, self.recipe.search.seed
         if held_out is None:
             predictions, baseline = tuned.predictions, tuned.baseline_predictions
         else:
             predictions, baseline = tuned.model.predict(rows), tuned.baseline.predict(rows)
-        return Evaluation(
+        evaluation = Evaluation(
             rows=rows.height,
             how=how,
             metric=tuned.metric.name,
@@ -417,6 +425,7 @@ class Training:
             leaderboard=tuned.leaderboard,
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
+        return evaluation, Evidence(train, rows, predictions, tuned.truth, tuned.predictions)
 
     def _keep(
         self,

@@ -13,7 +13,17 @@ import numpy as np
 
 from noria.errors import ParamError
 
-__all__ = ["aligned", "croston", "damped_trend", "deseasonalise", "seasonal", "simple", "theta", "tsb"]
+__all__ = [
+    "aligned",
+    "croston",
+    "damped_trend",
+    "deseasonalise",
+    "seasonal",
+    "simple",
+    "theta",
+    "tsb",
+    "unusual",
+]
 
 _ALPHAS = (0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 _BETAS = (0.005, 0.03, 0.1, 0.3)
@@ -21,6 +31,7 @@ _DAMPINGS = (0.85, 0.93, 0.98)
 _SURE = 1.645  # the 90% test of the M3 and M4 benchmarks for a season
 _SAME = 1e-12  # of a constant, rounding leaves more than nothing beside its mean
 _DEMAND = 0.1
+_FENCE, _LEAST_WINDOW = 3.0, 7  # of outliers: widths of the middle half, and steps of the running median
 
 
 def aligned(values: Sequence[np.ndarray]) -> np.ndarray:
@@ -222,6 +233,36 @@ def deseasonalise(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarr
     _, pattern, whole = found[multiplies]
     adjusted = values / whole if multiplies else values - whole
     return adjusted, np.roll(pattern, -(len(values) % season)), multiplies
+
+
+def unusual(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which values of a series stand out from its trend and season, bool (n,), and what was expected (n,).
+
+    The trend is a running median; what stands out lies further from the middle half of the remainders than
+    three times its width.
+
+    References
+    ----------
+    Hyndman and Athanasopoulos, Forecasting: principles and practice, 3rd edition 2021, section 13.9.
+
+    Examples
+    --------
+    >>> values = np.tile([10.0, 14.0, 11.0, 9.0], 20)
+    >>> values[17] = 30.0
+    >>> found, expected = unusual(values, 4)
+    >>> np.flatnonzero(found).tolist(), expected[17].round().item()
+    ([17], 14.0)
+    """
+    adjusted, _, multiplies = deseasonalise(values, season)
+    half = min(max(season, _LEAST_WINDOW) // 2, (len(values) - 1) // 2)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(adjusted, half, mode="reflect"), 2 * half + 1)
+    trend = np.median(windows, axis=1)
+    left = adjusted - trend
+    low, high = np.quantile(left, [0.25, 0.75])
+    reach = _FENCE * (high - low) + _SAME * np.abs(values).max(initial=0.0)
+    pattern = np.divide(values, adjusted, out=np.ones_like(values), where=adjusted != 0)
+    expected = trend * pattern if multiplies else trend + (values - adjusted)
+    return (left < low - reach) | (left > high + reach), expected
 
 
 def croston(values: np.ndarray, *, corrected: bool = True) -> float:

@@ -43,7 +43,8 @@ class ForecastModel:
     arrays : mapping of str to array
         ``ends``, the last step of each series, (series,); ``paths``, what is forecast whatever the
         covariates, (series, horizon); ``scales`` and ``scales_rms``, the mean absolute and the root mean
-        squared error of the seasonal naive forecast in training; ``floors``, which no forecast goes below.
+        squared error of the seasonal naive forecast in training; ``widths``, the unit of the `spread`; and
+        ``floors``, which no forecast goes below; (series,) each.
     driven : sequence of Driven
         Forecasts that depend on the covariates; they are added to the paths.
     spread : Spread, optional
@@ -71,22 +72,22 @@ class ForecastModel:
         cls, schema: Schema, panel: Panel, paths: np.ndarray, season: int, driven: Sequence[Driven] = ()
     ) -> ForecastModel:
         """The model that continues the series of a panel on these paths."""
-        floors = np.array([0.0 if one.min() >= 0 else -np.inf for one in panel.values])
+        scales, squared = panel.scales(season), panel.scales(season, power=2)
         arrays = {
-            "ends": panel.ends, "paths": paths, "floors": floors, "scales": panel.scales(season),
-            "scales_rms": panel.scales(season, power=2),
+            "ends": panel.ends, "paths": paths, "floors": panel.floors, "scales": scales,
+            "scales_rms": squared, "widths": scales,
         }  # fmt: skip
         return cls(schema, panel.frequency, panel.names, arrays, driven)
 
     @classmethod
     def joined(
-        cls, models: Sequence[ForecastModel], weights: Sequence[float], spread: Spread
+        cls, models: Sequence[ForecastModel], weights: Sequence[float], spread: Spread, wider: np.ndarray
     ) -> ForecastModel:
-        """The weighted mean of models of the same series."""
+        """The weighted mean of models of the same series; `wider`, (series,), multiplies their widths."""
         first = models[0]
         paths = np.sum([weight * model.paths for model, weight in zip(models, weights)], axis=0)
         driven = [one.weighted(weight) for model, weight in zip(models, weights) for one in model.driven]
-        arrays = {**first.arrays, "paths": paths}
+        arrays = {**first.arrays, "paths": paths, "widths": wider * first.arrays["widths"]}
         return cls(first.schema, first.frequency, first.names, arrays, driven, spread)
 
     @property
@@ -141,7 +142,7 @@ class ForecastModel:
         forecast = np.maximum(forecast, self.arrays["floors"][series])
         table = {"prediction": forecast}
         if self.spread is not None:
-            low, high = self.spread.interval(forecast, ahead, scale)
+            low, high = self.spread.interval(forecast, ahead, self.arrays["widths"][series])
             table |= {"low": np.maximum(low, self.arrays["floors"][series]), "high": high}
         table |= {"scale": scale, "scale_rms": self.arrays["scales_rms"][series]}
         numbers = pl.DataFrame(table, schema=dict.fromkeys(table, pl.Float64))
@@ -250,7 +251,7 @@ class ForecastModel:
         given: dict[str, Any] = {column.name: None for column in asked}
         for column in asked:
             if column.role is not Role.FEATURE:
-                given[column.name] = stamp if column.role is Role.TIME else next(values, None)
+                given[column.name] = stamp if column.role is Role.TIME else next(values, None) or None
         return given
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from noria.systems.forecast.frequency import Frequency
+
 __all__ = ["ForecastOptions"]
 
 
@@ -25,4 +27,18 @@ class ForecastOptions(BaseModel):
         None, description="Steps of a season, or of several, shortest first; by the frequency if absent."
     )
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="Share of true values inside the intervals.")
+    hierarchy: tuple[str, ...] = Field(
+        (),
+        description="The columns that tell series apart, the largest unit first, where sums over them are "
+        "forecast too and all forecasts are to add up.",
+    )
     ensemble: bool = Field(True, description="Whether the forecasts of several learners are combined.")
+
+    def seasons(self, frequency: Frequency) -> tuple[int, ...]:
+        """Steps of the seasons, shortest first: what is wished, or what is usual; (1,) for none."""
+        wish = self.season
+        return frequency.seasons if wish is None else (wish,) if isinstance(wish, int) else wish
+
+    def steps(self, frequency: Frequency) -> int:
+        """Steps ahead: what is wished, or what is usual."""
+        return self.horizon or frequency.horizon

@@ -134,6 +134,11 @@ class Panel:
         return self.starts + self.lengths - 1
 
     @cached_property
+    def floors(self) -> np.ndarray:
+        """What no forecast of a series goes below, (S,): 0 of one that was never below."""
+        return np.array([0.0 if one.min() >= 0 else -np.inf for one in self.values])
+
+    @cached_property
     def number(self) -> dict[str, int]:
         """The row of each series by its name."""
         return {name: at for at, name in enumerate(self.names)}

@@ -11,13 +11,15 @@ import polars as pl
 from pydantic import BaseModel
 
 from noria._lazy import installed
-from noria.core.protocol import Context, Learner, Metric, Tags, Task, Trial
+from noria.core.protocol import Context, Evidence, Learner, Metric, Tags, Task, Trial
 from noria.core.result import Evaluation, Figure
 from noria.core.schema import Role, Schema, Type
 from noria.core.split import Split
 from noria.errors import DataError
 from noria.methods.ensemble import greedy_selection
+from noria.methods.smoothing import unusual
 from noria.systems.forecast import figures
+from noria.systems.forecast.hierarchy import completed, depths, label
 from noria.systems.forecast.learners import LEARNERS
 from noria.systems.forecast.metrics import metrics
 from noria.systems.forecast.model import ForecastModel
@@ -72,17 +74,39 @@ class ForecastSystem:
         usable = [kind for kind in LEARNERS if kind.package is None or installed(kind.package)]
         return [kind(self.chosen) for kind in usable]
 
+    def completed(self, table: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+        """The table, with sums of its series where the options ask for a hierarchy."""
+        levels = self.chosen.hierarchy
+        return completed(table, self.schema, levels) if levels else (table, [])
+
     def findings(self, table: pl.DataFrame) -> list[str]:
-        """How many series on which grid, and what was repaired to lay them out."""
+        """How many series on which grid, what was repaired to lay them out, and which values stand out."""
         panel = Panel.of(table, self.schema)
         tried = self._steps(panel, 2)
-        notes, wanted = list(panel.notes), self._wanted(panel)
+        notes, wanted = list(panel.notes), self.chosen.steps(panel.frequency)
         if tried < wanted:
             notes.append(
                 f"{wanted} steps are forecast, and the history is long enough to judge {tried} of them: "
                 "intervals further ahead are as wide as there"
             )
-        return notes
+        return [*notes, *self._unusual(panel)]
+
+    def _unusual(self, panel: Panel) -> list[str]:
+        """How many values stand out from their series, and which does most."""
+        season, count, furthest, words = self.chosen.seasons(panel.frequency)[0], 0, 0.0, ""
+        for name, start, values, scale in zip(panel.names, panel.starts, panel.values, panel.scales(season)):
+            found, expected = unusual(values, season)
+            count += int(found.sum())
+            far = np.where(found, np.abs(values - expected) / scale, 0.0)
+            at = int(far.argmax())
+            if far[at] > furthest:
+                furthest = float(far[at])
+                moment = str(panel.frequency.moment(int(start) + at)).removesuffix(" 00:00:00")
+                whose = label(name, len(self.schema.with_role(Role.SERIES)))
+                words = f"{whose!r} at {moment}: {values[at]:,.4g}, where {expected[at]:,.4g} was usual"
+        total = int(panel.lengths.sum())
+        note = f"{count:,} of {total:,} values stand out from trend and season, most of all {words}"
+        return [note] if count else []
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:  # noqa: ARG002
         """The last steps of every series, as many as are to be forecast."""
@@ -110,9 +134,10 @@ class ForecastSystem:
         """What it is measured by."""
         return metrics(self._target, self.chosen.coverage)
 
-    def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
-        """The forecast beside what came."""
-        return figures.draw(self.schema, truth, predictions)
+    def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
+        """The forecasts beside what came, and their errors by the steps ahead and by the level."""
+        frequency = Panel.of(evidence.train, self.schema).frequency
+        return figures.draw(self.schema, evidence, self.chosen.seasons(frequency)[0], self.chosen.hierarchy)
 
     def weigh(
         self,
@@ -155,15 +180,28 @@ class ForecastSystem:
         joint = np.sum([w * trial.predictions["prediction"].to_numpy() for trial, w in chosen], axis=0)
         known = trials[0].predictions
         errors = (truth[self._target].cast(pl.Float64).to_numpy() - joint) / known["scale"].to_numpy()
+        of_row, of_series = self._levels(truth, models[0].names)
+        usual = _usual(errors, of_row)
         spread = Spread.fit(
-            errors, known["ahead"].to_numpy(), models[0].horizon, coverage=self.chosen.coverage
+            errors / usual[of_row],
+            known["ahead"].to_numpy(),
+            models[0].horizon,
+            coverage=self.chosen.coverage,
         )
-        return ForecastModel.joined(models, [weight for _, weight in chosen], spread)
+        return ForecastModel.joined(models, [weight for _, weight in chosen], spread, usual[of_series])
 
     @classmethod
     def load(cls, folder: Path) -> ForecastModel:
         """The inverse of `ForecastModel.save`."""
         return ForecastModel.load(folder)
+
+    def _levels(self, truth: pl.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The level in the hierarchy of each row and of each series; 0 where there is none."""
+        columns = self.chosen.hierarchy
+        if not columns:
+            return np.zeros(truth.height, dtype=np.int64), np.zeros(len(names), dtype=np.int64)
+        rows = truth.select(pl.sum_horizontal(pl.col(columns).is_not_null())).to_series()
+        return rows.to_numpy().astype(np.int64), depths(names, len(columns))
 
     @property
     def _target(self) -> str:
@@ -179,11 +217,7 @@ class ForecastSystem:
     def _steps(self, panel: Panel, parts: int) -> int:
         """How many steps a window has, where the history is to hold so many of them."""
         most = int(np.median(panel.lengths)) - _LEAST_HISTORY
-        return max(1, min(self._wanted(panel), most // parts))
-
-    def _wanted(self, panel: Panel) -> int:
-        """Steps ahead: what the options say, or what is usual."""
-        return self.chosen.horizon or panel.frequency.horizon
+        return max(1, min(self.chosen.steps(panel.frequency), most // parts))
 
     def _window(self, table: pl.DataFrame, back: np.ndarray, first: int, steps: int, how: str) -> Split:
         """Rows before a window of steps, and the rows in it that can be reached from there.
@@ -200,6 +234,12 @@ class ForecastSystem:
         inside = ~pl.col("past") & (pl.col("back") >= first) & (pl.col("ahead") <= reach)
         valid = rows.select(inside & pl.col("old")).to_series()
         return Split(np.flatnonzero(train), np.flatnonzero(valid), how)
+
+
+def _usual(errors: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """The mean absolute error of each level, (levels,)."""
+    sums = np.bincount(level, weights=np.abs(errors))
+    return np.where(sums > 0, sums / np.maximum(np.bincount(level), 1), 1.0)
 
 
 def _absolute(y: np.ndarray, blend: np.ndarray) -> float:

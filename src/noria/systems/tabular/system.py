@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from noria.core.protocol import Context, Learner, Metric, Tags, Task, Trial
+from noria.core.protocol import Context, Evidence, Learner, Metric, Tags, Task, Trial
 from noria.core.result import Evaluation, Figure
 from noria.core.schema import Schema, Type
 from noria.core.split import Split
@@ -92,9 +92,9 @@ class TabularSystem:
         """What it is measured by."""
         return self.target.metrics()
 
-    def figures(self, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation) -> list[Figure]:
+    def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:
         """What a reader of the report looks at."""
-        return figures.draw(self.target, truth, predictions, evaluation)
+        return figures.draw(self.target, evidence.truth, evidence.predictions, evaluation)
 
     def weigh(
         self, trials: Sequence[Trial], truth: pl.DataFrame, metric: Metric, ctx: Context

@@ -12,7 +12,7 @@ import polars as pl
 from noria.core.params import Params
 from noria.core.protocol import Context
 from noria.systems.forecast.driven import Driven
-from noria.systems.forecast.frequency import Frequency
+from noria.systems.forecast.hierarchy import coherent
 from noria.systems.forecast.model import ForecastModel
 from noria.systems.forecast.options import ForecastOptions
 from noria.systems.forecast.panel import Panel
@@ -87,10 +87,14 @@ class ForecastLearner(Generic[P]):
             If the context's deadline passes first.
         """
         panel = self._panel(train, ctx)
-        outlook = Outlook(panel, self._seasons(panel.frequency), self._horizon(panel.frequency), ctx)
+        seasons, horizon = self.options.seasons(panel.frequency), self.options.steps(panel.frequency)
+        outlook = Outlook(panel, seasons, horizon, ctx)
         ctx.deadline.check()
         paths, driven = self.continued(outlook)
-        return ForecastModel.of(ctx.schema, panel, np.nan_to_num(paths), outlook.seasons[0], driven)
+        paths = np.nan_to_num(paths)
+        if self.options.hierarchy:
+            paths = coherent(paths, panel, ctx.schema, self.options.hierarchy, seasons[0])
+        return ForecastModel.of(ctx.schema, panel, paths, seasons[0], driven)
 
     def continued(self, outlook: Outlook) -> tuple[np.ndarray, list[Driven]]:
         """The forecasts of all series, and what must be added that depends on the rows that are asked."""
@@ -99,15 +103,6 @@ class ForecastLearner(Generic[P]):
     def paths(self, outlook: Outlook) -> np.ndarray:
         """The forecasts of all series, (series, horizon). To be written by each learner."""
         raise NotImplementedError
-
-    def _seasons(self, frequency: Frequency) -> tuple[int, ...]:
-        """Steps of the seasons: what the options say, or what is usual."""
-        wish = self.options.season
-        return frequency.seasons if wish is None else (wish,) if isinstance(wish, int) else wish
-
-    def _horizon(self, frequency: Frequency) -> int:
-        """Steps ahead: what the options say, or what is usual."""
-        return self.options.horizon or frequency.horizon
 
     @staticmethod
     def _panel(train: pl.DataFrame, ctx: Context) -> Panel:

@@ -143,3 +143,34 @@ def test_a_spread_survives_json():
     back = Spread.from_dict(json.loads(json.dumps(spread.to_dict())))
     assert back.growth.tolist() == spread.growth.tolist()
     assert (back.below, back.above) == (spread.below, spread.above)
+
+
+def of_many(windows: int, seed: int, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors of series with unlike noise in so many windows of all steps, the steps, and the series."""
+    rng = np.random.default_rng(seed)
+    steps = np.arange(1, HORIZON + 1)
+    series = np.tile(np.repeat(np.arange(len(noise)), HORIZON), windows)
+    ahead = np.tile(steps, windows * len(noise))
+    return rng.normal(size=len(series)) * noise[series] * np.sqrt(ahead), ahead, series
+
+
+def test_each_series_gets_intervals_as_wide_as_its_own_errors():
+    noise = np.repeat([1.0, 5.0], 50)
+    spread, wider = Spread.of_series(*of_many(3, 0, noise), (100, HORIZON), 0.9)
+    assert wider[50:].mean() / wider[:50].mean() == pytest.approx(3.2, abs=0.5)  # 5, drawn to the mean
+    wrong, ahead, series = of_many(400, 1, noise)
+    low, high = spread.interval(np.zeros(len(wrong)), ahead, wider[series])
+    inside = (low <= wrong) & (wrong <= high)
+    assert inside.mean() == pytest.approx(0.9, abs=0.02)
+    quiet, loud = inside[series < 50].mean(), inside[series >= 50].mean()
+    pooled = Spread.fit(*of_many(3, 0, noise)[:2], HORIZON, coverage=0.9)
+    low, high = pooled.interval(np.zeros(len(wrong)), ahead, np.ones(len(wrong)))
+    blunt = (low <= wrong) & (wrong <= high)
+    assert quiet - loud < 0.8 * (blunt[series < 50].mean() - blunt[series >= 50].mean())
+
+
+def test_one_window_tells_nothing_about_single_series():
+    wrong, ahead, series = of_many(1, 0, np.array([1.0, 5.0]))
+    spread, wider = Spread.of_series(wrong, ahead, series, (3, HORIZON), 0.9)
+    assert wider.tolist() == [1.0, 1.0, 1.0]
+    assert spread.to_dict() == Spread.fit(wrong, ahead, HORIZON, coverage=0.9).to_dict()

@@ -81,7 +81,11 @@ class ForecastModel:
 
     @classmethod
     def joined(
-        cls, models: Sequence[ForecastModel], weights: Sequence[float], spread: Spread, wider: np.ndarray
+        cls,
+        models: Sequence[ForecastModel],
+        weights: Sequence[float],
+        spread: Spread,
+        wider: np.ndarray | float = 1.0,
     ) -> ForecastModel:
         """The weighted mean of models of the same series; `wider`, (series,), multiplies their widths."""
         first = models[0]

@@ -50,6 +50,38 @@ class Spread:
         left = errors / growth[np.clip(ahead, 1, horizon) - 1]
         return cls(growth, *half_widths(left, coverage))
 
+    @classmethod
+    def of_series(
+        cls,
+        errors: np.ndarray,
+        ahead: np.ndarray,
+        series: np.ndarray,
+        shape: tuple[int, int],
+        coverage: float,
+    ) -> tuple[Self, np.ndarray]:
+        """The same from errors of many series, and how many times wider each one's intervals are, (series,).
+
+        Before its errors are pooled with the others', a series' errors of one window are divided by their
+        usual size in its other windows.
+
+        Parameters
+        ----------
+        errors, ahead, series : (n,) arrays
+            Scaled errors, steps ahead from 1, and numbers of the series, window after window.
+        shape : tuple of int
+            Series, and the horizon.
+        coverage : float
+        """
+        count, horizon = shape
+        window = _repetition(series * (horizon + 1) + np.minimum(ahead, horizon))
+        size, wider = np.abs(errors), np.ones(len(errors))
+        if window.any():
+            for one in np.unique(window):
+                others = window != one
+                wider[~others] = _usual(size[others], series[others], shape)[series[~others]]
+        whole = _usual(size, series, shape) if window.any() else np.ones(count)
+        return cls.fit(errors / wider, ahead, horizon, coverage=coverage), whole
+
     def interval(
         self, forecast: np.ndarray, ahead: np.ndarray, scale: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +97,24 @@ class Spread:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         return cls(np.array(fields["growth"]), fields["below"], fields["above"])
+
+
+def _repetition(labels: np.ndarray) -> np.ndarray:
+    """How often each label stood before, (n,)."""
+    order = np.argsort(labels, kind="stable")
+    ranked = labels[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    found = np.empty(len(labels), dtype=np.int64)
+    found[order] = np.arange(len(labels)) - np.repeat(starts, np.diff(np.r_[starts, len(labels)]))
+    return found
+
+
+def _usual(size: np.ndarray, series: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The mean size of each series, (series,), drawn to that of all as by one more window of it."""
+    count, horizon = shape
+    mean = max(float(size.mean()), 1e-12)
+    sums = np.bincount(series, weights=size, minlength=count)
+    return (sums + horizon * mean) / (np.bincount(series, minlength=count) + horizon)
 
 
 def _rising(size: np.ndarray, ahead: np.ndarray, horizon: int) -> np.ndarray:

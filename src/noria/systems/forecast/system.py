@@ -19,7 +19,7 @@ from noria.errors import DataError
 from noria.methods.ensemble import greedy_selection
 from noria.methods.smoothing import unusual
 from noria.systems.forecast import figures
-from noria.systems.forecast.hierarchy import completed, depths, label
+from noria.systems.forecast.hierarchy import completed, label
 from noria.systems.forecast.learners import LEARNERS
 from noria.systems.forecast.metrics import metrics
 from noria.systems.forecast.model import ForecastModel
@@ -180,28 +180,21 @@ class ForecastSystem:
         joint = np.sum([w * trial.predictions["prediction"].to_numpy() for trial, w in chosen], axis=0)
         known = trials[0].predictions
         errors = (truth[self._target].cast(pl.Float64).to_numpy() - joint) / known["scale"].to_numpy()
-        of_row, of_series = self._levels(truth, models[0].names)
-        usual = _usual(errors, of_row)
-        spread = Spread.fit(
-            errors / usual[of_row],
+        names = pl.Series(models[0].names)
+        series = keys(truth, self.schema).replace_strict(names, range(len(names)), return_dtype=pl.Int64)
+        spread, widths = Spread.of_series(
+            errors,
             known["ahead"].to_numpy(),
-            models[0].horizon,
-            coverage=self.chosen.coverage,
+            series.to_numpy(),
+            (len(names), models[0].horizon),
+            self.chosen.coverage,
         )
-        return ForecastModel.joined(models, [weight for _, weight in chosen], spread, usual[of_series])
+        return ForecastModel.joined(models, [weight for _, weight in chosen], spread, widths)
 
     @classmethod
     def load(cls, folder: Path) -> ForecastModel:
         """The inverse of `ForecastModel.save`."""
         return ForecastModel.load(folder)
-
-    def _levels(self, truth: pl.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """The level in the hierarchy of each row and of each series; 0 where there is none."""
-        columns = self.chosen.hierarchy
-        if not columns:
-            return np.zeros(truth.height, dtype=np.int64), np.zeros(len(names), dtype=np.int64)
-        rows = truth.select(pl.sum_horizontal(pl.col(columns).is_not_null())).to_series()
-        return rows.to_numpy().astype(np.int64), depths(names, len(columns))
 
     @property
     def _target(self) -> str:
@@ -234,12 +227,6 @@ class ForecastSystem:
         inside = ~pl.col("past") & (pl.col("back") >= first) & (pl.col("ahead") <= reach)
         valid = rows.select(inside & pl.col("old")).to_series()
         return Split(np.flatnonzero(train), np.flatnonzero(valid), how)
-
-
-def _usual(errors: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """The mean absolute error of each level, (levels,)."""
-    sums = np.bincount(level, weights=np.abs(errors))
-    return np.where(sums > 0, sums / np.maximum(np.bincount(level), 1), 1.0)
 
 
 def _absolute(y: np.ndarray, blend: np.ndarray) -> float:

@@ -42,11 +42,9 @@ class Ets(SimpleSmoothing):
         """The model's forecasts (series, horizon); of a series that it cannot fit, its last value."""
         model = self.model(outlook)
         found = []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for one in values:
-                outlook.ctx.deadline.check()
-                found.append(_continued(model, one, outlook.horizon))
+        for one in values:
+            outlook.ctx.deadline.check()
+            found.append(_continued(model, one, outlook.horizon))
         return np.array(found)
 
     def model(self, outlook: Outlook) -> Any:
@@ -88,6 +86,8 @@ class Mstl(Ets):
 
 
 def _models() -> Any:
+    """The package's models, with its warnings about single fits silenced in all threads."""
+    warnings.filterwarnings("ignore", module="statsforecast")
     return require("statsforecast.models", extra="forecast")
 
 

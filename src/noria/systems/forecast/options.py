@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from noria.errors import ParamError
+from noria.systems.forecast.holidays import known_country
 
 __all__ = ["ForecastOptions"]
 
@@ -25,4 +30,22 @@ class ForecastOptions(BaseModel):
         None, description="Steps of a season, or of several, shortest first; by the frequency if absent."
     )
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="Share of true values inside the intervals.")
+    past: tuple[str, ...] = Field((), description="Columns that are known of the past only.")
+    static: tuple[str, ...] = Field((), description="Columns that tell what a series is, and never change.")
+    holidays: str | None = Field(None, description="Whose public holidays are used: US, or US-NY.")
     ensemble: bool = Field(True, description="Whether the forecasts of several learners are combined.")
+
+    @field_validator("holidays")
+    @classmethod
+    def _known(cls, code: str | None) -> str | None:
+        return code if code is None else known_country(code)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        both = sorted(set(self.past) & set(self.static))
+        if both:
+            raise ParamError(
+                f"The column {both[0]!r} is named under options: past and under options: static.",
+                do="Leave it under static if it never changes within a series, else under past.",
+            )
+        return self

@@ -13,6 +13,7 @@ from noria.core.params import Params
 from noria.core.protocol import Context
 from noria.systems.forecast.driven import Driven
 from noria.systems.forecast.frequency import Frequency
+from noria.systems.forecast.knowledge import Knowledge, asked
 from noria.systems.forecast.model import ForecastModel
 from noria.systems.forecast.options import ForecastOptions
 from noria.systems.forecast.panel import Panel
@@ -29,6 +30,7 @@ class Outlook:
     Attributes
     ----------
     panel : Panel
+    knowledge : Knowledge
     seasons : tuple of int
         Steps of each season, shortest first; (1,) for none.
     horizon : int
@@ -36,6 +38,7 @@ class Outlook:
     """
 
     panel: Panel
+    knowledge: Knowledge
     seasons: tuple[int, ...]
     horizon: int
     ctx: Context
@@ -83,11 +86,16 @@ class ForecastLearner(Generic[P]):
         OutOfTime
             If the context's deadline passes first.
         """
-        panel = self._panel(train, ctx)
-        outlook = Outlook(panel, self._seasons(panel.frequency), self._horizon(panel.frequency), ctx)
+        panel, schema = self._panel(train, ctx), asked(ctx.schema, self.options)
+        seasons, horizon = self._seasons(panel.frequency), self._horizon(panel.frequency)
+        knowledge = ctx.shared.get(
+            ("knowledge", None if ctx.fold is None else ctx.fold.index),
+            lambda: Knowledge.of(train, panel, ctx.schema, self.options, season=seasons[0], horizon=horizon),
+        )
+        outlook = Outlook(panel, knowledge, seasons, horizon, ctx)
         ctx.deadline.check()
         paths, driven = self.continued(outlook)
-        return ForecastModel.of(ctx.schema, panel, np.nan_to_num(paths), outlook.seasons[0], driven)
+        return ForecastModel.of(schema, panel, np.nan_to_num(paths), outlook.seasons[0], driven)
 
     def continued(self, outlook: Outlook) -> tuple[np.ndarray, list[Driven]]:
         """The forecasts of all series, and what must be added that depends on the rows that are asked."""
@@ -106,12 +114,12 @@ class ForecastLearner(Generic[P]):
         """Steps ahead: what the options say, or what is usual."""
         return self.options.horizon or frequency.horizon
 
-    @staticmethod
-    def _panel(train: pl.DataFrame, ctx: Context) -> Panel:
+    def _panel(self, train: pl.DataFrame, ctx: Context) -> Panel:
         """The series of a fold, laid out once for all learners."""
+        schema = asked(ctx.schema, self.options)
         if ctx.fold is None:
-            return ctx.shared.get(("panel", None), lambda: Panel.of(train, ctx.schema))
+            return ctx.shared.get(("panel", None), lambda: Panel.of(train, schema))
         whole = ctx.fold.table
-        frequency = ctx.shared.get("frequency", lambda: Panel.of(whole, ctx.schema).frequency)
+        frequency = ctx.shared.get("frequency", lambda: Panel.of(whole, schema).frequency)
         key = ("panel", ctx.fold.index)
-        return ctx.shared.get(key, lambda: Panel.of(train, ctx.schema, frequency))
+        return ctx.shared.get(key, lambda: Panel.of(train, schema, frequency))

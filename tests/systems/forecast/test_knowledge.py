@@ -16,13 +16,13 @@ from noria.core.schema import Role, Schema
 from noria.data.conform import conform
 from noria.data.infer import infer
 from noria.data.validate import prepare
-from noria.settings import Settings
 from noria.systems.forecast import ForecastSystem
 from noria.systems.forecast.knowledge import Knowledge, asked
 from noria.systems.forecast.learners import Additive, Boosting
 from noria.systems.forecast.model import ForecastModel
 from noria.systems.forecast.options import ForecastOptions
 from noria.systems.forecast.panel import Panel
+from noria.systems.forecast.spread import Spread
 from noria.testing import check_system
 from noria.testing.toy import problems
 
@@ -304,14 +304,14 @@ def test_a_system_with_all_of_it_passes_every_check():
     assert check_system(ForecastSystem, [replace(toy, table=table, options=wish, asked=ahead)])
 
 
-def test_a_run_explains_what_it_was_not_asked_for(tmp_path):
-    run = noria.train(
-        shops(60, 2), "sold", task="forecasting", time="day", series=["shop"], name="shops",
-        learners=["boosting"], session=noria.Session(Settings(home=tmp_path, workers=2)), trials=2,
-        options={"horizon": HORIZON, **PAST, **STATIC, "holidays": "US"},
-    )  # fmt: skip
+def test_models_that_know_different_things_are_explained_together():
+    table = shops(60, 2)
+    models = [fitted(table, one, **PAST, **STATIC, holidays="US") for one in (Additive, Boosting)]
+    joint = ForecastModel.joined(models, [0.3, 0.7], Spread(np.ones(HORIZON), 1.0, 1.0))
     later = rows().with_columns(day=pl.Series(stamps(HORIZON, 60)))
-    explained = run.model.explain(later)
+    explained = joint.explain(later)
     whole = explained.base + explained.attributions.sum_horizontal()
-    np.testing.assert_allclose(whole, run.model.predict(later)["prediction"], rtol=1e-6)
-    assert {"visits", "size", "promotion"} <= set(explained.attributions.columns)
+    np.testing.assert_allclose(whole, joint.predict(later)["prediction"], rtol=1e-6)
+    alone = models[1].explain(later).attributions
+    for name in ("visits", "size", "public holidays", "promotion"):
+        np.testing.assert_allclose(explained.attributions[name], 0.7 * alone[name], rtol=1e-6, atol=1e-9)

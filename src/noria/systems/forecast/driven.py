@@ -25,12 +25,15 @@ class Driven:
     levels : array, (series, 2)
         Level and scale at the origin.
     weight : float
+    names : tuple of str
+        What the last columns of `known` come from.
     """
 
     trees: TreePredictor
     known: np.ndarray
     levels: np.ndarray
     weight: float = 1.0
+    names: tuple[str, ...] = ()
 
     def __call__(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
         """The weighted forecasts (n,) of rows by their series, steps ahead and covariates (n, c)."""
@@ -38,9 +41,9 @@ class Driven:
         return self.weight * (level + scale * self.trees.predict(self._rows(series, ahead, covariates))[:, 0])
 
     def contributions(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
-        """What each covariate adds to the weighted forecasts, (n, c): SHAP values."""
+        """What the named columns, then the covariates, add to the weighted forecasts, (n, c): SHAP values."""
         added = self.trees.contributions(self._rows(series, ahead, covariates))[:, :-1, 0]
-        mine = added[:, self.known.shape[2] :]
+        mine = added[:, self.known.shape[2] - len(self.names) :]
         return self.weight * self.levels[series, 1:] * mine
 
     def _rows(self, series: np.ndarray, ahead: np.ndarray, covariates: np.ndarray) -> np.ndarray:
@@ -60,6 +63,8 @@ class Driven:
         return {"known": self.known, "levels": self.levels, "weight": np.array([self.weight])}
 
     @classmethod
-    def from_arrays(cls, trees: TreePredictor, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(
+        cls, trees: TreePredictor, arrays: Mapping[str, np.ndarray], names: tuple[str, ...] = ()
+    ) -> Self:
         """The inverse of `to_arrays`."""
-        return cls(trees, arrays["known"], arrays["levels"], float(arrays["weight"][0]))
+        return cls(trees, arrays["known"], arrays["levels"], float(arrays["weight"][0]), names)

@@ -111,14 +111,23 @@ class Frequency:
 
     def moment(self, step: int) -> datetime | float:
         """The beginning of a step."""
-        if self.kind == "month":
-            months = step * int(self.every)
-            return datetime(1970 + months // 12, months % 12 + 1, 1)
-        if self.kind == "business":
-            days = int(np.busday_offset("1970-01-01", step, roll="forward").astype(np.int64))
-            return _EPOCH + timedelta(days=days)
+        if self.kind in ("month", "business"):
+            return _EPOCH + timedelta(days=int(self.days(np.array([step]))[0].astype(np.int64)))
         value = self.origin + step * self.every
         return value if self.kind == "number" else _EPOCH + timedelta(seconds=value)
+
+    def days(self, steps: np.ndarray) -> np.ndarray:
+        """The days that steps begin on, datetime64[D]; numbers have none."""
+        if self.kind == "month":
+            return (steps * int(self.every)).astype("datetime64[M]").astype("datetime64[D]")
+        if self.kind == "business":
+            return np.busday_offset("1970-01-01", steps, roll="forward")
+        return np.floor((self.origin + steps * self.every) / _DAY).astype("datetime64[D]")
+
+    @property
+    def within_a_day(self) -> bool:
+        """Whether no step is longer than a day."""
+        return self.kind == "business" or (self.kind in ("seconds", "span") and self.every <= _DAY)
 
     @property
     def seasons(self) -> tuple[int, ...]:

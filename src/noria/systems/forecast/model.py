@@ -173,24 +173,26 @@ class ForecastModel:
         return series, ahead
 
     def explain(self, rows: pl.DataFrame) -> Explanation:
-        """What the series' level, the step ahead and each covariate added to each forecast.
+        """What the series' level, the step ahead and all that is known besides added to each forecast.
 
-        The level is the mean of the series' path; covariates get the SHAP values of the trees. The parts and
-        the base, the mean over the rows, add up to the forecast before it is kept from falling below zero.
+        The level is the mean of the series' path; covariates, columns of the past, attributes of the series
+        and holidays get the SHAP values of the trees. The parts and the base, the mean over the rows, add up
+        to the forecast before it is kept from falling below zero.
         """
         typed = conform(rows, self.schema, roles=_ASKED)
         series, ahead = self.places(typed)
         known = covariates(typed, self.schema)
         names = [column.name for column in self.schema.features]
-        whole, driven = self.paths[series, ahead - 1], np.zeros((len(series), len(names)))
-        level = self.paths.mean(axis=1)[series]
+        whole, level = self.paths[series, ahead - 1], self.paths.mean(axis=1)[series]
+        driven = dict.fromkeys(names, np.zeros(len(series)))
         for one in self.driven:
             whole = whole + one(series, ahead, known)
             level = level + one.weight * one.levels[series, 0]
-            driven += one.contributions(series, ahead, known)
+            for name, added in zip([*one.names, *names], one.contributions(series, ahead, known).T):
+                driven[name] = driven.get(name, 0.0) + added
         base = float(level.mean()) if len(level) else 0.0
-        parts = {"level of the series": level - base, "step ahead": whole - level - driven.sum(axis=1)}
-        parts |= dict(zip(names, driven.T))
+        rest = whole - level - sum(driven.values())
+        parts = {"level of the series": level - base, "step ahead": rest, **driven}
         return Explanation(base, pl.DataFrame(parts))
 
     def save(self, folder: Path) -> None:
@@ -201,7 +203,7 @@ class ForecastModel:
             "schema": self.schema.to_dict(),
             "frequency": self.frequency.to_dict(),
             "names": self.names,
-            "driven": len(self.driven),
+            "driven": [one.names for one in self.driven],
             "spread": None if self.spread is None else self.spread.to_dict(),
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -217,10 +219,10 @@ class ForecastModel:
 
         state = json.loads((folder / _STATE).read_text(encoding="utf-8"))
         driven = []
-        for number in range(state["driven"]):
+        for number, names in enumerate(state["driven"]):
             arrays = load((folder / f"driven-{number}.safetensors").read_bytes())
             trees = TreePredictor.load(folder / f"driven-{number}.txt.gz")
-            driven.append(Driven.from_arrays(trees, arrays))
+            driven.append(Driven.from_arrays(trees, arrays, tuple(names)))
         return cls(
             Schema.from_dict(state["schema"]),
             Frequency.from_dict(state["frequency"]),

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Self
 
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from noria.errors import ParamError
 from noria.systems.forecast.frequency import Frequency
+from noria.systems.forecast.holidays import known_country
 
 __all__ = ["ForecastOptions"]
 
@@ -27,12 +31,30 @@ class ForecastOptions(BaseModel):
         None, description="Steps of a season, or of several, shortest first; by the frequency if absent."
     )
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="Share of true values inside the intervals.")
+    past: tuple[str, ...] = Field((), description="Columns that are known of the past only.")
+    static: tuple[str, ...] = Field((), description="Columns that tell what a series is, and never change.")
+    holidays: str | None = Field(None, description="Whose public holidays are used: US, or US-NY.")
     hierarchy: tuple[str, ...] = Field(
         (),
         description="The columns that tell series apart, the largest unit first, where sums over them are "
         "forecast too and all forecasts are to add up.",
     )
     ensemble: bool = Field(True, description="Whether the forecasts of several learners are combined.")
+
+    @field_validator("holidays")
+    @classmethod
+    def _known(cls, code: str | None) -> str | None:
+        return code if code is None else known_country(code)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        both = sorted(set(self.past) & set(self.static))
+        if both:
+            raise ParamError(
+                f"The column {both[0]!r} is named under options: past and under options: static.",
+                do="Leave it under static if it never changes within a series, else under past.",
+            )
+        return self
 
     def seasons(self, frequency: Frequency) -> tuple[int, ...]:
         """Steps of the seasons, shortest first: what is wished, or what is usual; (1,) for none."""

@@ -87,15 +87,21 @@ class Panel:
         panel = cls._laid_out(frequency, grid, notes)
         if not schema.features:
             return panel
-        return replace(panel, covariates=panel._placed(rows["series"], steps, covariates(table, schema)))
+        return replace(panel, covariates=np.split(panel.placed(table, schema), panel.firsts[1:]))
 
-    def _placed(self, series: pl.Series, steps: pl.Series, known: np.ndarray) -> list[np.ndarray]:
-        """Rows of numbers at the steps of their series; NaN at steps without a row."""
-        which = series.replace_strict(self.number, return_dtype=pl.Int64).to_numpy()
-        firsts = np.cumsum(self.lengths) - self.lengths
+    def placed(self, table: pl.DataFrame, schema: Schema) -> np.ndarray:
+        """The features of rows at the steps of all series, one series after the other, (steps, features).
+
+        They are NaN at steps without a row.
+        """
+        if not schema.features:
+            return np.empty((int(self.lengths.sum()), 0), dtype=np.float32)
+        which = keys(table, schema).replace_strict(self.number, return_dtype=pl.Int64).to_numpy()
+        steps = self.frequency.steps(table[schema.with_role(Role.TIME)[0].name])
+        known = covariates(table, schema)
         flat = np.full((int(self.lengths.sum()), known.shape[1]), np.nan, dtype=np.float32)
-        flat[firsts[which] + steps.to_numpy() - self.starts[which]] = known
-        return np.split(flat, firsts[1:])
+        flat[self.firsts[which] + steps - self.starts[which]] = known
+        return flat
 
     @classmethod
     def _laid_out(cls, frequency: Frequency, grid: pl.DataFrame, notes: list[str]) -> Panel:
@@ -127,6 +133,11 @@ class Panel:
     def lengths(self) -> np.ndarray:
         """Steps of each series, (S,)."""
         return np.array([len(one) for one in self.values], dtype=np.int64)
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """Where each series begins if they stand one after the other, (S,)."""
+        return np.cumsum(self.lengths) - self.lengths
 
     @cached_property
     def ends(self) -> np.ndarray:

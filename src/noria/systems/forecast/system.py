@@ -20,6 +20,7 @@ from noria.methods.ensemble import greedy_selection
 from noria.methods.smoothing import unusual
 from noria.systems.forecast import figures
 from noria.systems.forecast.hierarchy import completed, label
+from noria.systems.forecast.knowledge import Knowledge
 from noria.systems.forecast.learners import LEARNERS
 from noria.systems.forecast.metrics import metrics
 from noria.systems.forecast.model import ForecastModel
@@ -84,6 +85,7 @@ class ForecastSystem:
         panel = Panel.of(table, self.schema)
         tried = self._steps(panel, 2)
         notes, wanted = list(panel.notes), self.chosen.steps(panel.frequency)
+        Knowledge.of(table, panel, self.schema, self.chosen, season=1, horizon=wanted)
         if tried < wanted:
             notes.append(
                 f"{wanted} steps are forecast, and the history is long enough to judge {tried} of them: "

@@ -1,4 +1,4 @@
-"""Trend with changes, seasons as waves: a linear model of time, one per series."""
+"""Trend with changes, seasons as waves, holidays as steps: a linear model of time, one per series."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from noria.systems.forecast.learners.base import ForecastLearner, Outlook
 
 __all__ = ["Additive"]
 
-_CHANGES, _RECENT = 20, 0.8
+_CHANGES, _RECENT, _EVENT = 20, 0.8, 0.5
 
 
 class AdditiveParams(Params):
@@ -21,7 +21,7 @@ class AdditiveParams(Params):
 
 
 class Additive(ForecastLearner[AdditiveParams]):
-    """A piecewise linear trend plus waves, fitted by penalised least squares (Taylor and Letham 2018)."""
+    """Piecewise linear trend, waves and holidays, by penalised least squares (Taylor and Letham 2018)."""
 
     name = "additive"
     turn = 1
@@ -35,12 +35,15 @@ class Additive(ForecastLearner[AdditiveParams]):
     def paths(self, outlook: Outlook) -> np.ndarray:
         """Each series fitted and continued."""
         found = []
-        for one in outlook.panel.values:
+        for at, one in enumerate(outlook.panel.values):
             outlook.ctx.deadline.check()
-            found.append(self._path(one, outlook.seasons, outlook.horizon))
+            events = outlook.knowledge.events(at, len(one) + outlook.horizon)
+            found.append(self._path(one, outlook.seasons, outlook.horizon, events))
         return np.array(found)
 
-    def _path(self, values: np.ndarray, seasons: tuple[int, ...], horizon: int) -> np.ndarray:
+    def _path(
+        self, values: np.ndarray, seasons: tuple[int, ...], horizon: int, events: np.ndarray
+    ) -> np.ndarray:
         n, logged = len(values), self.params.logarithm and values.min() >= 0
         y = np.log1p(values) if logged else values
         at = np.arange(n + horizon, dtype=np.float64)
@@ -54,9 +57,10 @@ class Additive(ForecastLearner[AdditiveParams]):
             if n >= 2 * season
         ]
         angles = 2 * np.pi * np.outer(at, np.unique(np.concatenate([[], *rhythms]).round(9)))
-        X = np.column_stack([trend, np.cos(angles), np.sin(angles)])
+        X = np.column_stack([trend, np.cos(angles), np.sin(angles), events])
         penalty = np.full(X.shape[1], 1e-3)
         penalty[2 : 2 + len(bends)] = self.params.stiffness
+        penalty[X.shape[1] - events.shape[1] :] = _EVENT
         spread = float(y.std()) or 1.0
         gram = X[:n].T @ X[:n] + np.diag(penalty)
         path = X[n:] @ np.linalg.solve(gram, X[:n].T @ (y / spread)) * spread

@@ -13,6 +13,7 @@ from noria.core.params import Params
 from noria.core.protocol import Context
 from noria.systems.forecast.driven import Driven
 from noria.systems.forecast.hierarchy import coherent
+from noria.systems.forecast.knowledge import Knowledge, asked
 from noria.systems.forecast.model import ForecastModel
 from noria.systems.forecast.options import ForecastOptions
 from noria.systems.forecast.panel import Panel
@@ -29,6 +30,7 @@ class Outlook:
     Attributes
     ----------
     panel : Panel
+    knowledge : Knowledge
     seasons : tuple of int
         Steps of each season, shortest first; (1,) for none.
     horizon : int
@@ -36,6 +38,7 @@ class Outlook:
     """
 
     panel: Panel
+    knowledge: Knowledge
     seasons: tuple[int, ...]
     horizon: int
     ctx: Context
@@ -86,15 +89,19 @@ class ForecastLearner(Generic[P]):
         OutOfTime
             If the context's deadline passes first.
         """
-        panel = self._panel(train, ctx)
+        panel, schema = self._panel(train, ctx), asked(ctx.schema, self.options)
         seasons, horizon = self.options.seasons(panel.frequency), self.options.steps(panel.frequency)
-        outlook = Outlook(panel, seasons, horizon, ctx)
+        knowledge = ctx.shared.get(
+            ("knowledge", None if ctx.fold is None else ctx.fold.index),
+            lambda: Knowledge.of(train, panel, ctx.schema, self.options, season=seasons[0], horizon=horizon),
+        )
+        outlook = Outlook(panel, knowledge, seasons, horizon, ctx)
         ctx.deadline.check()
         paths, driven = self.continued(outlook)
         paths = np.nan_to_num(paths)
         if self.options.hierarchy:
-            paths = coherent(paths, panel, ctx.schema, self.options.hierarchy, seasons[0])
-        return ForecastModel.of(ctx.schema, panel, paths, seasons[0], driven)
+            paths = coherent(paths, panel, schema, self.options.hierarchy, seasons[0])
+        return ForecastModel.of(schema, panel, paths, seasons[0], driven)
 
     def continued(self, outlook: Outlook) -> tuple[np.ndarray, list[Driven]]:
         """The forecasts of all series, and what must be added that depends on the rows that are asked."""
@@ -104,12 +111,12 @@ class ForecastLearner(Generic[P]):
         """The forecasts of all series, (series, horizon). To be written by each learner."""
         raise NotImplementedError
 
-    @staticmethod
-    def _panel(train: pl.DataFrame, ctx: Context) -> Panel:
+    def _panel(self, train: pl.DataFrame, ctx: Context) -> Panel:
         """The series of a fold, laid out once for all learners."""
+        schema = asked(ctx.schema, self.options)
         if ctx.fold is None:
-            return ctx.shared.get(("panel", None), lambda: Panel.of(train, ctx.schema))
+            return ctx.shared.get(("panel", None), lambda: Panel.of(train, schema))
         whole = ctx.fold.table
-        frequency = ctx.shared.get("frequency", lambda: Panel.of(whole, ctx.schema).frequency)
+        frequency = ctx.shared.get("frequency", lambda: Panel.of(whole, schema).frequency)
         key = ("panel", ctx.fold.index)
-        return ctx.shared.get(key, lambda: Panel.of(train, ctx.schema, frequency))
+        return ctx.shared.get(key, lambda: Panel.of(train, schema, frequency))

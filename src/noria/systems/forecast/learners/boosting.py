@@ -45,16 +45,12 @@ class Boosting(ForecastLearner[BoostingParams]):
         panel, horizon = outlook.panel, outlook.horizon
         trees = self._trees(*self._examples(outlook), outlook.ctx)
         ahead = np.arange(1, horizon + 1)
-        known = np.array(
-            [
-                _features(one, np.full(horizon, len(one) - 1), ahead, outlook.seasons, start)
-                for one, start in zip(panel.values, panel.starts)
-            ]
-        )
+        origins = [np.full(horizon, length - 1) for length in panel.lengths]
+        known = np.array([_known(outlook, at, origin, ahead) for at, origin in enumerate(origins)])
         last = [_level(one, np.array([len(one) - 1]), outlook.seasons[0])[:, 0] for one in panel.values]
-        driven, nothing = Driven(trees, known, np.array(last)), np.zeros((len(panel.values), horizon))
-        if panel.covariates is not None:
-            return nothing, [driven]
+        driven = Driven(trees, known, np.array(last), names=outlook.knowledge.names)
+        if panel.covariates is not None or (driven.names and not self.options.hierarchy):
+            return np.zeros((len(panel.values), horizon)), [driven]
         series = np.repeat(np.arange(len(panel.values)), horizon)
         none = np.empty((len(series), 0), dtype=np.float32)
         return driven(series, np.tile(ahead, len(panel.values)), none).reshape(-1, horizon), []
@@ -66,7 +62,7 @@ class Boosting(ForecastLearner[BoostingParams]):
         wanted = max(int(panel.lengths.sum()) * min(horizon, 8), 1)
         share = min(1.0, _ROWS / wanted)
         X, y = [], []
-        for at, (one, start) in enumerate(zip(panel.values, panel.starts)):
+        for at, one in enumerate(panel.values):
             first = min(max(seasons[0], 2), len(one) - 2)
             if first < 1:
                 continue
@@ -74,7 +70,7 @@ class Boosting(ForecastLearner[BoostingParams]):
             origins = rng.integers(first, len(one) - 1, count)
             ahead = rng.integers(1, np.minimum(horizon, len(one) - 1 - origins) + 1)
             level, scale = _level(one, origins, seasons[0])
-            rows = _features(one, origins, ahead, seasons, start)
+            rows = _known(outlook, at, origins, ahead)
             if panel.covariates is not None:
                 rows = np.concatenate([rows, panel.covariates[at][origins + ahead]], axis=1)
             X.append(rows)
@@ -101,6 +97,13 @@ class Boosting(ForecastLearner[BoostingParams]):
             if booster.update():
                 break
         return TreePredictor.from_lightgbm(booster, link="identity", outputs=1)
+
+
+def _known(outlook: Outlook, at: int, origins: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """What is known of places in a series and of the steps ahead of them, (n, features) float32."""
+    panel = outlook.panel
+    own = _features(panel.values[at], origins, ahead, outlook.seasons, panel.starts[at])
+    return np.concatenate([own, outlook.knowledge.rows(at, origins, ahead)], axis=1)
 
 
 def _level(values: np.ndarray, origins: np.ndarray, season: int) -> np.ndarray:

@@ -25,4 +25,7 @@ class ForecastOptions(BaseModel):
         None, description="Steps of a season, or of several, shortest first; by the frequency if absent."
     )
     coverage: float = Field(0.9, gt=0.0, lt=1.0, description="Share of true values inside the intervals.")
+    indicators: bool = Field(
+        False, description="Whether boosting and LSTM also see technical indicators, as of prices."
+    )
     ensemble: bool = Field(True, description="Whether the forecasts of several learners are combined.")

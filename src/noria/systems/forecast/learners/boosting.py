@@ -9,6 +9,7 @@ import numpy as np
 from noria.core.deadline import FitFailed, OutOfTime
 from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
+from noria.methods import technical
 from noria.methods.trees import TreePredictor
 from noria.systems.forecast.driven import Driven
 from noria.systems.forecast.learners.base import ForecastLearner, Outlook
@@ -42,12 +43,12 @@ class Boosting(ForecastLearner[BoostingParams]):
 
     def continued(self, outlook: Outlook) -> tuple[np.ndarray, list[Driven]]:
         """Each series' next steps, in units of its scale around its last level."""
-        panel, horizon = outlook.panel, outlook.horizon
+        panel, horizon, indicators = outlook.panel, outlook.horizon, self.options.indicators
         trees = self._trees(*self._examples(outlook), outlook.ctx)
         ahead = np.arange(1, horizon + 1)
         known = np.array(
             [
-                _features(one, np.full(horizon, len(one) - 1), ahead, outlook.seasons, start)
+                _features(one, np.full(horizon, len(one) - 1), ahead, outlook.seasons, start, indicators)
                 for one, start in zip(panel.values, panel.starts)
             ]
         )
@@ -74,7 +75,7 @@ class Boosting(ForecastLearner[BoostingParams]):
             origins = rng.integers(first, len(one) - 1, count)
             ahead = rng.integers(1, np.minimum(horizon, len(one) - 1 - origins) + 1)
             level, scale = _level(one, origins, seasons[0])
-            rows = _features(one, origins, ahead, seasons, start)
+            rows = _features(one, origins, ahead, seasons, start, self.options.indicators)
             if panel.covariates is not None:
                 rows = np.concatenate([rows, panel.covariates[at][origins + ahead]], axis=1)
             X.append(rows)
@@ -116,7 +117,12 @@ def _level(values: np.ndarray, origins: np.ndarray, season: int) -> np.ndarray:
 
 
 def _features(
-    values: np.ndarray, origins: np.ndarray, ahead: np.ndarray, seasons: tuple[int, ...], start: int
+    values: np.ndarray,
+    origins: np.ndarray,
+    ahead: np.ndarray,
+    seasons: tuple[int, ...],
+    start: int,
+    indicators: bool = False,
 ) -> np.ndarray:
     """What is known of each origin and of the step ahead of it, (origins, features) float32."""
     first, target = seasons[0], origins + ahead
@@ -138,4 +144,6 @@ def _features(
         *phases,
         np.minimum(origins, 500),
     ]
+    if indicators:
+        columns += [*technical.indicators(values)[origins].T]
     return np.column_stack(columns).astype(np.float32)

@@ -23,6 +23,11 @@ def _smape(y: np.ndarray, f: np.ndarray, scale: np.ndarray) -> float:  # noqa: A
     return float(200 * np.mean(np.where(size > 0, np.abs(y - f) / np.where(size > 0, size, 1), 0)))
 
 
+def _nrmse(y: np.ndarray, f: np.ndarray, scale: np.ndarray) -> float:  # noqa: ARG001
+    size = float(np.mean(np.abs(y)))
+    return float(100 * np.sqrt(np.mean((y - f) ** 2))) / size if size else float("nan")
+
+
 _MEASURES: dict[str, tuple[Measure, str]] = {
     "mase": (
         lambda y, f, scale: float(np.mean(np.abs(y - f) / scale)),
@@ -34,11 +39,12 @@ _MEASURES: dict[str, tuple[Measure, str]] = {
         lambda y, f, scale: float(np.sqrt(np.mean((y - f) ** 2))),  # noqa: ARG005
         "Root mean squared error, in the target's unit.",
     ),
+    "nrmse": (_nrmse, "Root mean squared error, in percent of the mean absolute true value."),
 }
 
 
 def metrics(target: str) -> list[Metric]:
-    """MASE, sMAPE, MAE, RMSE and the intervals' coverage of a target column."""
+    """MASE, sMAPE, MAE, RMSE, normalised RMSE and the intervals' coverage of a target column."""
     return [*(_metric(target, name) for name in _MEASURES), _coverage(target)]
 
 

@@ -8,7 +8,7 @@ from noria.cli.options import OUTPUT, takes
 
 __all__ = ["version"]
 
-_PARTS = ("polars", "duckdb", "numpy", "scikit-learn", "lightgbm", "xgboost", "catboost", "optuna")
+_PARTS = ("polars", "duckdb", "numpy", "scikit-learn", "lightgbm", "xgboost", "catboost", "torch", "optuna")
 
 
 @takes(OUTPUT)

@@ -18,9 +18,14 @@ FORECAST = pl.DataFrame(
 )
 
 
-def score(name: str, rows: np.ndarray | None = None, forecast: pl.DataFrame = FORECAST) -> float:
+def score(
+    name: str,
+    rows: np.ndarray | None = None,
+    forecast: pl.DataFrame = FORECAST,
+    truth: pl.DataFrame = TRUTH,
+) -> float:
     metric = {metric.name: metric for metric in metrics("sold", 0.8)}[name]
-    return metric.bind(TRUTH, forecast)(rows)
+    return metric.bind(truth, forecast)(rows)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +36,7 @@ def score(name: str, rows: np.ndarray | None = None, forecast: pl.DataFrame = FO
         ("mae", 3.0),
         ("rmse", np.sqrt((4 + 100) / 4)),
         ("rmsse", np.sqrt((0.25 + 4) / 4)),
+        ("nrmse", 100 * np.sqrt((4 + 100) / 4) / 17.5),
         ("coverage", 0.5),
     ],
 )
@@ -54,3 +60,12 @@ def test_without_intervals_their_scores_are_missing():
 
 def test_only_coverage_is_better_when_greater():
     assert [metric.name for metric in metrics("sold", 0.8) if metric.greater_is_better] == ["coverage"]
+
+
+def test_normalised_rmse_is_relative_to_the_rows_it_is_of():
+    assert score("nrmse", np.array([0, 0])) == pytest.approx(20.0)
+    assert score("nrmse", truth=TRUTH * -1, forecast=FORECAST * -1) == pytest.approx(score("nrmse"))
+
+
+def test_normalised_rmse_of_nothing_but_zeros_is_not_a_number():
+    assert np.isnan(score("nrmse", truth=TRUTH * 0))

@@ -30,6 +30,15 @@ def _error(c: Columns) -> np.ndarray:
     return np.abs(c["y"] - c["prediction"])
 
 
+def _relative(c: Columns) -> np.ndarray:
+    return np.column_stack([_error(c) ** 2, np.abs(c["y"])])
+
+
+def _percent(means: np.ndarray) -> float:
+    square, size = means
+    return 100 * square**0.5 / size if size else float("nan")
+
+
 _MEASURES: dict[str, tuple[Measure, Finish, str]] = {
     "mase": (
         lambda c: _error(c) / c["scale"],
@@ -44,6 +53,7 @@ _MEASURES: dict[str, tuple[Measure, Finish, str]] = {
         np.sqrt,
         "Root mean squared error in units of the seasonal naive forecast's in training.",
     ),
+    "nrmse": (_relative, _percent, "Root mean squared error, in percent of the mean absolute true value."),
 }
 
 

@@ -34,6 +34,9 @@ class ForecastOptions(BaseModel):
     past: tuple[str, ...] = Field((), description="Columns that are known of the past only.")
     static: tuple[str, ...] = Field((), description="Columns that tell what a series is, and never change.")
     holidays: str | None = Field(None, description="Whose public holidays are used: US, or US-NY.")
+    indicators: bool = Field(
+        False, description="Whether boosting and LSTM also see technical indicators, as of prices."
+    )
     hierarchy: tuple[str, ...] = Field(
         (),
         description="The columns that tell series apart, the largest unit first, where sums over them are "

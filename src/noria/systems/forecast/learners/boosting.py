@@ -9,6 +9,7 @@ import numpy as np
 from noria.core.deadline import FitFailed, OutOfTime
 from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
+from noria.methods import technical
 from noria.methods.trees import TreePredictor
 from noria.systems.forecast.driven import Driven
 from noria.systems.forecast.learners.base import ForecastLearner, Outlook
@@ -46,7 +47,7 @@ class Boosting(ForecastLearner[BoostingParams]):
         trees = self._trees(*self._examples(outlook), outlook.ctx)
         ahead = np.arange(1, horizon + 1)
         origins = [np.full(horizon, length - 1) for length in panel.lengths]
-        known = np.array([_known(outlook, at, origin, ahead) for at, origin in enumerate(origins)])
+        known = np.array([self._known(outlook, at, origin, ahead) for at, origin in enumerate(origins)])
         last = [_level(one, np.array([len(one) - 1]), outlook.seasons[0])[:, 0] for one in panel.values]
         driven = Driven(trees, known, np.array(last), names=outlook.knowledge.names)
         if panel.covariates is not None or (driven.names and not self.options.hierarchy):
@@ -70,7 +71,7 @@ class Boosting(ForecastLearner[BoostingParams]):
             origins = rng.integers(first, len(one) - 1, count)
             ahead = rng.integers(1, np.minimum(horizon, len(one) - 1 - origins) + 1)
             level, scale = _level(one, origins, seasons[0])
-            rows = _known(outlook, at, origins, ahead)
+            rows = self._known(outlook, at, origins, ahead)
             if panel.covariates is not None:
                 rows = np.concatenate([rows, panel.covariates[at][origins + ahead]], axis=1)
             X.append(rows)
@@ -78,6 +79,16 @@ class Boosting(ForecastLearner[BoostingParams]):
         if not X:
             raise FitFailed("no series has three values")
         return np.concatenate(X), np.clip(np.concatenate(y), -20, 20)
+
+    def _known(self, outlook: Outlook, at: int, origins: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+        """What is known of places in a series and of the steps ahead of them, (n, features) float32."""
+        values, start = outlook.panel.values[at], outlook.panel.starts[at]
+        columns = [_features(values, origins, ahead, outlook.seasons, start)]
+        if self.options.indicators:
+            columns.append(technical.indicators(values)[origins])
+        return np.concatenate(
+            [*columns, outlook.knowledge.rows(at, origins, ahead)], axis=1, dtype=np.float32
+        )
 
     def _trees(self, X: np.ndarray, y: np.ndarray, ctx: Context) -> TreePredictor:
         import lightgbm
@@ -97,13 +108,6 @@ class Boosting(ForecastLearner[BoostingParams]):
             if booster.update():
                 break
         return TreePredictor.from_lightgbm(booster, link="identity", outputs=1)
-
-
-def _known(outlook: Outlook, at: int, origins: np.ndarray, ahead: np.ndarray) -> np.ndarray:
-    """What is known of places in a series and of the steps ahead of them, (n, features) float32."""
-    panel = outlook.panel
-    own = _features(panel.values[at], origins, ahead, outlook.seasons, panel.starts[at])
-    return np.concatenate([own, outlook.knowledge.rows(at, origins, ahead)], axis=1)
 
 
 def _level(values: np.ndarray, origins: np.ndarray, season: int) -> np.ndarray:

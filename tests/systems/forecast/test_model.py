@@ -229,6 +229,13 @@ def test_a_moment_in_the_past_or_beyond_the_horizon_is_an_error_that_names_the_r
     )
 
 
+def test_hours_asked_of_a_model_of_days_are_an_error():
+    hours = [START + 20 * DAY + timedelta(hours=at) for at in range(10)]
+    text = error(lambda: made().predict(pl.DataFrame({"shop": "north", "day": hours})))
+    assert text.startswith("The moments lie closer together than the steps of the series, which are daily.")
+    assert "got: 10 moments in 1 steps" in text
+
+
 def test_a_row_without_a_moment_is_an_error():
     rows = asked(("north", 20), ("south", 25), ("west", 15)).with_columns(
         day=pl.Series([START + 20 * DAY, None, None], dtype=pl.Datetime("us"))

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import noria
-from noria.core.protocol import Task
+from noria.core.protocol import Context, Task, Trial
 from noria.data.conform import conform
 from noria.data.infer import infer
 from noria.settings import Settings
@@ -177,10 +177,11 @@ ONE_MOMENT_EACH = pl.concat(
     [
         (shops(60).head(3), "Too few rows can be learned from"),
         (shops(60).with_columns(sold=5.0), "The target 'sold' has nothing to learn."),
+        (shops(60).with_columns(sold=0.0), "The target 'sold' has nothing to learn."),
         (shops(60).with_columns(day=pl.lit("soon")), "No system solves forecasting on these columns."),
         (ONE_MOMENT_EACH, "No series has two different stamps"),
     ],
-    ids=["three points", "constant", "no moments", "one moment"],
+    ids=["three points", "constant", "zero", "no moments", "one moment"],
 )
 def test_what_cannot_be_learned_from_is_a_clear_error(table, text, tmp_path):
     with pytest.raises(noria.NoriaError) as caught:
@@ -218,3 +219,83 @@ def test_a_notebook_shows_a_figure_as_vega_lite(run):
     spec = bundle["application/vnd.vegalite.v6+json"]
     assert spec["title"] == "What came, and what was forecast"
     assert len(spec["data"]["values"]) == run.figures[0].frame.height
+
+
+def test_near_equals_share_half_of_the_weight_and_the_hopeless_get_none():
+    forecaster, table = system(shops(40))
+    truth, rng = table.head(40), np.random.default_rng(0)
+    y, noise = truth["sold"].to_numpy(), rng.normal(size=40)
+
+    def trial(number: int, name: str, error: np.ndarray) -> Trial:
+        learner = next(one for one in forecaster.learners() if one.name == name)
+        known = pl.DataFrame({"prediction": y + error, "scale": 10.0})
+        return Trial(number, learner, float(np.abs(error).mean() / 10), known)
+
+    trials = [
+        trial(0, "naive", 9 * rng.normal(size=40)),
+        trial(1, "theta", noise),
+        trial(2, "theta", noise + 0.01),
+        trial(3, "additive", 1.05 * noise),
+        trial(4, "mean", -1.6 * noise),  # a blend with it would be perfect on these rows
+    ]
+    context = Context(forecaster.schema, Task.FORECASTING)
+    weights, joint = forecaster.weigh(trials, truth, forecaster.metrics()[0], context)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[[0, 4]].tolist() == [0.0, 0.0]
+    assert weights[3] >= 0.25
+    assert weights[1] + weights[2] >= 0.25
+    blend = sum(weight * one.predictions["prediction"] for weight, one in zip(weights, trials))
+    assert joint["prediction"].to_list() == pytest.approx(blend.to_list())
+
+
+def test_the_additive_forecast_goes_on_from_the_last_level_unless_told_otherwise():
+    table = shops(120, noise=0.01).filter(shop="north")
+    table = table.with_columns(sold=pl.col("sold") + 50 * (pl.int_range(pl.len()) >= 112))
+    forecaster, table = system(table, horizon=7, season=7)
+    additive = next(one for one in forecaster.learners() if one.name == "additive")
+    context = Context(forecaster.schema, Task.FORECASTING)
+    means = [
+        additive.with_params(additive.params.replace(carried=carried)).fit(table, None, context).paths.mean()
+        for carried in (True, False)
+    ]
+    assert means[0] == pytest.approx(150, abs=10)
+    assert means[1] < 135
+
+
+HARD = {
+    "never above zero": pl.lit(-50.0) - pl.col("sold"),
+    "in another order": pl.col("sold").shuffle(seed=0),
+    "with infinite values": pl.when(pl.int_range(pl.len()) % 17 == 3).then(float("inf")).otherwise("sold"),
+}
+
+
+@pytest.mark.parametrize("sold", HARD.values(), ids=HARD)
+def test_hard_values_give_a_finite_forecast(sold, tmp_path):
+    run = train(shops(60).with_columns(sold=sold), tmp_path, options={"horizon": 5}, trials=None, budget="4s")
+    rows = pl.DataFrame({"day": days(5, START + timedelta(days=60)), "shop": "south", "promotion": False})
+    found = run.model.predict(rows)
+    assert found.select(pl.all().is_finite().all()).row(0) == (True,) * found.width
+    if sold is HARD["never above zero"]:
+        assert (found["prediction"] < 0).all()
+
+
+def test_moments_of_several_time_zones_are_one_clock(tmp_path):
+    hours = [START + timedelta(hours=at) for at in range(200)]
+    zones = [
+        f"{hour + timedelta(hours=at % 3):%Y-%m-%dT%H:%M:%S}+0{at % 3}:00" for at, hour in enumerate(hours)
+    ]
+    sold = 10 + np.sin(2 * np.pi * np.arange(200) / 24)
+    table = pl.DataFrame({"day": zones, "sold": sold})
+    run = train(table, tmp_path, series=[], options={"horizon": 6}, learners=["seasonal_naive"])
+    assert any("hourly" in note for note in run.notes)
+    asked = pl.DataFrame({"day": [START + timedelta(hours=200 + at) for at in range(6)]})
+    assert run.model.predict(asked)["prediction"].to_list() == pytest.approx(sold[176:182].tolist())
+
+
+def test_a_gap_longer_than_the_history_is_filled_and_told(tmp_path):
+    moments = [*days(40), *days(40, START + timedelta(days=200))]
+    table = pl.DataFrame({"day": moments, "sold": 10 + np.arange(80) % 7})
+    run = train(table, tmp_path, series=[], options={"horizon": 5}, learners=["naive", "theta"])
+    assert any(
+        "160 missing steps filled on a straight line, the longest gap 160 steps" in note for note in run.notes
+    )

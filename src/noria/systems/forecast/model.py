@@ -135,7 +135,8 @@ class ForecastModel:
         ColumnError
             If a column is missing or cannot be read.
         DataError
-            If a series is unknown, or a moment lies in its past or beyond the horizon.
+            If a series is unknown, a moment lies in its past or beyond the horizon, or the moments lie closer
+            together than the steps.
         """
         typed = conform(rows, self.schema, roles=_ASKED)
         series, ahead = self.places(typed)
@@ -170,7 +171,18 @@ class ForecastModel:
         wrong = np.flatnonzero((ahead < 1) | (ahead > self.horizon))
         if len(wrong):
             raise self._out_of_reach(names[int(wrong[0])], typed[time][int(wrong[0])], int(series[wrong[0]]))
+        self._check_frequency(pl.DataFrame({"series": series, "ahead": ahead, "time": typed[time]}))
         return series, ahead
+
+    def _check_frequency(self, rows: pl.DataFrame) -> None:
+        """Refuse hours that are asked of a model of days, and the like."""
+        moments, steps = rows.n_unique(["series", "time"]), rows.n_unique(["series", "ahead"])
+        if moments >= 2 * steps > 0 and self.frequency.kind != "span":
+            raise DataError(
+                f"The moments lie closer together than the steps of the series, which are {self.frequency}.",
+                got=f"{moments:,} moments in {steps:,} steps",
+                do="Ask once for each step, or train on values that are as close together.",
+            )
 
     def explain(self, rows: pl.DataFrame) -> Explanation:
         """What the series' level, the step ahead and all that is known besides added to each forecast.

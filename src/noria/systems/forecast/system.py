@@ -33,6 +33,7 @@ __all__ = ["ForecastSystem"]
 _WINDOWS = 3
 _LEAST_HISTORY = 3
 _CANDIDATES, _ROWS, _TRIFLE = 30, 20_000, 2e-3
+_HOPELESS, _PEERS = 1.5, 1.1  # errors, as a multiple of the least
 
 
 class ForecastSystem:
@@ -148,7 +149,11 @@ class ForecastSystem:
         metric: Metric,
         ctx: Context,  # noqa: ARG002
     ) -> tuple[np.ndarray, pl.DataFrame]:
-        """The share of each trial in the joint forecast, and the joint forecast of the windows."""
+        """The share of each trial in the joint forecast, and the joint forecast of the windows.
+
+        Half of it is chosen greedily, half is shared alike by the learners that come near the best: few
+        windows say little about weights (the forecast combination puzzle: Claeskens et al. 2016).
+        """
         weights = np.zeros(len(trials))
         order = sorted(range(len(trials)), key=lambda at: trials[at].score, reverse=metric.greater_is_better)
         if not self.chosen.ensemble or len(trials) == 1:
@@ -161,8 +166,17 @@ class ForecastSystem:
         stack = np.stack([trials[at].predictions["prediction"].to_numpy() / scale for at in candidates])[
             :, some
         ]
-        least = float(np.abs(stack[0] - y).mean())
-        picked = greedy_selection(stack, y, _absolute, tolerance=_TRIFLE * least, costs=np.ones(len(stack)))
+        misses = np.abs(stack - y).mean(axis=1)
+        able = np.flatnonzero(misses <= _HOPELESS * misses.min())
+        picked = np.zeros(len(stack))
+        picked[able] = 0.5 * greedy_selection(
+            stack[able], y, _absolute, tolerance=_TRIFLE * misses.min(), costs=np.ones(len(able))
+        )
+        names = np.array([trials[at].learner.name for at in candidates])
+        ranked = np.argsort(misses, kind="stable")
+        best = ranked[np.sort(np.unique(names[ranked], return_index=True)[1])]
+        peers = best[misses[best] <= _PEERS * misses.min()]
+        picked[peers] += 0.5 / len(peers)
         weights[candidates] = picked
         parts = [trials[at].predictions["prediction"] * weights[at] for at in candidates if weights[at]]
         joint = trials[order[0]].predictions.with_columns(prediction=sum(parts[1:], parts[0]))

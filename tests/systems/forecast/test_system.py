@@ -208,7 +208,7 @@ def test_the_pictures_show_history_windows_forecast_and_what_stood_out(tmp_path)
     frame = figures["backtest"].frame
     counts = dict(frame.group_by("kind").len().iter_rows())
     assert counts["forecast"] == 2 * 7
-    assert counts["rolling origins"] == 2 * 3 * 7
+    assert counts["rolling origins"] == 2 * 5 * 7
     assert 400.0 in frame.filter(kind="unusual", series="north")["value"]
     assert (frame.filter(kind="forecast")["low"] < frame.filter(kind="forecast")["high"]).all()
     assert figures["by_step"].frame["ahead"].unique().to_list() == [1, 2, 3, 4, 5, 6, 7]

@@ -30,10 +30,10 @@ from noria.systems.forecast.spread import Spread
 
 __all__ = ["ForecastSystem"]
 
-_WINDOWS = 3
+_WINDOWS, _MOST_WINDOWS, _JUDGED = 3, 5, 100
 _LEAST_HISTORY = 3
 _CANDIDATES, _ROWS, _TRIFLE = 30, 20_000, 2e-3
-_HOPELESS, _PEERS = 1.5, 1.1  # errors, as a multiple of the least
+_HOPELESS, _PEERS = 1.5, 1.15  # errors, as a multiple of the least
 
 
 class ForecastSystem:
@@ -119,8 +119,8 @@ class ForecastSystem:
 
     def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:  # noqa: ARG002
         """Rolling origins: windows of as many steps as are to be forecast, each after all it learns from."""
-        windows = count or _WINDOWS
         panel = Panel.of(table, self.schema)
+        windows = count or self._windows(panel)
         back, horizon = self._back(table, panel), self._steps(panel, windows + 1)
         words = f"{windows} rolling origins, {horizon} steps each"
         splits = [self._window(table, back, at * horizon, horizon, words) for at in reversed(range(windows))]
@@ -132,6 +132,13 @@ class ForecastSystem:
                 do="Give a longer history, or ask for fewer steps: options: {horizon: 1}.",
             )
         return usable
+
+    def _windows(self, panel: Panel) -> int:
+        """How many rolling origins: the fewer values each judges, the more, within half of the history."""
+        steps = self.chosen.steps(panel.frequency)
+        wanted = -(-_JUDGED // (steps * len(panel.names)))
+        possible = int(np.median(panel.lengths)) // (2 * steps)
+        return int(np.clip(min(wanted, possible), _WINDOWS, _MOST_WINDOWS))
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""

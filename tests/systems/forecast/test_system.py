@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 import noria
+from noria.core.deadline import FitFailed
 from noria.core.protocol import Context, Task, Trial
 from noria.data.conform import conform
 from noria.data.infer import infer
@@ -299,3 +300,11 @@ def test_a_gap_longer_than_the_history_is_filled_and_told(tmp_path):
     assert any(
         "160 missing steps filled on a straight line, the longest gap 160 steps" in note for note in run.notes
     )
+
+
+def test_of_one_season_the_longest_is_not_tried_again():
+    forecaster, table = system(shops(40), horizon=7, season=7)
+    theta = next(one for one in forecaster.learners() if one.name == "theta")
+    context = Context(forecaster.schema, Task.FORECASTING)
+    with pytest.raises(FitFailed, match="only one season"):
+        theta.with_params(theta.params.replace(longest=True)).fit(table, None, context)

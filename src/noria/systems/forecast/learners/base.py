@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import polars as pl
 
+from noria.core.deadline import FitFailed
 from noria.core.params import Params
 from noria.core.protocol import Context
 from noria.systems.forecast.driven import Driven
@@ -42,6 +43,18 @@ class Outlook:
     seasons: tuple[int, ...]
     horizon: int
     ctx: Context
+
+    def season(self, *, longest: bool) -> int:
+        """Steps of the shortest season, or of the longest.
+
+        Raises
+        ------
+        FitFailed
+            If the longest is wanted and there is only one, so that the same would be tried twice.
+        """
+        if longest and len(self.seasons) == 1:
+            raise FitFailed("there is only one season")
+        return self.seasons[-1 if longest else 0]
 
 
 class ForecastLearner(Generic[P]):

@@ -36,7 +36,7 @@ class SeasonalNaive(ForecastLearner[SeasonalNaiveParams]):
 
     def paths(self, outlook: Outlook) -> np.ndarray:
         """The last season repeated; of a series shorter than that, the last value."""
-        season = outlook.seasons[-1 if self.params.longest else 0]
+        season = outlook.season(longest=self.params.longest)
         lasts = [one[-season:] if len(one) >= season else one[-1:] for one in outlook.panel.values]
         return np.array([np.resize(last, outlook.horizon) for last in lasts])
 

@@ -48,7 +48,7 @@ class SimpleSmoothing(ForecastLearner[SmoothingParams]):
 
     def taken_out(self, outlook: Outlook) -> int:
         """The season that is taken out first; 1 for none."""
-        return outlook.seasons[-1 if self.params.longest else 0]
+        return outlook.season(longest=self.params.longest)
 
     def _shared(self, outlook: Outlook) -> Adjusted:
         """The series without their seasons, made once per fold."""

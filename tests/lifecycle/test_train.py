@@ -45,7 +45,7 @@ def test_a_run_is_kept_whole(session, people):
     heard = events_of(session)
     run = noria.train(people(), "y", name="toy", session=session, goal={"accuracy": ">= 0.1"}, **QUICK)
     assert {path.name for path in run.folder.iterdir()} == {
-        "started.json", "trials.jsonl", "run.json", "report.md", "model", "lock"
+        "started.json", "trials.jsonl", "run.json", "report.md", "model", "figures", "lock"
     }  # fmt: skip
     record = json.loads((run.folder / "run.json").read_text())
     assert record["evaluation"] == json.loads(json.dumps(run.evaluation.to_dict()))
@@ -56,6 +56,7 @@ def test_a_run_is_kept_whole(session, people):
     assert "| accuracy |" in run.report.read_text()
     assert ">= 0.1: met" in run.report.read_text()
     assert run.evaluation.rows == 32
+    assert [figure.name for figure in run.figures] == ["confusion", "leaderboard"]
     assert run.evaluation.how == "stratified by y, 20% held out"
     assert run.notes == ["128 rows to train, 32 to evaluate: stratified by y, 20% held out."]
     stages = [event.data["stage"] for event in heard if event.kind == "stage.finished"]

@@ -369,10 +369,15 @@ class Search:
     def _joined(
         self, trials: Sequence[Trial], weights: np.ndarray, ctx: Context, table: pl.DataFrame
     ) -> Model:
-        """One model of the trials with a weight, for the rows of a table."""
-        if isinstance(self.system, Ensembles):
-            return self.system.assemble(trials, weights, table, self.truth, ctx)
-        return trials[int(weights.argmax())].learner.fit(table, None, ctx)
+        """One model of the trials with a weight, for the rows of a table: a task of the executor."""
+
+        def join(rows: pl.DataFrame) -> Model:
+            if isinstance(self.system, Ensembles):
+                return self.system.assemble(trials, weights, rows, self.truth, ctx)
+            return trials[int(weights.argmax())].learner.fit(rows, None, ctx)
+
+        (model,) = self.executor.map(join, [table])
+        return model
 
     def _restore(self, trials: Sequence[Trial], ctx: Context) -> None:
         """Fit again what the joint model needs of an earlier process."""

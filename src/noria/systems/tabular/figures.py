@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from noria.core.result import Evaluation, Figure
+from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.target import Target
 
 __all__ = ["draw"]
@@ -18,7 +19,12 @@ _SCATTERED = 2_000
 def draw(
     target: Target, truth: pl.DataFrame, predictions: pl.DataFrame, evaluation: Evaluation
 ) -> list[Figure]:
-    """The leaderboard, and the confusion matrix or the predicted against the actual values."""
+    """The leaderboard, and the confusion matrix or the predicted against the actual values.
+
+    Out-of-fold predictions of classes are probabilities only; the most probable class is drawn.
+    """
+    if "prediction" not in predictions.columns:
+        predictions = target.answers(target.matrix(predictions), Finish())
     pairs = pl.DataFrame({"actual": truth[target.name], "predicted": predictions["prediction"]})
     main = _confusion(pairs) if target.classes else _scatter(pairs)
     return [main, _leaderboard(evaluation)]

@@ -57,6 +57,7 @@ def test_a_run_is_kept_whole(session, people):
     assert ">= 0.1: met" in run.report.read_text()
     assert run.evaluation.rows == 32
     assert [figure.name for figure in run.figures] == ["confusion", "leaderboard"]
+    assert "- Learners compared: `figures/leaderboard.vl.json`" in run.report.read_text()
     assert run.evaluation.how == "stratified by y, 20% held out"
     assert run.notes == ["128 rows to train, 32 to evaluate: stratified by y, 20% held out."]
     stages = [event.data["stage"] for event in heard if event.kind == "stage.finished"]

@@ -13,26 +13,31 @@ from noria.core.schema import Schema
 
 __all__ = ["draw", "drawn", "markdown"]
 
-_FIGURES = "figures"
+_FIGURES, _SUFFIX = "figures", ".vl.json"
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> None:
     """Write figures into a run's folder, each as a Vega-Lite file with its data."""
     (folder / _FIGURES).mkdir(exist_ok=True)
     for figure in figures:
-        artifact.write_text(folder / _FIGURES / f"{figure.name}.vl.json", json.dumps(figure.to_dict()))
+        artifact.write_text(folder / _FIGURES / f"{figure.name}{_SUFFIX}", json.dumps(figure.to_dict()))
 
 
 def drawn(folder: Path) -> list[Figure]:
     """The figures of a run's folder, by name."""
     return [
-        Figure.from_dict(path.name.partition(".")[0], json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted((folder / _FIGURES).glob("*.vl.json"))
+        Figure.from_dict(path.name.removesuffix(_SUFFIX), json.loads(path.read_text(encoding="utf-8")))
+        for path in sorted((folder / _FIGURES).glob(f"*{_SUFFIX}"))
     ]
 
 
 def markdown(
-    recipe: Recipe, evaluation: Evaluation, schema: Schema, notes: Sequence[str], facts: dict[str, str]
+    recipe: Recipe,
+    evaluation: Evaluation,
+    schema: Schema,
+    notes: Sequence[str],
+    facts: dict[str, str],
+    figures: Sequence[Figure] = (),
 ) -> str:
     """The report of a run as Markdown.
 
@@ -46,6 +51,8 @@ def markdown(
         What was repaired or should be known.
     facts : dict
         Further lines for the table of facts, by label.
+    figures : sequence of Figure
+        Those that `draw` has written.
     """
     sections = [
         f"# {recipe.title or recipe.name}",
@@ -54,6 +61,8 @@ def markdown(
         _results(evaluation),
         "## Learners compared",
         _leaderboard(evaluation),
+        "## Figures" if figures else "",
+        "\n".join(f"- {figure.title}: `{_FIGURES}/{figure.name}{_SUFFIX}`" for figure in figures),
         "## Data",
         _columns(schema),
         "## Notes" if notes else "",

@@ -482,7 +482,8 @@ class Training:
             "data (fingerprint)": record["snapshot"][:16],
             "Noria, Python": f"{record['noria']}, {record['python']}",
         }
-        return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts)
+        figures = report.drawn(self.store.folder(record["id"]))
+        return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts, figures)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

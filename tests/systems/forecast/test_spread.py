@@ -174,3 +174,15 @@ def test_one_window_tells_nothing_about_single_series():
     spread, wider = Spread.of_series(wrong, ahead, series, (3, HORIZON), 0.9)
     assert wider.tolist() == [1.0, 1.0, 1.0]
     assert spread.to_dict() == Spread.fit(wrong, ahead, HORIZON, coverage=0.9).to_dict()
+
+
+@pytest.mark.parametrize(("count", "least", "most"), [(200, 1.3, 1.5), (2, 1.8, 2.1)])
+def test_errors_that_shrink_as_the_history_grows_are_taken_to_go_on_half_way(count, least, most):
+    wrong, ahead, series = of_many(3, 0, np.ones(count))
+    first = np.arange(len(wrong)) < 2 * count * HORIZON
+    spread, wider = Spread.of_series(np.where(first, 2 * wrong, wrong), ahead, series, (count, HORIZON), 0.9)
+    steady, usual = Spread.of_series(wrong, ahead, series, (count, HORIZON), 0.9)
+    ratio = (spread.growth.mean() * spread.above * wider.mean()) / (
+        steady.growth.mean() * steady.above * usual.mean()
+    )
+    assert least < ratio < most

@@ -12,6 +12,8 @@ from noria.methods.conformal import half_widths
 
 __all__ = ["Spread"]
 
+_FEW_SERIES, _LARGEST, _TINY = 10, 4.0, 1e-12
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -62,7 +64,9 @@ class Spread:
         """The same from errors of many series, and how many times wider each one's intervals are, (series,).
 
         Before its errors are pooled with the others', a series' errors of one window are divided by their
-        usual size in its other windows.
+        usual size in its other windows. Where many series tell that errors become smaller from window to
+        window, as a growing history makes them, or larger, those of the earlier windows are brought half of
+        the way to the size of the last one's.
 
         Parameters
         ----------
@@ -74,6 +78,7 @@ class Spread:
         """
         count, horizon = shape
         window = _repetition(series * (horizon + 1) + np.minimum(ahead, horizon))
+        errors = errors * _drift(np.abs(errors), window, count)[window]
         size, wider = np.abs(errors), np.ones(len(errors))
         if window.any():
             for one in np.unique(window):
@@ -109,10 +114,16 @@ def _repetition(labels: np.ndarray) -> np.ndarray:
     return found
 
 
+def _drift(size: np.ndarray, window: np.ndarray, series: int) -> np.ndarray:
+    """What brings each window's sizes half of the way to the last one's, (windows,); of few series, less."""
+    means = np.maximum(np.bincount(window, weights=size) / np.bincount(window), _TINY)
+    return np.clip(means[-1] / means, 1 / _LARGEST, _LARGEST) ** (0.5 * series / (series + _FEW_SERIES))
+
+
 def _usual(size: np.ndarray, series: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The mean size of each series, (series,), drawn to that of all as by one more window of it."""
     count, horizon = shape
-    mean = max(float(size.mean()), 1e-12)
+    mean = max(float(size.mean()), _TINY)
     sums = np.bincount(series, weights=size, minlength=count)
     return (sums + horizon * mean) / (np.bincount(series, minlength=count) + horizon)
 

@@ -34,7 +34,7 @@ def activate(x: np.ndarray, slope: np.ndarray | None = None) -> None:
     np.exp(e, out=e)
     t = e + 2
     t *= e
-    t /= t + 2
+    t /= np.add(t, 2, out=e if slope is None else slope)
     if slope is not None:
         e /= e + 1
         e *= x
@@ -196,17 +196,16 @@ class Network:
             np.negative(sums[:, :1], out=g["phase"])
             np.negative(sums[:, 1:], out=g["frequency"])
 
-    def fused(self) -> dict[str, np.ndarray]:
-        """The weights for prediction: scales and mixes of the embeddings multiplied into the first layer."""
+    def fitted(self) -> dict[str, np.ndarray]:
+        """The weights for prediction: the scales multiplied into the first layer."""
         w = self.weights
-        first = w["scale"][:, None] * w["weight_0"]
-        mixed = w["mix"] @ first[self.columns :].reshape(len(self.embedded), FEATURES, first.shape[1])
         named = {name: w[name].copy() for name in w if name.startswith(("weight_", "bias_"))}
         return named | {
             "embedded": self.embedded,
             "frequency": w["frequency"][:, 0].copy(),
             "phase": w["phase"][:, 0].copy(),
-            "weight_0": np.concatenate([first[: self.columns], mixed.reshape(-1, first.shape[1])]),
+            "mix": w["mix"].copy(),
+            "weight_0": w["scale"][:, None] * w["weight_0"],
         }
 
 

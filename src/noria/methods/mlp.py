@@ -28,7 +28,7 @@ __all__ = ["Mlp", "MlpSettings", "fit_mlp"]
 
 Link = Literal["identity", "softmax"]
 
-_CHUNK = 1024  # rows predicted at once, so that their activations stay in the cache
+_CHUNK = 512  # rows predicted at once, so that their activations stay in the cache
 _MOST_EMBEDDED = 128  # continuous columns; with more of them the embeddings cost more than they give
 _FEWEST_EPOCHS, _MOST_EPOCHS = 15, 100
 _STEPS = 2_000  # of the optimiser, which the default number of epochs comes to in between
@@ -144,15 +144,12 @@ class Mlp:
                 got=f"X of shape {X.shape}",
                 do=f"Give (n, {self.columns}) numbers.",
             )
-        blocks = [self.predict_one(X[at : at + _CHUNK]) for at in range(0, max(len(X), 1), _CHUNK)]
-        return np.concatenate(blocks)
+        chunks = [X[at : at + _CHUNK] for at in range(0, max(len(X), 1), _CHUNK)]
+        return self._linked(np.concatenate([self._forward(self._scaled(chunk)) for chunk in chunks]))
 
     def predict_one(self, x: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) or the value (1,) of one row x (d,): `predict` without its checks."""
-        w = self.weights
-        return self._linked(
-            self._forward(_prepared(np.asarray(x, dtype=np.float32), w["center"], w["factor"]))
-        )
+        return self._linked(self._forward.one(self._scaled(np.asarray(x, dtype=np.float32))))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays to save, by name; the matrices in the half precision that `fit_mlp` rounds them to."""
@@ -175,6 +172,10 @@ class Mlp:
         """The weights in the order in which they are used."""
         return _Forward(self.weights)
 
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        """Rows or one row as the first layer wants them."""
+        return _prepared(x, self.weights["center"], self.weights["factor"])
+
     def _linked(self, raw: np.ndarray) -> np.ndarray:
         """What the last layer's outputs mean."""
         values = raw.astype(np.float64)
@@ -184,27 +185,53 @@ class Mlp:
 
 
 class _Forward:
-    """From rows to the last layer, for one row (d,) as for many (n, d)."""
+    """From prepared rows (n, d), or one row (d,), to the last layer's outputs."""
 
     def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.embedded = weights["embedded"]
+        self.embedded, self.mix = weights["embedded"], weights["mix"]
         self.frequency, self.phase = weights["frequency"], weights["phase"]
-        depth = sum(name.startswith("weight_") for name in weights)
-        *self.hidden, self.last = ((weights[f"weight_{i}"], weights[f"bias_{i}"]) for i in range(depth))
+        depth = sum(name.startswith(_MATRIX) for name in weights)
+        self.layers = [(weights[f"weight_{i}"], weights[f"bias_{i}"]) for i in range(depth)]
 
     def __call__(self, z: np.ndarray) -> np.ndarray:
-        """The last layer's outputs of prepared rows."""
+        """Many rows: a column at a time up to the first layer, as its waves are then long."""
+        k, _, features = self.mix.shape
+        rows, columns = z.shape
+        inputs = np.empty((columns + k * features, rows), z.dtype)
+        inputs[:columns] = z.T
+        if k:
+            angle = inputs[self.embedded, None] * self.frequency[:, :, None]
+            angle += self.phase[:, :, None]
+            np.cos(angle, out=angle)
+            np.matmul(self.mix.transpose(0, 2, 1), angle, out=inputs[columns:].reshape(k, features, rows))
+        return self._outputs(inputs.T, self.layers[0][0])
+
+    def one(self, z: np.ndarray) -> np.ndarray:
+        """One row: the fewest operations, with the mix of the waves as part of the first layer."""
         if self.embedded.size:
-            angle = z[..., self.embedded, None] * self.frequency
+            angle = z[self.embedded, None] * self.frequency
             angle += self.phase
             np.cos(angle, out=angle)
-            z = np.concatenate([z, angle.reshape(*z.shape[:-1], self.frequency.size)], axis=-1)
-        for weight, bias in self.hidden:
-            z = z @ weight
+            z = np.concatenate([z, angle.reshape(-1)])
+        return self._outputs(z, self._fused)
+
+    @cached_property
+    def _fused(self) -> np.ndarray:
+        """The first layer, from columns and waves."""
+        k, waves, features = self.mix.shape
+        weight = self.layers[0][0]
+        columns, units = len(weight) - k * features, weight.shape[1]
+        mixed = self.mix @ weight[columns:].reshape(k, features, units)
+        return np.concatenate([weight[:columns], mixed.reshape(k * waves, units)])
+
+    def _outputs(self, z: np.ndarray, first: np.ndarray) -> np.ndarray:
+        z = z @ first
+        for i, (weight, bias) in enumerate(self.layers):
+            if i:
+                activate(z)
+                z = z @ weight
             z += bias
-            activate(z)
-        weight, bias = self.last
-        return z @ weight + bias
+        return z
 
 
 def fit_mlp(
@@ -297,7 +324,7 @@ class _Fit:
 
     def snapshot(self) -> Mlp:
         """The network as it stands."""
-        return Mlp(self.scaling | self.network.fused(), self.link)
+        return Mlp(self.scaling | self.network.fitted(), self.link)
 
     def train(
         self,

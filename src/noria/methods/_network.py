@@ -21,18 +21,22 @@ _RATES = {
 }  # learning rates relative to the weights'
 
 
-def activate(x: np.ndarray, slope: np.ndarray | None = None) -> None:
+Room = tuple[np.ndarray | None, np.ndarray | None]
+
+
+def activate(x: np.ndarray, slope: np.ndarray | None = None, room: Room = (None, None)) -> None:
     """Mish, ``x * tanh(log(1 + exp(x)))``, in place; its derivative goes to `slope`.
 
+    The two arrays of `room`, shaped as `x`, are worked in: new memory costs as much as the arithmetic.
     With e = exp(x) and n = e (e + 2) the hyperbolic tangent is n / (n + 2): one exponential for both.
 
     References
     ----------
     Misra, Mish: a self regularized non-monotonic activation function, BMVC 2020.
     """
-    e = np.minimum(x, 20)
+    e = np.minimum(x, 20, out=room[0])
     np.exp(e, out=e)
-    t = e + 2
+    t = np.add(e, 2, out=room[1])
     t *= e
     t /= np.add(t, 2, out=e if slope is None else slope)
     if slope is not None:
@@ -89,6 +93,7 @@ class Network:
         self._first = np.empty(sizes[:2], dtype)
         self._outputs = [np.empty((rows, units), dtype) for units in sizes[1:]]
         self._slopes = [np.empty_like(output) for output in self._outputs[:-1]]
+        self._room = [(np.empty_like(output), np.empty_like(output)) for output in self._outputs[:-1]]
         self._deltas = [np.empty_like(output) for output in self._outputs[:-1]]
         self._cosines = np.empty((k, rows, FREQUENCIES), dtype)
         self._sines = np.empty_like(self._cosines)
@@ -159,7 +164,7 @@ class Network:
             np.matmul(h, w[f"weight_{i}"] if i else self._first, out=output)
             output += w[f"bias_{i}"]
             if i < self.depth - 1:
-                activate(output, self._slopes[i])
+                activate(output, self._slopes[i], self._room[i])
                 self._drop(output, self._slopes[i], round(dropout * 256), rng)
             h = output
         return h

@@ -22,13 +22,13 @@ import numpy as np
 
 from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ParamError, suggestion
-from noria.methods._network import Adam, Network, activate
+from noria.methods._forward import Forward
+from noria.methods._network import Adam, Network
 
 __all__ = ["Mlp", "MlpSettings", "fit_mlp"]
 
 Link = Literal["identity", "softmax"]
 
-_CHUNK = 512  # rows predicted at once, so that their activations stay in the cache
 _MOST_EMBEDDED = 128  # continuous columns; with more of them the embeddings cost more than they give
 _FEWEST_EPOCHS, _MOST_EPOCHS = 15, 100
 _STEPS = 2_000  # of the optimiser, which the default number of epochs comes to in between
@@ -144,8 +144,7 @@ class Mlp:
                 got=f"X of shape {X.shape}",
                 do=f"Give (n, {self.columns}) numbers.",
             )
-        chunks = [X[at : at + _CHUNK] for at in range(0, max(len(X), 1), _CHUNK)]
-        return self._linked(np.concatenate([self._forward(self._scaled(chunk)) for chunk in chunks]))
+        return self._linked(self._forward(self._scaled(X)))
 
     def predict_one(self, x: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) or the value (1,) of one row x (d,): `predict` without its checks."""
@@ -168,9 +167,9 @@ class Mlp:
         return cls(weights, "identity" if "location" in arrays else "softmax")
 
     @cached_property
-    def _forward(self) -> _Forward:
+    def _forward(self) -> Forward:
         """The weights in the order in which they are used."""
-        return _Forward(self.weights)
+        return Forward(self.weights)
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         """Rows or one row as the first layer wants them."""
@@ -182,56 +181,6 @@ class Mlp:
         if self.link == "identity":
             return values * self.weights["spread"] + self.weights["location"]
         return _softmax(values)
-
-
-class _Forward:
-    """From prepared rows (n, d), or one row (d,), to the last layer's outputs."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.embedded, self.mix = weights["embedded"], weights["mix"]
-        self.frequency, self.phase = weights["frequency"], weights["phase"]
-        depth = sum(name.startswith(_MATRIX) for name in weights)
-        self.layers = [(weights[f"weight_{i}"], weights[f"bias_{i}"]) for i in range(depth)]
-
-    def __call__(self, z: np.ndarray) -> np.ndarray:
-        """Many rows: a column at a time up to the first layer, as its waves are then long."""
-        k, _, features = self.mix.shape
-        rows, columns = z.shape
-        inputs = np.empty((columns + k * features, rows), z.dtype)
-        inputs[:columns] = z.T
-        if k:
-            angle = inputs[self.embedded, None] * self.frequency[:, :, None]
-            angle += self.phase[:, :, None]
-            np.cos(angle, out=angle)
-            np.matmul(self.mix.transpose(0, 2, 1), angle, out=inputs[columns:].reshape(k, features, rows))
-        return self._outputs(inputs.T, self.layers[0][0])
-
-    def one(self, z: np.ndarray) -> np.ndarray:
-        """One row: the fewest operations, with the mix of the waves as part of the first layer."""
-        if self.embedded.size:
-            angle = z[self.embedded, None] * self.frequency
-            angle += self.phase
-            np.cos(angle, out=angle)
-            z = np.concatenate([z, angle.reshape(-1)])
-        return self._outputs(z, self._fused)
-
-    @cached_property
-    def _fused(self) -> np.ndarray:
-        """The first layer, from columns and waves."""
-        k, waves, features = self.mix.shape
-        weight = self.layers[0][0]
-        columns, units = len(weight) - k * features, weight.shape[1]
-        mixed = self.mix @ weight[columns:].reshape(k, features, units)
-        return np.concatenate([weight[:columns], mixed.reshape(k * waves, units)])
-
-    def _outputs(self, z: np.ndarray, first: np.ndarray) -> np.ndarray:
-        z = z @ first
-        for i, (weight, bias) in enumerate(self.layers):
-            if i:
-                activate(z)
-                z = z @ weight
-            z += bias
-        return z
 
 
 def fit_mlp(
@@ -380,8 +329,7 @@ class _Fit:
     def loss(self, z: np.ndarray, y: np.ndarray) -> float:
         """Log-loss or mean squared error of prepared rows."""
         network = self.snapshot()
-        blocks = [network._forward(z[at : at + _CHUNK]) for at in range(0, len(z), _CHUNK)]
-        predicted = network._linked(np.concatenate(blocks))
+        predicted = network._linked(network._forward(z))
         if self.link == "identity":
             return float(np.mean(np.square(predicted[:, 0] - y)))
         return -float(np.mean(np.log(np.maximum(predicted[np.arange(len(y)), y], _TINY))))

@@ -10,6 +10,7 @@ regression trees", SIGIR.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -90,22 +91,30 @@ class MaskedTrees:
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, outputs), of float32 rows."""
-        return np.concatenate([self._raw(X[at : at + _ROWS]) for at in range(0, max(len(X), 1), _ROWS)])
+        total = np.zeros((len(X), self._outputs))
+        kinds = (self._width.word, self._width.word, self._width.real, np.int64, np.float64)
+        room = [np.empty(min(_ROWS, len(X)) * _WORDS, kind) for kind in kinds]
+        for at in range(0, len(X), _ROWS):
+            self._add(X[at : at + _ROWS], total[at : at + _ROWS], room)
+        return total
 
-    def _raw(self, X: np.ndarray) -> np.ndarray:
+    def _add(self, X: np.ndarray, total: np.ndarray, room: list[np.ndarray]) -> None:
+        """Add the scores of some rows, in arrays made once: new memory costs more than the work."""
         columns = X.T.astype(np.float64, order="C")
         bins = [np.searchsorted(edges, x) + np.isnan(x) for edges, x in zip(self._edges, columns)]
-        total = np.zeros((len(X), self._outputs))
         for part in self._parts:
-            reached = np.repeat(part.full[None], len(X), axis=0)
-            found = np.empty_like(reached)
+            shape = len(X), len(part.full)
+            reached, found, power, place, value = (r[: math.prod(shape)].reshape(shape) for r in room)
+            reached[:] = part.full
             for steps, table in part.groups:
                 row = sum(step[bins[column]] for column, step in steps)
                 np.take(table, row, axis=0, out=found, mode="clip")
                 reached &= found
-            highest = reached.astype(self._width.real).view(self._width.view) >> self._width.shift
-            total += self._values[highest + part.start] @ part.output
-        return total
+            power[:] = reached
+            np.right_shift(power.view(self._width.view), self._width.shift, out=place)
+            place += part.start
+            np.take(self._values, place, out=value, mode="clip")
+            total += value @ part.output
 
     def _part(
         self, first: int, node: np.ndarray, word: np.ndarray, left: np.ndarray, right: np.ndarray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -101,10 +101,16 @@ class _Arrays:
         return self.predict(x[None])[0]
 
 
-def _chunks(X: np.ndarray, width: int) -> list[np.ndarray]:
-    """Some rows at a time, so that a matrix of so many columns for each of them stays in the cache."""
-    rows = max(1, _CELLS // max(width, 1))
-    return [X[at : at + rows] for at in range(0, max(len(X), 1), rows)]
+def _chunks(X: np.ndarray, width: int, *kinds: type) -> Iterator[tuple[np.ndarray, ...]]:
+    """Some rows at a time, each time with the same matrices of so many columns, which the cache holds.
+
+    New memory for each would cost more than the work.
+    """
+    rows = max(1, min(_CELLS // max(width, 1), len(X)))
+    room: list[np.ndarray] = [np.empty((rows, width), kind) for kind in kinds]
+    for at in range(0, max(len(X), 1), rows):
+        chunk = X[at : at + rows]
+        yield chunk, *(matrix[: len(chunk)] for matrix in room)
 
 
 def softmax(raw: np.ndarray) -> np.ndarray:
@@ -210,13 +216,14 @@ class Neighbours(_Arrays):
         self._norms = (self.points**2).sum(axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._near(chunk) for chunk in _chunks(X, len(self.points))])
+        chunks = _chunks(X, len(self.points), np.float32, np.int64)
+        return np.concatenate([self._near(*chunk) for chunk in chunks])
 
-    def _near(self, X: np.ndarray) -> np.ndarray:
-        distance = X @ self._turned
+    def _near(self, X: np.ndarray, distance: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        np.matmul(X, self._turned, out=distance)
         distance += self._norms
         distance += (X**2).sum(axis=1, keepdims=True)
-        distance, near = _smallest(distance, self.neighbours)
+        distance, near = _smallest(distance, self.neighbours, keys)
         weight = np.ones(near.shape)
         if self.by_distance:
             weight = 1 / (np.sqrt(np.maximum(distance, 0)) + 1e-3)
@@ -225,16 +232,17 @@ class Neighbours(_Arrays):
         return total / (self.neighbours + 1)
 
 
-def _smallest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _smallest(values: np.ndarray, count: int, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The smallest float32 values of each row and their columns, the first ones of equal values.
 
-    The bits of a float sort as those of an integer. With the column in the lower half of a longer integer,
-    one partition, which is several times as fast as `argpartition`, yields both.
+    The bits of a float sort as those of an integer. With the column in the lower half of a longer integer, of
+    the array `keys`, one partition, which is several times as fast as `argpartition`, yields both.
     """
-    keys = values.view(np.int32).astype(np.int64)
+    keys[:] = values.view(np.int32)
     keys <<= 32
     keys |= np.arange(values.shape[1])
-    keys = np.partition(keys, count - 1, axis=1)[:, :count]
+    keys.partition(count - 1, axis=1)
+    keys = keys[:, :count]
     return (keys >> 32).astype(np.int32).view(np.float32), keys & 0xFFFFFFFF
 
 
@@ -267,15 +275,17 @@ class Kernel(_Arrays):
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Scores before scaling, (n, outputs)."""
-        chunks = _chunks(X.astype(self._real, copy=False), len(self.vectors))
-        return np.concatenate([self._kernel(chunk) @ self.dual for chunk in chunks]) + self.bias
+        X = X.astype(self._real, copy=False)
+        chunks = _chunks(X, len(self.vectors), self._real, np.float64)
+        return np.concatenate([self._scores(*chunk) for chunk in chunks]) + self.bias
 
-    def _kernel(self, X: np.ndarray) -> np.ndarray:
-        """How near each row is to each support vector, (n, support vectors)."""
-        near = X @ self._turned
+    def _scores(self, X: np.ndarray, near: np.ndarray, wide: np.ndarray) -> np.ndarray:
+        np.matmul(X, self._turned, out=near)
         near -= self._norms
         near -= self._real(self.gamma) * (X**2).sum(axis=1, keepdims=True)
-        return np.exp(np.minimum(near, 0, out=near), out=near)
+        np.exp(np.minimum(near, 0, out=near), out=near)
+        wide[:] = near
+        return wide @ self.dual
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         return LINKS[self.link](self.slope * self.raw(X) + self.shift)

@@ -166,7 +166,7 @@ def test_prediction_equals_the_training_network() -> None:
         "location": np.zeros(1),
         "spread": np.ones(1),
     }
-    predicted = Mlp(scaling | network.fused(), "identity").predict(x * 1e4)
+    predicted = Mlp(scaling | network.fitted(), "identity").predict(x * 1e4)
     assert predicted == pytest.approx(forward(network, x / np.sqrt(1 + x**2 / 9)), rel=1e-4, abs=1e-5)
 
 

@@ -329,6 +329,48 @@ def test_a_big_forest_is_walked_in_parts_from_many_threads():
     np.testing.assert_allclose(np.array(rows)[:, 0], forest.predict(X[:300]), rtol=1e-6, atol=1e-8)
 
 
+def walked(predictor, X):
+    """Raw scores by the library, some rows at a time."""
+    return np.concatenate([predictor._booster.raw(X[at : at + 250]) for at in range(0, len(X), 250)])
+
+
+@pytest.mark.parametrize("classes", [0, 2, 3])
+@pytest.mark.parametrize("leaves", [2, 15, 31, 63, 64, 200])
+def test_very_many_rows_are_masked_and_score_as_when_walked(classes, leaves, X, unseen, targets):
+    many = np.tile(unseen, (3, 1))
+    with_nan = boost(X, targets[classes], classes, num_leaves=leaves, min_data_in_leaf=1)
+    without = boost(np.nan_to_num(X), targets[classes], classes, num_leaves=leaves, min_data_in_leaf=1)
+    for predictor in (compiled(with_nan, classes), compiled(without, classes)):
+        assert predictor._booster._masked is not None
+        np.testing.assert_allclose(predictor._booster.raw(many), walked(predictor, many), rtol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [3, 70])
+def test_few_and_many_columns_are_masked(columns):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2100, columns)).round(1).astype(np.float32)
+    y = X[:, 0] * X[:, 1] + X.sum(axis=1)
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y), 150)
+    predictor = compiled(booster, 0)
+    np.testing.assert_allclose(predictor.predict(X)[:, 0], booster.predict(X), rtol=1e-6, atol=1e-6)
+    thresholds = np.unique(model_text.read(predictor._text).threshold).astype(np.float32)
+    thresholds = thresholds[np.abs(thresholds) > 1e-30]  # LightGBM takes anything smaller for zero
+    around = np.concatenate([np.nextafter(thresholds, np.float32(way)) for way in (-np.inf, np.inf)])
+    edges = rng.choice(np.concatenate([thresholds, around]), X.shape)
+    np.testing.assert_allclose(predictor._booster.raw(edges), walked(predictor, edges), rtol=1e-12)
+
+
+def test_trees_without_a_split_large_ones_and_zeros_for_missing(X, unseen, targets):
+    many = np.tile(unseen, (3, 1))
+    constant = compiled(boost(X, targets[0], 0, min_data_in_leaf=ROWS), 0)
+    np.testing.assert_allclose(constant.predict(many), targets[0].mean(), rtol=1e-6)
+    large = compiled(boost(X, targets[0], 0, num_leaves=300, min_data_in_leaf=1), 0)
+    zeros = compiled(boost(X, targets[0], 0, zero_as_missing=True), 0)
+    for predictor in (large, zeros):
+        assert predictor._booster._masked is None
+        np.testing.assert_allclose(predictor._booster.raw(many), walked(predictor, many), rtol=1e-12)
+
+
 def test_an_unknown_link_is_named(X, targets):
     with pytest.raises(ParamError, match="no link 'probit'"):
         TreePredictor.from_lightgbm(boost(X, targets[2], 2, rounds=1), link="probit", outputs=2)

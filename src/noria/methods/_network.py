@@ -21,20 +21,24 @@ _RATES = {
 }  # learning rates relative to the weights'
 
 
-def activate(x: np.ndarray, slope: np.ndarray | None = None) -> None:
+Room = tuple[np.ndarray | None, np.ndarray | None]
+
+
+def activate(x: np.ndarray, slope: np.ndarray | None = None, room: Room = (None, None)) -> None:
     """Mish, ``x * tanh(log(1 + exp(x)))``, in place; its derivative goes to `slope`.
 
+    The two arrays of `room`, shaped as `x`, are worked in: new memory costs as much as the arithmetic.
     With e = exp(x) and n = e (e + 2) the hyperbolic tangent is n / (n + 2): one exponential for both.
 
     References
     ----------
     Misra, Mish: a self regularized non-monotonic activation function, BMVC 2020.
     """
-    e = np.minimum(x, 20)
+    e = np.minimum(x, 20, out=room[0])
     np.exp(e, out=e)
-    t = e + 2
+    t = np.add(e, 2, out=room[1])
     t *= e
-    t /= t + 2
+    t /= np.add(t, 2, out=e if slope is None else slope)
     if slope is not None:
         e /= e + 1
         e *= x
@@ -89,6 +93,7 @@ class Network:
         self._first = np.empty(sizes[:2], dtype)
         self._outputs = [np.empty((rows, units), dtype) for units in sizes[1:]]
         self._slopes = [np.empty_like(output) for output in self._outputs[:-1]]
+        self._room = [(np.empty_like(output), np.empty_like(output)) for output in self._outputs[:-1]]
         self._deltas = [np.empty_like(output) for output in self._outputs[:-1]]
         self._cosines = np.empty((k, rows, FREQUENCIES), dtype)
         self._sines = np.empty_like(self._cosines)
@@ -159,7 +164,7 @@ class Network:
             np.matmul(h, w[f"weight_{i}"] if i else self._first, out=output)
             output += w[f"bias_{i}"]
             if i < self.depth - 1:
-                activate(output, self._slopes[i])
+                activate(output, self._slopes[i], self._room[i])
                 self._drop(output, self._slopes[i], round(dropout * 256), rng)
             h = output
         return h
@@ -196,17 +201,16 @@ class Network:
             np.negative(sums[:, :1], out=g["phase"])
             np.negative(sums[:, 1:], out=g["frequency"])
 
-    def fused(self) -> dict[str, np.ndarray]:
-        """The weights for prediction: scales and mixes of the embeddings multiplied into the first layer."""
+    def fitted(self) -> dict[str, np.ndarray]:
+        """The weights for prediction: the scales multiplied into the first layer."""
         w = self.weights
-        first = w["scale"][:, None] * w["weight_0"]
-        mixed = w["mix"] @ first[self.columns :].reshape(len(self.embedded), FEATURES, first.shape[1])
         named = {name: w[name].copy() for name in w if name.startswith(("weight_", "bias_"))}
         return named | {
             "embedded": self.embedded,
             "frequency": w["frequency"][:, 0].copy(),
             "phase": w["phase"][:, 0].copy(),
-            "weight_0": np.concatenate([first[: self.columns], mixed.reshape(-1, first.shape[1])]),
+            "mix": w["mix"].copy(),
+            "weight_0": w["scale"][:, None] * w["weight_0"],
         }
 
 

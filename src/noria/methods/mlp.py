@@ -22,13 +22,13 @@ import numpy as np
 
 from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ParamError, suggestion
-from noria.methods._network import Adam, Network, activate
+from noria.methods._forward import Forward
+from noria.methods._network import Adam, Network
 
 __all__ = ["Mlp", "MlpSettings", "fit_mlp"]
 
 Link = Literal["identity", "softmax"]
 
-_CHUNK = 1024  # rows predicted at once, so that their activations stay in the cache
 _MOST_EMBEDDED = 128  # continuous columns; with more of them the embeddings cost more than they give
 _FEWEST_EPOCHS, _MOST_EPOCHS = 15, 100
 _STEPS = 2_000  # of the optimiser, which the default number of epochs comes to in between
@@ -144,15 +144,11 @@ class Mlp:
                 got=f"X of shape {X.shape}",
                 do=f"Give (n, {self.columns}) numbers.",
             )
-        blocks = [self.predict_one(X[at : at + _CHUNK]) for at in range(0, max(len(X), 1), _CHUNK)]
-        return np.concatenate(blocks)
+        return self._linked(self._forward(self._scaled(X)))
 
     def predict_one(self, x: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) or the value (1,) of one row x (d,): `predict` without its checks."""
-        w = self.weights
-        return self._linked(
-            self._forward(_prepared(np.asarray(x, dtype=np.float32), w["center"], w["factor"]))
-        )
+        return self._linked(self._forward.one(self._scaled(np.asarray(x, dtype=np.float32))))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays to save, by name; the matrices in the half precision that `fit_mlp` rounds them to."""
@@ -171,9 +167,13 @@ class Mlp:
         return cls(weights, "identity" if "location" in arrays else "softmax")
 
     @cached_property
-    def _forward(self) -> _Forward:
+    def _forward(self) -> Forward:
         """The weights in the order in which they are used."""
-        return _Forward(self.weights)
+        return Forward(self.weights)
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        """Rows or one row as the first layer wants them."""
+        return _prepared(x, self.weights["center"], self.weights["factor"])
 
     def _linked(self, raw: np.ndarray) -> np.ndarray:
         """What the last layer's outputs mean."""
@@ -181,30 +181,6 @@ class Mlp:
         if self.link == "identity":
             return values * self.weights["spread"] + self.weights["location"]
         return _softmax(values)
-
-
-class _Forward:
-    """From rows to the last layer, for one row (d,) as for many (n, d)."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        self.embedded = weights["embedded"]
-        self.frequency, self.phase = weights["frequency"], weights["phase"]
-        depth = sum(name.startswith("weight_") for name in weights)
-        *self.hidden, self.last = ((weights[f"weight_{i}"], weights[f"bias_{i}"]) for i in range(depth))
-
-    def __call__(self, z: np.ndarray) -> np.ndarray:
-        """The last layer's outputs of prepared rows."""
-        if self.embedded.size:
-            angle = z[..., self.embedded, None] * self.frequency
-            angle += self.phase
-            np.cos(angle, out=angle)
-            z = np.concatenate([z, angle.reshape(*z.shape[:-1], self.frequency.size)], axis=-1)
-        for weight, bias in self.hidden:
-            z = z @ weight
-            z += bias
-            activate(z)
-        weight, bias = self.last
-        return z @ weight + bias
 
 
 def fit_mlp(
@@ -297,7 +273,7 @@ class _Fit:
 
     def snapshot(self) -> Mlp:
         """The network as it stands."""
-        return Mlp(self.scaling | self.network.fused(), self.link)
+        return Mlp(self.scaling | self.network.fitted(), self.link)
 
     def train(
         self,
@@ -353,8 +329,7 @@ class _Fit:
     def loss(self, z: np.ndarray, y: np.ndarray) -> float:
         """Log-loss or mean squared error of prepared rows."""
         network = self.snapshot()
-        blocks = [network._forward(z[at : at + _CHUNK]) for at in range(0, len(z), _CHUNK)]
-        predicted = network._linked(np.concatenate(blocks))
+        predicted = network._linked(network._forward(z))
         if self.link == "identity":
             return float(np.mean(np.square(predicted[:, 0] - y)))
         return -float(np.mean(np.log(np.maximum(predicted[np.arange(len(y)), y], _TINY))))

@@ -217,6 +217,14 @@ def test_row_weights_are_listened_to_and_are_no_feature(name):
     assert error[~old].mean() < error[old].mean()
 
 
+def test_of_equally_near_rows_it_is_not_the_first_of_the_table_that_count():
+    y = ["a"] * 40 + ["b"] * 80
+    bench = Bench(pl.DataFrame({"x": [1.0] * 119 + [2.0], "y": y}), Task.CLASSIFICATION)
+    bench.train = bench.table
+    share = bench.fit("neighbours").predict(bench.table[:1])["probability_b"][0]
+    assert share == pytest.approx(2 / 3, abs=0.25)
+
+
 def test_target_means_do_not_leak_a_random_column():
     rng = np.random.default_rng(0)
     rows = 600

@@ -9,6 +9,7 @@ import pytest
 from noria.core.protocol import Task
 from noria.core.schema import Column, Role, Type
 from noria.errors import ParamError, TargetError
+from noria.methods.conformal import ConformalClassifier
 from noria.methods.threshold import best_f1
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.target import ClassTarget, NumberTarget, from_dict, target_for
@@ -55,6 +56,19 @@ def test_outputs_survive_the_table():
     assert np.array_equal(ClassTarget("y", ("a", "b")).matrix(ClassTarget("y", ("a", "b")).table(p)), p)
     values = np.array([[1.5], [2.5]])
     assert np.array_equal(NumberTarget("y").matrix(NumberTarget("y").table(values)), values)
+
+
+@pytest.mark.parametrize("classes", [2, 8, 9, 40])
+def test_each_row_has_its_own_set(classes):
+    target = ClassTarget("y", tuple(f"c{code}" for code in range(classes)))
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(classes) / 4, 200)
+    finish = Finish(classifier=ConformalClassifier.fit(p, rng.integers(classes, size=200), coverage=0.5))
+    table = target.answers(p, finish)
+    sets = finish.classifier.sets(p)
+    want = [[target.labels[code] for code in np.flatnonzero(inside)] for inside in sets]
+    assert table["prediction_set"].to_list() == want
+    assert len({tuple(names) for names in want}) >= classes
 
 
 def test_an_answer_names_the_most_probable_class_unless_a_rule_decides():

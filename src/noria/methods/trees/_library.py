@@ -15,13 +15,15 @@ import numpy as np
 
 from noria.errors import ArtifactError
 from noria.methods.trees import _text as model_text
+from noria.methods.trees._masks import MaskedTrees
 
 __all__ = ["NativeBooster", "VectorBooster"]
 
 _FLOAT32, _ROW_MAJOR = 0, 1
 _RAW, _LEAF, _CONTRIBUTIONS = 1, 2, 3
 _SMALL_STEP, _LARGE_STEP, _STEP_ROUNDS = 64 << 10, 1 << 20, 16
-_FEW_ROWS = 256
+_FEW_ROWS, _MANY_ROWS = 256, 2048
+_LARGEST = 252  # leaves; a larger tree is walked faster than it is masked
 _SETTINGS = b"verbosity=-1 num_threads=1"
 
 
@@ -53,6 +55,7 @@ class NativeBooster:
     The library keeps the range of trees that it walks in the loaded model, so that two threads that ask for
     unlike ranges spoil each other's answers. Here a model is always walked whole; one too large for the
     processor's cache is loaded a second time in parts, and many rows are walked through one part at a time.
+    Very many rows do not walk at all where no tree is large (`MaskedTrees`).
 
     Parameters
     ----------
@@ -74,6 +77,8 @@ class NativeBooster:
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, outputs)."""
+        if len(X) >= _MANY_ROWS and self._masked is not None:
+            return self._masked.raw(X)
         parts = [self] if len(X) < _FEW_ROWS else self.parts
         total = parts[0]._predict(X, _RAW, self.outputs)
         for part in parts[1:]:
@@ -113,6 +118,14 @@ class NativeBooster:
             model_text.join, features=self.features, per_iteration=self.outputs, vector=head.vector
         )
         return [NativeBooster(join(blocks[at : at + step])) for at in range(0, len(blocks), step)]
+
+    @functools.cached_property
+    def _masked(self) -> MaskedTrees | None:
+        """The same trees as masks, if they are small and none takes a zero for a missing value."""
+        if model_text.most_leaves(self._text) > _LARGEST:
+            return None
+        trees = model_text.read(self._text)
+        return None if (trees.decision & model_text.ZERO_MISSING).any() else MaskedTrees(trees, self.outputs)
 
     def _row(self, x: np.ndarray, kind: int, width: int) -> np.ndarray:
         """One row, by this thread's own prepared call."""

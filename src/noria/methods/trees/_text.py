@@ -22,10 +22,12 @@ __all__ = [
     "CATEGORICAL",
     "DEFAULT_LEFT",
     "NAN_MISSING",
+    "ZERO_MISSING",
     "Header",
     "Trees",
     "blocks",
     "join",
+    "most_leaves",
     "read",
     "read_header",
     "rescale",
@@ -36,6 +38,7 @@ __all__ = [
 
 CATEGORICAL = 1
 DEFAULT_LEFT = 2
+ZERO_MISSING = 4
 NAN_MISSING = 8
 
 _LEAF_DIGITS = 9
@@ -164,6 +167,11 @@ def read_header(text: str) -> Header:
         average="average_output" in fields,
         sigmoid=float(slope[1]) if slope else 1.0,
     )
+
+
+def most_leaves(text: str) -> int:
+    """The number of leaves of the largest tree."""
+    return max(map(int, _lines(text, "num_leaves")))
 
 
 def split(text: str) -> list[str]:

@@ -7,31 +7,51 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-__all__ = ["spread"]
+__all__ = ["pieces", "spread"]
 
 A = TypeVar("A")
 B = TypeVar("B")
 
 
-def spread(work: Callable[[A], B], pieces: Sequence[A]) -> list[B]:
-    """The results in the order of the pieces, worked on in as many threads as there are cores.
+def pieces(rows: int, most: int) -> list[slice]:
+    """Even pieces of at most so many rows, hardly less than half: one, or as many for each core.
 
-    BLAS is held to one thread meanwhile: the pieces are small, and its threads would wait for each other.
+    Examples
+    --------
+    >>> pieces(3, 4)
+    [slice(0, 3, None)]
+    """
+    count = max(1, -(-rows // most))
+    if count > 1:
+        count = min(-(-count // _cores()) * _cores(), 2 * rows // most)
+    size = max(1, -(-rows // count))
+    return [slice(at, min(at + size, rows)) for at in range(0, max(rows, 1), size)]
+
+
+def spread(work: Callable[[A], B], parts: Sequence[A]) -> list[B]:
+    """The results in the order of the parts, worked on in as many threads as there are cores.
+
+    BLAS is held to one thread meanwhile: the parts are small, and its threads would wait for each other.
 
     Examples
     --------
     >>> spread(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    if len(pieces) == 1:
-        return [work(pieces[0])]
+    if len(parts) == 1:
+        return [work(parts[0])]
     from concurrent.futures import ThreadPoolExecutor
 
     with (
         _libraries().limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        ThreadPoolExecutor(_cores()) as pool,
     ):
-        return list(pool.map(work, pieces))
+        return list(pool.map(work, parts))
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 @functools.cache

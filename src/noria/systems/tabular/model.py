@@ -17,7 +17,7 @@ from noria.core.schema import Role, Schema
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer, conform
 from noria.systems.tabular import target as targets
-from noria.systems.tabular._cores import spread
+from noria.systems.tabular._cores import pieces, spread
 from noria.systems.tabular.encode import Encoder
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.predictors import KINDS, Predictor
@@ -218,8 +218,7 @@ class TabularModel:
 
     def _outputs(self, typed: pl.DataFrame) -> np.ndarray:
         """The members' weighted mean; pieces of a long table go to all cores, each with one thread."""
-        pieces = [typed.slice(at, _PIECE) for at in range(0, max(typed.height, 1), _PIECE)]
-        return np.concatenate(list(spread(self._piece, pieces)))
+        return np.concatenate(spread(self._piece, [typed[piece] for piece in pieces(typed.height, _PIECE)]))
 
     def _piece(self, typed: pl.DataFrame) -> np.ndarray:
         encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}

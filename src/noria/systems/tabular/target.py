@@ -169,10 +169,14 @@ class ClassTarget(Target):
         table = pl.DataFrame([labels[self._codes(outputs, finish)]]).hstack(self.table(outputs))
         if finish.classifier is None:
             return table
-        patterns, which = np.unique(finish.classifier.sets(outputs), axis=0, return_inverse=True)
-        named = [[self.labels[at] for at in np.flatnonzero(pattern)] for pattern in patterns]
+        inside = finish.classifier.sets(outputs)
+        packed = np.packbits(inside, axis=1)  # as one text a row, which sorts fast
+        _, first, which = np.unique(
+            packed.view(f"S{packed.shape[1]}").ravel(), return_index=True, return_inverse=True
+        )
+        named = [[self.labels[at] for at in np.flatnonzero(pattern)] for pattern in inside[first]]
         sets = pl.Series("prediction_set", named, dtype=pl.List(pl.String))
-        return table.with_columns(sets[which.reshape(-1)])
+        return table.with_columns(sets[which])
 
     def answer(self, outputs: np.ndarray, finish: Finish) -> dict[str, Any]:
         outputs = outputs[None] if finish.calibrator is None else finish.calibrator.apply(outputs[None])

@@ -72,7 +72,7 @@ def _floats(values: pl.Series) -> np.ndarray:
     """A number, boolean or datetime column as float64 with NaN for missing; datetimes in seconds."""
     if values.dtype == pl.Datetime:
         values = values.dt.epoch("us").cast(pl.Float64) / 1e6
-    return values.cast(pl.Float64).fill_null(math.nan).to_numpy()
+    return values.cast(pl.Float64).to_numpy()
 
 
 def _number(value: Any) -> float:
@@ -179,9 +179,10 @@ def _levels(values: pl.Series, least: int, most: int) -> tuple[str, ...]:
 def _codes(values: pl.Series, levels: Sequence[str]) -> np.ndarray:
     """Position in `levels`; len(levels) for another level, -1 for missing."""
     text = values.cast(pl.String)
-    found = text.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Int32)
-    codes = found.fill_null(len(levels)).to_numpy().copy()
-    codes[text.is_null().to_numpy()] = -1
+    found = text.cast(pl.Enum(levels), strict=False).to_physical().to_numpy()
+    codes = np.nan_to_num(found, nan=len(levels)).astype(np.int32)
+    if text.null_count():
+        codes[text.is_null().to_numpy()] = -1
     return codes
 
 

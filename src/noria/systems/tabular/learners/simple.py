@@ -49,12 +49,12 @@ class NeighboursLearner(TabularLearner[NeighboursParams]):
         """Distances from every validation row to every training row."""
         return 4e-10 * rows * rows * max(columns, 10) * 0.25 + 0.01
 
-    def fit_arrays(self, frame: Frame, ctx: Context) -> Neighbours:  # noqa: ARG002
-        """Keep the rows; nothing else is learned."""
-        outputs = frame.one_hot()
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Neighbours:
+        """Keep the rows, shuffled, as the first of equally near ones count; nothing else is learned."""
+        outputs, order = frame.one_hot(), np.random.default_rng(ctx.seed).permutation(len(frame.X))
         return Neighbours(
-            points=frame.X,
-            outputs=outputs,
+            points=frame.X[order],
+            outputs=outputs[order],
             shrink=outputs.mean(axis=0),
             neighbours=min(self.params.neighbours, len(frame.X)),
             by_distance=self.params.weights == "distance",

@@ -156,11 +156,7 @@ class ForecastSystem:
         metric: Metric,
         ctx: Context,  # noqa: ARG002
     ) -> tuple[np.ndarray, pl.DataFrame]:
-        """The share of each trial in the joint forecast, and the joint forecast of the windows.
-
-        Half of it is chosen greedily, half is shared alike by the learners that come near the best: few
-        windows say little about weights (the forecast combination puzzle: Claeskens et al. 2016).
-        """
+        """The share of each trial in the joint forecast, and the joint forecast of the windows."""
         weights = np.zeros(len(trials))
         order = sorted(range(len(trials)), key=lambda at: trials[at].score, reverse=metric.greater_is_better)
         if not self.chosen.ensemble or len(trials) == 1:
@@ -170,21 +166,9 @@ class ForecastSystem:
         scale = trials[order[0]].predictions["scale"].to_numpy()
         some = slice(None, None, len(scale) // _ROWS + 1)
         y = (truth[self._target].cast(pl.Float64).to_numpy() / scale)[some]
-        stack = np.stack([trials[at].predictions["prediction"].to_numpy() / scale for at in candidates])[
-            :, some
-        ]
-        misses = np.abs(stack - y).mean(axis=1)
-        able = np.flatnonzero(misses <= _HOPELESS * misses.min())
-        picked = np.zeros(len(stack))
-        picked[able] = 0.5 * greedy_selection(
-            stack[able], y, _absolute, tolerance=_TRIFLE * misses.min(), costs=np.ones(len(able))
-        )
-        names = np.array([trials[at].learner.name for at in candidates])
-        ranked = np.argsort(misses, kind="stable")
-        best = ranked[np.sort(np.unique(names[ranked], return_index=True)[1])]
-        peers = best[misses[best] <= _PEERS * misses.min()]
-        picked[peers] += 0.5 / len(peers)
-        weights[candidates] = picked
+        stack = np.stack([trials[at].predictions["prediction"].to_numpy() / scale for at in candidates])
+        names = [trials[at].learner.name for at in candidates]
+        weights[candidates] = _shares(stack[:, some], y, names)
         parts = [trials[at].predictions["prediction"] * weights[at] for at in candidates if weights[at]]
         joint = trials[order[0]].predictions.with_columns(prediction=sum(parts[1:], parts[0]))
         return weights, joint
@@ -250,6 +234,27 @@ class ForecastSystem:
         inside = ~pl.col("past") & (pl.col("back") >= first) & (pl.col("ahead") <= reach)
         valid = rows.select(inside & pl.col("old")).to_series()
         return Split(np.flatnonzero(train), np.flatnonzero(valid), how)
+
+
+def _shares(stack: np.ndarray, y: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """The share of each of some forecasts (trials, n) of y, by learners of these names.
+
+    Half is chosen greedily, half is shared alike by the best of each learner that comes near the best of all:
+    a few windows say little about weights (the forecast combination puzzle: Claeskens et al. 2016).
+    """
+    misses = np.abs(stack - y).mean(axis=1)
+    shares = np.zeros(len(stack))
+    able = np.flatnonzero(misses <= _HOPELESS * misses.min())
+    trifle = _TRIFLE * float(misses.min())
+    shares[able] = 0.5 * greedy_selection(
+        stack[able], y, _absolute, tolerance=trifle, costs=np.ones(len(able))
+    )
+    best: dict[str, int] = {}
+    for at in np.argsort(misses, kind="stable"):
+        best.setdefault(names[at], int(at))
+    peers = [at for at in best.values() if misses[at] <= _PEERS * misses.min()]
+    shares[peers] += 0.5 / len(peers)
+    return shares
 
 
 def _absolute(y: np.ndarray, blend: np.ndarray) -> float:

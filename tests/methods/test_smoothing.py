@@ -12,6 +12,7 @@ from noria.methods.smoothing import (
     croston,
     damped_trend,
     deseasonalise,
+    period,
     seasonal,
     simple,
     theta,
@@ -313,3 +314,17 @@ def test_planted_outliers_stand_out_and_nothing_else_does(level):
 @pytest.mark.parametrize("values", [[4.0], [4.0, 4.0, 4.0], [0.0] * 30, [1.0, 2.0]])
 def test_nothing_stands_out_of_few_or_equal_values(values):
     assert not unusual(np.array(values), 4)[0].any()
+
+
+def test_the_period_of_noisy_series_is_found_and_noise_has_none():
+    rng, at = np.random.default_rng(0), np.arange(200)
+    for steps in (4, 7, 12, 24):
+        wave = 10 * np.sin(2 * np.pi * at / steps) + 0.2 * at
+        assert period([wave + rng.normal(size=200), wave[60:] + rng.normal(size=140)]) == steps
+    assert period([rng.normal(size=200) for _ in range(5)]) == 1
+    assert period([np.cumsum(rng.normal(size=200))]) == 1
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [3.0, 4.0, 5.0], [2.0] * 50])
+def test_too_little_to_repeat_has_no_period(values):
+    assert period([np.array(values)]) == 1

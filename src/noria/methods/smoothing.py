@@ -18,6 +18,7 @@ __all__ = [
     "croston",
     "damped_trend",
     "deseasonalise",
+    "period",
     "seasonal",
     "simple",
     "theta",
@@ -31,6 +32,7 @@ _DAMPINGS = (0.85, 0.93, 0.98)
 _SURE = 1.645  # the 90% test of the M3 and M4 benchmarks for a season
 _SAME = 1e-12  # of a constant, rounding leaves more than nothing beside its mean
 _DEMAND = 0.1
+_LONGEST_PERIOD, _REPEATS, _ALIKE = 400, 0.4, 0.8  # steps, least autocorrelation, share of the best
 _FENCE, _LEAST_WINDOW = 3.0, 7  # of outliers: widths of the middle half, and steps of the running median
 
 
@@ -180,6 +182,53 @@ def seasonal(values: np.ndarray, season: int) -> bool:
     lags = np.array([centred[lag:] @ centred[: n - lag] / power for lag in range(1, season + 1)])
     limit = _SURE * np.sqrt((1 + 2 * (lags[:-1] ** 2).sum()) / n)
     return bool(abs(lags[-1]) > limit)
+
+
+def period(series: Sequence[np.ndarray]) -> int:
+    """The steps after which series repeat themselves, by their mean autocorrelations; 1 if never.
+
+    A season shows in the values less their line and in their changes. Of lags that stand out alike, the
+    shortest counts: a week shows after two weeks as well.
+
+    References
+    ----------
+    Box, Jenkins, Reinsel and Ljung, Time series analysis: forecasting and control, 2015, chapter 9.
+
+    Examples
+    --------
+    >>> period([np.tile([1.0, 5.0, 2.0, 8.0, 3.0], 6)])
+    5
+    """
+    level = _correlations([_less_line(values) for values in series])
+    change = _correlations([_less_line(np.diff(values)) for values in series])
+    first = int(np.argmax(level < 0))
+    peaks = [
+        at
+        for at in range(max(first, 2), _LONGEST_PERIOD)
+        if level[at] >= level[at - 1] and level[at] > level[at + 1] and change[at] > 0.5 * _REPEATS
+    ]
+    most = max((level[at] for at in peaks), default=0.0)
+    return next(at for at in peaks if level[at] >= _ALIKE * most) if most > _REPEATS else 1
+
+
+def _less_line(values: np.ndarray) -> np.ndarray:
+    if len(values) < 2:
+        return np.zeros(len(values))
+    at = np.arange(len(values)) - (len(values) - 1) / 2
+    centred = values - values.mean()
+    return centred - at * (at @ centred) / (at @ at)
+
+
+def _correlations(series: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean autocorrelation at lags up to a third of the series, 0 where most are shorter."""
+    sums, counts = np.zeros(_LONGEST_PERIOD + 2), np.zeros(_LONGEST_PERIOD + 2)
+    for values in series:
+        power, lags = float(values @ values), min(len(values) // 3, _LONGEST_PERIOD) + 1
+        if power > _SAME * len(values):
+            spectrum = np.abs(np.fft.rfft(values, 2 * len(values))) ** 2
+            sums[:lags] += np.fft.irfft(spectrum)[:lags] / power
+            counts[:lags] += 1
+    return np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0.5 * counts.max())
 
 
 def deseasonalise(values: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, bool]:

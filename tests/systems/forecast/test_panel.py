@@ -258,3 +258,17 @@ def test_no_two_series_share_a_name():
     schema = Schema((Column("a", Type.CATEGORY, Role.SERIES), Column("b", Type.CATEGORY, Role.SERIES)))
     table = pl.DataFrame({"a": ["x / y", "x"], "b": ["z", "y / z"]})
     assert keys(table, schema).n_unique() == 2
+
+
+def test_where_the_calendar_knows_no_season_the_values_show_it():
+    wave = [float(10 + at % 5) for at in range(60)]
+    steps = pl.DataFrame({"day": list(range(60)), "sold": wave})
+    panel = Panel.of(steps, schema(time=Type.NUMBER))
+    assert panel.frequency.seasons == (5,)
+    assert "the values repeat after 5 steps, which is taken for their season" in panel.notes
+    assert Frequency.from_dict(panel.frequency.to_dict()) == panel.frequency
+    assert Panel.of(table(wave), schema()).frequency.season == 7  # of days, the calendar's
+    noise = np.random.default_rng(0).normal(size=60).tolist()
+    assert Panel.of(
+        steps.with_columns(sold=pl.Series(noise)), schema(time=Type.NUMBER)
+    ).frequency.seasons == (1,)

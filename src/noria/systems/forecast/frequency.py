@@ -40,6 +40,8 @@ class Frequency:
         Months, days, seconds or units from one step to the next.
     origin : float
         Where on the clock the steps lie: seconds since 1970, or a number; unused for months.
+    period : int
+        Steps of the season that the values show, where the calendar tells of none.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class Frequency:
     kind: str
     every: float
     origin: float = 0.0
+    period: int = 1
 
     @classmethod
     def infer(cls, times: pl.Series, series: np.ndarray) -> tuple[Self, float]:
@@ -131,16 +134,16 @@ class Frequency:
 
     @property
     def seasons(self) -> tuple[int, ...]:
-        """Steps of the usual seasons, shortest first; (1,) where there is none."""
+        """Steps of the usual seasons, or of the one that the values show, shortest first; (1,) for none."""
         if self.kind in _SEASONS:
             return (_SEASONS[self.kind].get(int(self.every), 1),)
         if self.kind == "number":
-            return (1,)
+            return (self.period,)
         lengths = [days * _DAY / self.every for days in (1, 7, 364)]
         found = [
             int(length) for length in lengths if 2 <= length <= _LONGEST_SEASON and length == int(length)
         ]
-        return tuple(found[:2]) or (1,)
+        return tuple(found[:2]) or (self.period,)
 
     @property
     def season(self) -> int:

@@ -10,6 +10,7 @@ import polars as pl
 
 from noria.core.schema import Role, Schema
 from noria.errors import DataError
+from noria.methods.smoothing import period
 from noria.systems.forecast.covariates import covariates
 from noria.systems.forecast.frequency import Frequency
 
@@ -17,6 +18,7 @@ __all__ = ["Panel", "keys", "parts"]
 
 _SEPARATOR, _DOUBLED = " / ", " // "
 _LONGEST = 5_000_000
+_WITHOUT_SEASON, _LOOKED_AT = ("number", "seconds", "span"), 100
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Panel:
                 do="Fill or drop them.",
             )
         notes = []
+        inferred = frequency is None
         if frequency is None:
             frequency, regular = Frequency.infer(
                 rows["time"], rows["series"].rank("dense").to_numpy().astype(np.int64)
@@ -85,9 +88,22 @@ class Panel:
         if grid.height < rows.height:
             notes.append(f"{rows.height - grid.height:,} stamps that repeat were averaged")
         panel = cls._laid_out(frequency, grid, notes)
+        if inferred:
+            panel = panel._with_period()
         if not schema.features:
             return panel
         return replace(panel, covariates=np.split(panel.placed(table, schema), panel.firsts[1:]))
+
+    def _with_period(self) -> Panel:
+        """The same with the season that the values show, where the calendar knows none."""
+        if self.frequency.kind not in _WITHOUT_SEASON or self.frequency.seasons != (1,):
+            return self
+        step = len(self.values) // _LOOKED_AT + 1
+        found = period(self.values[::step])
+        if found == 1:
+            return self
+        notes = (*self.notes, f"the values repeat after {found} steps, which is taken for their season")
+        return replace(self, frequency=replace(self.frequency, period=found), notes=notes)
 
     def placed(self, table: pl.DataFrame, schema: Schema) -> np.ndarray:
         """The features of rows at the steps of all series, one series after the other, (steps, features).

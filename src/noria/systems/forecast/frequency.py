@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, time, timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -39,7 +39,8 @@ class Frequency:
     every : float
         Months, days, seconds or units from one step to the next.
     origin : float
-        Where on the clock the steps lie: seconds since 1970, or a number; unused for months.
+        Where on the clock the steps lie: seconds since 1970, or a number; of months, the days from the
+        beginning of a step to its stamp, or -1 for the last day.
     period : int
         Steps of the season that the values show, where the calendar tells of none.
 
@@ -86,11 +87,11 @@ class Frequency:
                 grid = cls("month", months)
                 if share > _SURE and (np.diff(grid.steps(times)[order])[inside] == 0).any():
                     break  # every 28 days, 13 times a year
-                return grid, share_of
+                return grid._stamped(times), share_of
         if days.min() >= 28 and _one_day_of_the_month(times):
             apart = np.diff(cls("month", 1).steps(times)[order])[inside]
             every = int(np.gcd.reduce(apart))
-            return cls("month", every), float((apart == every).mean())
+            return cls("month", every)._stamped(times), float((apart == every).mean())
         if common == _DAY and len(stamps) > 20 and (times.dt.weekday() <= 5).all():
             grid = cls("business", 1)
             return grid, float((np.diff(grid.steps(times)[order])[inside] == 1).mean())
@@ -98,6 +99,15 @@ class Frequency:
             common = float(min(_NATURAL, key=lambda step: abs(np.log(step / np.median(gaps)))))
             return cls("span", common), float(np.mean(gaps == common))
         return cls("seconds", common, float(stamps.max() % common)), share
+
+    def _stamped(self, times: pl.Series) -> Self:
+        """The same grid of months, with the day that all stamps lie on, if there is one."""
+        steps, day = self.steps(times), times.cast(pl.Date).to_numpy()
+        after, left = (day - self.days(steps)).astype(int), (self.days(steps + 1) - day).astype(int)
+        whole = times.dt.time().eq(time(0)).all() if times.dtype == pl.Datetime else True
+        if not whole or (np.ptp(after) and np.ptp(left)):
+            return self
+        return replace(self, origin=float(after[0]) if not np.ptp(after) else -float(left[0]))
 
     def steps(self, times: pl.Series) -> np.ndarray:
         """The number of the step that each moment falls into, int64."""
@@ -113,9 +123,11 @@ class Frequency:
         return np.floor((stamps - self.origin) / self.every + nearest).astype(np.int64)
 
     def moment(self, step: int) -> datetime | float:
-        """The beginning of a step."""
+        """The stamp of a step: its beginning, or of months the day that all stamps lie on."""
         if self.kind in ("month", "business"):
-            return _EPOCH + timedelta(days=int(self.days(np.array([step]))[0].astype(np.int64)))
+            ends = self.kind == "month" and self.origin < 0
+            days = int(self.days(np.array([step + ends]))[0].astype(np.int64))
+            return _EPOCH + timedelta(days=days + (self.origin if self.kind == "month" else 0))
         value = self.origin + step * self.every
         return value if self.kind == "number" else _EPOCH + timedelta(seconds=value)
 

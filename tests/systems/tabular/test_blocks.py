@@ -141,3 +141,24 @@ def test_the_most_frequent_words_are_counted_whatever_their_case():
     assert np.linalg.norm(found[2:]) == pytest.approx(1)
     assert found[2] > 0
     assert found[3] > 0
+
+
+def test_words_of_any_script_are_the_same_in_a_table_and_in_a_row():
+    texts = [
+        "नमस्ते दुनिया 42",
+        "İstanbul ıŞık",
+        "ΟΔΟΣ οδος",
+        "snake_case x_y ab",
+        "ﬁne № Ⅷ ²³ ½¾",
+        "你好 世界 你好",
+        "",
+        None,
+    ]
+    values = pl.Series("text", texts * 3)
+    block = Words.fit(values, most=50, least=1)
+    rows = np.zeros((len(values), len(block.names)), dtype=np.float32)
+    write = block.writer(0)
+    for row, text in zip(rows, values):
+        write(text, row)
+    np.testing.assert_array_equal(block.matrix(values), rows)
+    assert len(block.words) > 12

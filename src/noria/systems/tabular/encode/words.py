@@ -16,6 +16,7 @@ from noria.systems.tabular.encode.blocks import BLOCKS, Block, Writer
 __all__ = ["Words"]
 
 _TOKEN = re.compile(r"[^\W_]{2,}")
+_TOKENS = r"[\p{L}\p{N}]{2,}"  # the same in the words of Polars
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,21 @@ class Words(Block):
 
     def matrix(self, values: pl.Series) -> np.ndarray:
         out = np.zeros((len(values), len(self.words) + 2), dtype=np.float32)
-        write = self.writer(0)
-        for row, text in zip(out, values):
-            write(text, row)
+        tokens = values.str.to_lowercase().str.extract_all(_TOKENS)
+        out[:, 0] = np.log1p(values.str.len_chars().fill_null(0).to_numpy().astype(np.float64))
+        out[:, 1] = np.log1p(tokens.list.len().fill_null(0).to_numpy().astype(np.float64))
+        found = pl.DataFrame({"row": pl.int_range(len(values), eager=True), "word": tokens}).explode("word")
+        codes = found["word"].cast(pl.Enum(self.words), strict=False).to_physical()
+        found = found.select("row", code=codes).drop_nulls().group_by("row", "code").len()
+        row, code = found["row"].to_numpy(), found["code"].to_numpy()
+        scores = (1 + np.log(found["len"].to_numpy())) * np.array(self.weights)[code]
+        norms = np.sqrt(np.bincount(row, weights=scores**2, minlength=len(values)))
+        out[row, code + 2] = scores / norms[row]
         return out
 
     def writer(self, start: int) -> Writer:
         positions = {word: start + 2 + at for at, word in enumerate(self.words)}
         weights = dict(zip(self.words, self.weights))
-        end = start + len(self.words) + 2
 
         def write(value: Any, row: np.ndarray) -> None:
             if value is None:
@@ -69,11 +76,10 @@ class Words(Block):
             tokens = _TOKEN.findall(value.lower())
             row[start], row[start + 1] = math.log1p(len(value)), math.log1p(len(tokens))
             counts = Counter(token for token in tokens if token in positions)
-            for word, count in counts.items():
-                row[positions[word]] = (1 + math.log(count)) * weights[word]
-            norm = float(np.sqrt((row[start + 2 : end] ** 2).sum()))
-            if norm > 0:
-                row[start + 2 : end] /= norm
+            scores = {word: (1 + math.log(count)) * weights[word] for word, count in counts.items()}
+            norm = math.hypot(*scores.values())
+            for word, score in scores.items():
+                row[positions[word]] = score / norm
 
         return write
 

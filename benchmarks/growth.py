@@ -149,7 +149,7 @@ def _draw(records: list[dict[str, Any]], out: Path) -> None:
     log = {"scale": {"type": "log"}, "axis": {"format": "~s", "labelOverlap": True}}
     spec = {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "data": {"values": [{k: r[k] for k in ("tool", "rows", "train_s", "peak_mb")} for r in records]},
+        "data": {"values": [{k: r.get(k) for k in ("tool", "rows", "train_s", "peak_mb")} for r in records]},
         "hconcat": [
             {
                 "width": 320,

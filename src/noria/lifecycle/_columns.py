@@ -11,7 +11,11 @@ from noria.core.protocol import Task
 from noria.core.schema import Column, Role, Schema, Type
 from noria.errors import DataError, ParamError, RecipeError, TargetError, suggestion
 
-__all__ = ["check_target", "check_weights", "example", "findings", "inputs", "judged", "named"]
+__all__ = ["check_target", "check_weights", "drawn", "example", "findings", "inputs", "judged", "named"]
+
+
+_LEVELS, _PARTS = 100, 6  # numbers that a category or a text, and a moment, become at most
+_SHARE, _BYTES = 0.6, 40  # of the free memory; of such a number, in a whole search
 
 
 def check_weights(table: pl.DataFrame, schema: Schema) -> None:
@@ -28,6 +32,17 @@ def check_weights(table: pl.DataFrame, schema: Schema) -> None:
                 else "only zeros",
                 do="Fill or drop those rows, or leave 'weight' out.",
             )
+
+
+def drawn(table: pl.DataFrame, schema: Schema, free: float, seed: int) -> tuple[pl.DataFrame, list[str]]:
+    """As many rows as a search can hold in so many bytes, at random, and a note if they are not all."""
+    widths = {Type.NUMBER: 1, Type.BOOLEAN: 1, Type.DATETIME: _PARTS, Type.TEXT: _LEVELS}
+    width = 1 + sum(widths.get(one.type, min(one.distinct, _LEVELS)) for one in schema.features)
+    most = int(_SHARE * free / (_BYTES * width))
+    if table.height <= most:
+        return table, []
+    note = f"{most:,} of {table.height:,} rows were drawn at random, as many as there is memory to learn from"
+    return table.sample(most, seed=seed), [note]
 
 
 def findings(schema: Schema) -> list[str]:

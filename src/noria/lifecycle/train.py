@@ -62,6 +62,10 @@ __all__ = ["Training", "Walk"]
 _RESERVE = 0.04
 _INTERVALS = 0.02
 _COPIES = 6
+_MEMORY, _BYTES = (
+    0.6,
+    60,
+)  # share of what is free, and bytes a number that a row is encoded to costs in a search
 _ROLES = set(Role) - set(Type)
 _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
@@ -192,8 +196,12 @@ class Training:
     def _inspect(self, system: System, data: Prepared) -> None:
         """Let the system add rows that follow from the others, and say what it found in them."""
         notes: list[str] = []
+        if not system.tags.needs_time_order:
+            free, seed = memory.available(), self.recipe.search.seed
+            data.table, notes = columns.drawn(data.table, data.schema, free, seed)
         if isinstance(system, Completes):
-            data.table, notes = system.completed(data.table)
+            data.table, added = system.completed(data.table)
+            notes += added
         if isinstance(system, Inspects):
             notes = [*system.findings(data.table), *notes]
         for note in notes:
@@ -208,12 +216,8 @@ class Training:
         test = self.test if self.test is not None else given.test
         test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
-        self.events.emit(
-            "data.read",
-            rows=raw.height,
-            columns=raw.width,
-            source=str(given.source or type(self.source).__name__),
-        )
+        where = str(given.source or type(self.source).__name__)
+        self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
         made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
         raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))

@@ -83,8 +83,7 @@ def test_its_data_are_what_it_says(name):
     table = rows(recipe)
     schema = infer(table, target=recipe.data.target, overrides=recipe.data.columns)
     target = schema[recipe.data.target]
-    inferred = infer_task(target, table)
-    assert inferred == recipe.task or (inferred, recipe.task) == (Task.REGRESSION, Task.FORECASTING)
+    assert recipe.task in (infer_task(target, table), Task.FORECASTING)  # which a user says
     if recipe.options.get("positive"):
         assert recipe.options["positive"] in target.levels
     count = table.height + (recipe.data.names is not None)  # what was taken for a header is a row

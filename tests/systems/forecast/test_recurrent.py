@@ -18,6 +18,7 @@ from noria.core.schema import Column, Role, Schema, Type
 from noria.errors import MissingExtraError
 from noria.systems.forecast import ForecastSystem
 from noria.systems.forecast.frequency import Frequency
+from noria.systems.forecast.knowledge import Knowledge
 from noria.systems.forecast.learners.base import Outlook
 from noria.systems.forecast.learners.recurrent import Recurrent, RecurrentParams, _Adam, _origins, _Windows
 from noria.systems.forecast.options import ForecastOptions
@@ -34,7 +35,9 @@ def outlook(
 ) -> Outlook:
     names = [f"{at}" for at in range(len(values))]
     panel = Panel(Frequency("seconds", 86_400.0), names, np.arange(len(values)) * 3, list(values))
-    return Outlook(panel, seasons, horizon, Context(SCHEMA, Task.FORECASTING, **ctx))
+    context, options = Context(SCHEMA, Task.FORECASTING, **ctx), ForecastOptions()
+    knowledge = Knowledge.of(pl.DataFrame(), panel, SCHEMA, options, season=seasons[0], horizon=horizon)
+    return Outlook(panel, knowledge, seasons, horizon, context)
 
 
 def week(n: int, phase: int = 0) -> np.ndarray:

@@ -92,11 +92,11 @@ def _models() -> Any:
 
 
 def _continued(model: Any, values: np.ndarray, horizon: int) -> np.ndarray:
+    """The model's forecast, or the last value, which the package falls back to where a fit fails."""
     if np.ptp(values) > 0:
-        try:
-            path = np.asarray(model.forecast(values, h=horizon)["mean"], dtype=np.float64)
-        except Exception:  # noqa: BLE001 - the package says with bare exceptions that a series is too short
-            path = np.array([np.nan])
+        one = require("statsforecast.core", extra="forecast").GroupedArray(values, np.array([0, len(values)]))
+        found = one.forecast(models=[model], h=horizon, fallback_model=_models().Naive())
+        path = np.asarray(found["forecasts"], dtype=np.float64).reshape(-1)
         if np.isfinite(path).all():
             return path
     return np.repeat(values[-1], horizon)

@@ -62,10 +62,6 @@ __all__ = ["Training", "Walk"]
 _RESERVE = 0.04
 _INTERVALS = 0.02
 _COPIES = 6
-_MEMORY, _BYTES = (
-    0.6,
-    60,
-)  # share of what is free, and bytes a number that a row is encoded to costs in a search
 _ROLES = set(Role) - set(Type)
 _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
@@ -194,7 +190,7 @@ class Training:
             return self._keep(data, tuned, evaluation, run_id, folder, deadline, journal)
 
     def _inspect(self, system: System, data: Prepared) -> None:
-        """Let the system add rows that follow from the others, and say what it found in them."""
+        """Draw rows where they are too many, let the system add some, and say what was done and found."""
         notes: list[str] = []
         if not system.tags.needs_time_order:
             free, seed = memory.available(), self.recipe.search.seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -11,8 +11,7 @@ from noria.core.protocol import Evidence
 from noria.core.result import Figure
 from noria.core.schema import Role, Schema
 from noria.methods.smoothing import unusual
-from noria.systems.forecast.hierarchy import label
-from noria.systems.forecast.panel import Panel, keys
+from noria.systems.forecast.panel import Panel, keys, label
 
 __all__ = ["draw"]
 
@@ -20,20 +19,25 @@ _SHOWN, _HISTORY = 6, 5  # series, and horizons of history before the held-out s
 _COLOURS = {"truth": "#333333", "forecast": "#0072b2", "rolling origins": "#e69f00", "unusual": "#d55e00"}
 
 
-def draw(schema: Schema, evidence: Evidence, season: int, levels: Sequence[str] = ()) -> list[Figure]:
-    """The backtest of the first few series, and the error by the steps ahead and by level of a hierarchy."""
-    figures = [_backtest(schema, evidence, season), _by_step(schema, evidence)]
+def draw(
+    schema: Schema, evidence: Evidence, panel: Panel, season: int, levels: Sequence[str] = ()
+) -> list[Figure]:
+    """The backtest of the first few series, and the error by the steps ahead and by level of a hierarchy.
+
+    The panel is that of the rows learned from.
+    """
+    figures = [_backtest(schema, evidence, panel, season), _by_step(schema, evidence)]
     return [*figures, _by_level(schema, evidence, levels)] if levels else figures
 
 
-def _backtest(schema: Schema, evidence: Evidence, season: int) -> Figure:
+def _backtest(schema: Schema, evidence: Evidence, panel: Panel, season: int) -> Figure:
     """What came, what was forecast from rolling origins and for the held-out steps, and what stood out."""
     held = _lines(schema, evidence.truth, evidence.predictions)
     folds = _lines(schema, evidence.fold_truth, evidence.fold_predictions)
     names = held["series"].unique(maintain_order=True).head(_SHOWN)
     past = _lines(schema, evidence.train).filter(pl.col("series").is_in(names.implode()))
     held, folds = (part.filter(pl.col("series").is_in(names.implode())) for part in (held, folds))
-    past = past.with_columns(_unusual(schema, evidence.train, names, season, past))
+    past = past.with_columns(_unusual(panel, names, season, past))
     kept = max(_HISTORY * int(evidence.predictions["ahead"].n_unique()), 2 * season)
     past = past.group_by("series", maintain_order=True).tail(kept)
     parts = [
@@ -68,13 +72,9 @@ def _backtest(schema: Schema, evidence: Evidence, season: int) -> Figure:
     return Figure("backtest", "What came, and what was forecast", frame.with_columns(series=shown), spec)
 
 
-def _unusual(
-    schema: Schema, train: pl.DataFrame, names: pl.Series, season: int, past: pl.DataFrame
-) -> pl.Series:
-    """Which rows of `past` stand out from their series, bool."""
-    some = train.filter(keys(train, schema).is_in(names.implode()))
-    panel = Panel.of(some, schema)
-    found = [unusual(one, season)[0] for one in panel.values]
+def _unusual(panel: Panel, names: Iterable[str], season: int, past: pl.DataFrame) -> pl.Series:
+    """Which rows of `past`, of the series of these names, stand out, bool."""
+    found = {at: unusual(panel.values[at], season)[0] for at in map(panel.number.__getitem__, names)}
     series = past["series"].replace_strict(panel.number, return_dtype=pl.Int64).to_numpy()
     places = panel.frequency.steps(past["time"]) - panel.starts[series]
     return pl.Series("unusual", [bool(found[at][place]) for at, place in zip(series, places)])

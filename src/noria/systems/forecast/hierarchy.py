@@ -17,9 +17,9 @@ from noria.methods.reconcile import reconciled
 from noria.systems.forecast.frequency import Frequency
 from noria.systems.forecast.panel import Panel, parts
 
-__all__ = ["coherent", "completed", "depths", "label"]
+__all__ = ["coherent", "completed", "depths"]
 
-_SEPARATOR, _TINY = " / ", 1e-12
+_TINY = 1e-12
 
 
 def completed(table: pl.DataFrame, schema: Schema, levels: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
@@ -70,17 +70,6 @@ def completed(table: pl.DataFrame, schema: Schema, levels: Sequence[str]) -> tup
 def depths(names: Sequence[str], columns: int) -> np.ndarray:
     """How many of the columns a series has a value in, (series,): 0 of the sum of all."""
     return np.array([sum(map(bool, parts(name, columns))) for name in names], dtype=np.int64)
-
-
-def label(name: str, columns: int) -> str:
-    """A series' name for people: of a sum, what it adds up.
-
-    Examples
-    --------
-    >>> label("south / ", 2), label(" / ", 2)
-    ('south', 'all')
-    """
-    return _SEPARATOR.join(filter(None, parts(name, columns))) or "all"
 
 
 def coherent(

@@ -14,7 +14,7 @@ from noria.methods.smoothing import period
 from noria.systems.forecast.covariates import covariates
 from noria.systems.forecast.frequency import Frequency
 
-__all__ = ["Panel", "keys", "parts"]
+__all__ = ["Panel", "keys", "label", "parts"]
 
 _SEPARATOR, _DOUBLED = " / ", " // "
 _LONGEST = 5_000_000
@@ -219,3 +219,14 @@ def parts(name: str, columns: int) -> list[str]:
     if columns == 1:
         return [name]
     return [text.replace(_DOUBLED, _SEPARATOR) for text in name.split(_SEPARATOR)]
+
+
+def label(name: str, columns: int) -> str:
+    """A series' name for people: of a sum, what it adds up.
+
+    Examples
+    --------
+    >>> label("south / ", 2), label(" / ", 2)
+    ('south', 'all')
+    """
+    return _SEPARATOR.join(filter(None, parts(name, columns))) or "all"

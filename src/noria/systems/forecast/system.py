@@ -19,13 +19,13 @@ from noria.errors import DataError
 from noria.methods.ensemble import greedy_selection
 from noria.methods.smoothing import unusual
 from noria.systems.forecast import figures
-from noria.systems.forecast.hierarchy import completed, label
+from noria.systems.forecast.hierarchy import completed
 from noria.systems.forecast.knowledge import Knowledge
 from noria.systems.forecast.learners import LEARNERS
 from noria.systems.forecast.metrics import metrics
 from noria.systems.forecast.model import ForecastModel
 from noria.systems.forecast.options import ForecastOptions
-from noria.systems.forecast.panel import Panel, keys
+from noria.systems.forecast.panel import Panel, keys, label
 from noria.systems.forecast.spread import Spread
 
 __all__ = ["ForecastSystem"]
@@ -146,8 +146,9 @@ class ForecastSystem:
 
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
         """The forecasts beside what came, and their errors by the steps ahead and by the level."""
-        frequency = Panel.of(evidence.train, self.schema).frequency
-        return figures.draw(self.schema, evidence, self.chosen.seasons(frequency)[0], self.chosen.hierarchy)
+        panel = Panel.of(evidence.train, self.schema)
+        season = self.chosen.seasons(panel.frequency)[0]
+        return figures.draw(self.schema, evidence, panel, season, self.chosen.hierarchy)
 
     def weigh(
         self,

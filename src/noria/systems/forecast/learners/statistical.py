@@ -40,12 +40,16 @@ class Ets(SimpleSmoothing):
 
     def smooth(self, values: Sequence[np.ndarray], outlook: Outlook) -> np.ndarray:
         """The model's forecasts (series, horizon); of a series that it cannot fit, its last value."""
-        model = self.model(outlook)
-        found = []
-        for one in values:
+        model, naive = self.model(outlook), _models().Naive()
+        grouped = require("statsforecast.core", extra="forecast").GroupedArray
+        paths = np.repeat([one[-1] for one in values], outlook.horizon).reshape(len(values), -1)
+        for at, one in enumerate(values):
             outlook.ctx.deadline.check()
-            found.append(_continued(model, one, outlook.horizon))
-        return np.array(found)
+            if np.ptp(one) > 0:
+                series = grouped(one, np.array([0, len(one)]))
+                found = series.forecast(models=[model], h=outlook.horizon, fallback_model=naive)["forecasts"]
+                paths[at] = np.where(np.isfinite(found).all(), found.reshape(-1), paths[at])
+        return paths
 
     def model(self, outlook: Outlook) -> Any:
         """The unfitted model of the package."""
@@ -89,14 +93,3 @@ def _models() -> Any:
     """The package's models, with its warnings about single fits silenced in all threads."""
     warnings.filterwarnings("ignore", module="statsforecast")
     return require("statsforecast.models", extra="forecast")
-
-
-def _continued(model: Any, values: np.ndarray, horizon: int) -> np.ndarray:
-    """The model's forecast, or the last value, which the package falls back to where a fit fails."""
-    if np.ptp(values) > 0:
-        one = require("statsforecast.core", extra="forecast").GroupedArray(values, np.array([0, len(values)]))
-        found = one.forecast(models=[model], h=horizon, fallback_model=_models().Naive())
-        path = np.asarray(found["forecasts"], dtype=np.float64).reshape(-1)
-        if np.isfinite(path).all():
-            return path
-    return np.repeat(values[-1], horizon)

@@ -209,8 +209,8 @@ def test_shipped_code_and_code_that_trained_here_are_trusted(featured):
 def test_importing_and_a_session_touch_nothing(tmp_path):
     session = noria.Session(Settings(home=tmp_path / "home"))
     assert session.executor.workers > 0
-    assert session.store.names() == []
-    assert session.store.runs() == []
+    assert session.artefacts.names() == []
+    assert session.state.runs() == []
     assert not (tmp_path / "home").exists()
 
 

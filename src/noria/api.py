@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from noria.core import artifact, registry
 from noria.core.events import Events
-from noria.core.ports import Executor, RunStore
+from noria.core.ports import Artefacts, Executor, State
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
+from noria.core.runs import Condition, RunQuery
 from noria.errors import NotFoundError, ParamError, suggestion
 from noria.settings import Settings
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
+    from noria.lifecycle.promote import Verdict
+    from noria.lifecycle.register import Registry
 
 __all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
 
@@ -60,16 +63,32 @@ class Session:
         return registry.backend("executor", "local")(self.settings.workers)
 
     @cached_property
-    def store(self) -> RunStore:
-        """Where runs and models are kept."""
-        return registry.backend("runs", "local")(self.settings)
+    def artefacts(self) -> Artefacts:
+        """Where the folders of runs and the histories of models are kept."""
+        return registry.backend("artefacts", "local")(self.settings)
+
+    @cached_property
+    def state(self) -> State:
+        """The index of runs and models."""
+        return registry.backend("state", "sql")(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Runs, versions and aliases; the index is built first if there are runs and none."""
+        from noria.lifecycle.register import Registry
+
+        made = Registry(self.artefacts, self.state)
+        if not self.state.made() and (self.artefacts.runs() or self.artefacts.names()):
+            made.reindex()
+        return made
 
     def trusts(self, sha256: str) -> bool:
         """Whether a feature function is part of Noria, or was used in training here."""
         shipped = (Path(str(_shipped())) / name / "features.py" for name in _shipped_names())
         if any(_sha256(path) == sha256 for path in shipped if path.is_file()):
             return True
-        return any(record.get("features") == sha256 for record in self.store.runs())
+        known = RunQuery(where=(Condition("features", "=", sha256),), limit=1)
+        return bool(self.registry.runs(known))
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,8 @@ class Run:
     id, name : str
     version : int
         Of the registered model.
+    promotion : Verdict
+        Whether it took the champion's place, and why.
     folder : Path
         Everything about the run; it can be copied.
     recipe : Recipe
@@ -93,6 +114,7 @@ class Run:
     id: str
     name: str
     version: int
+    promotion: Verdict
     folder: Path
     recipe: Recipe
     evaluation: Evaluation
@@ -131,6 +153,8 @@ class Run:
         return {
             **self.record,
             "version": self.version,
+            "promoted": self.promotion.promoted,
+            "why": self.promotion.why,
             "folder": str(self.folder),
             "goals_met": self.evaluation.goals_met,
         }
@@ -336,11 +360,19 @@ def _walk(
 
     session = session or Session()
     training = Training(
-        recipe, session.settings, session.store, session.executor, session.events, source, test, resume
+        recipe, session.settings, session.registry, session.executor, session.events, source, test, resume
     )
     walk = training()
     return Run(
-        walk.run_id, recipe.name, walk.version, walk.folder, recipe, walk.evaluation, walk.model, walk.record
+        walk.run_id,
+        recipe.name,
+        walk.version,
+        walk.promotion,
+        walk.folder,
+        recipe,
+        walk.evaluation,
+        walk.model,
+        walk.record,
     )
 
 
@@ -351,7 +383,7 @@ def _model_folder(name: str | Path, session: Session) -> Path:
             return folder
     if isinstance(name, Path) or len(path.parts) > 1:
         artifact.read_manifest(path)
-    return session.store.champion(str(name))
+    return session.artefacts.folder(session.registry.find(str(name)).run) / "model"
 
 
 def _shipped() -> Any:

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NORIA_", extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=_default_home, description="Folder of runs, models and cache.")
+    state: str | None = Field(
+        default=None, description="Address of the state database; a SQLite file in the home folder if absent."
+    )
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."
     )
@@ -43,7 +46,7 @@ class Settings(BaseSettings):
 
     @property
     def models(self) -> Path:
-        """Versions and champion per model name."""
+        """One folder per name, of what happened to its versions."""
         return self.home / "models"
 
     @property

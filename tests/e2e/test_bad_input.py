@@ -39,11 +39,11 @@ def train(session, source, target="y", **wish):
 
 
 def clean(session) -> None:
-    """Nothing but snapshots of the data may be in the home: no model, no run, no draft."""
+    """Nothing but snapshots of the data and an empty index may be in the home: no model, no run, no draft."""
     home = session.settings.home
-    left = [path for path in home.rglob("*") if path.is_file()] if home.exists() else []
-    left = [str(path.relative_to(home)) for path in left if "snapshots" not in path.relative_to(home).parts]
-    assert left == []
+    left = [path.relative_to(home) for path in home.rglob("*") if path.is_file()] if home.exists() else []
+    assert [str(path) for path in left if path.parts[0] != "snapshots" and "state.db" not in path.name] == []
+    assert session.state.runs() == []
     runs = session.settings.runs
     assert not runs.exists() or list(runs.iterdir()) == []
     assert not [path for path in home.rglob(".*") if path.name != ".lock"]
@@ -517,15 +517,15 @@ def test_a_home_that_may_not_be_written(table, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 96 KiB that may be remounted."""
+    """A file system of 192 KiB that may be remounted."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(disk)]
     done = shutil.which("mount") and subprocess.run(command, capture_output=True, text=True, check=False)
     if not done or done.returncode:
         pytest.skip(f"a small file system cannot be mounted: {done.stderr.strip() if done else 'no mount'}")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_a_full_disk(table, small_disk):
@@ -536,7 +536,7 @@ def test_a_full_disk(table, small_disk):
             pl.concat([table] * 40).with_columns(z=pl.lit(0.5) + pl.int_range(ROWS * 40)),
             name="full",
         )
-    assert session.store.names() == []
+    assert session.artefacts.names() == []
     assert not [path for path in small_disk.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
 
 
@@ -560,14 +560,14 @@ for limit in limits:
     session.events.listen(lambda event: stages.append(event.data.get("stage")) if event.kind == "stage.started" else None)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["neighbours"])
+        noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["extra_trees"])
         told = None
     except noria.NoriaError as error:
         told = error.to_dict()
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     left = [str(path.relative_to(session.settings.home)) for path in session.settings.home.rglob("*")]
-    names, stage = session.store.names(), stages[-1]
-    again = noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["neighbours"])
+    names, stage = session.artefacts.names(), stages[-1]
+    again = noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["extra_trees"])
     runs = len(list(session.settings.runs.iterdir()))
     print(json.dumps({"limit": limit, "stage": stage, "told": told, "left": left, "names": names,
                       "version": again.version, "runs": runs}), flush=True)
@@ -577,10 +577,11 @@ for limit in limits:
 def test_no_room_left_at_any_stage(table, tmp_path):
     """Files may not grow beyond a limit: writing fails at one stage after the other, and the next call succeeds."""
     pytest.importorskip("resource")
-    rng = np.random.default_rng(0)
-    letters = {f"letter {n}": rng.choice(list("abcdefghijkl"), ROWS) for n in range(3)}
-    table.hstack(pl.DataFrame(letters)).write_parquet(tmp_path / "rows.parquet")
-    limits = [100, 3500, 9000]
+    rng, rows = np.random.default_rng(0), 8000
+    letters = {f"letter {n}": rng.choice(list("abcdefghijkl"), rows) for n in range(3)}
+    many = table.sample(rows, with_replacement=True, seed=0).hstack(pl.DataFrame(letters))
+    many.write_parquet(tmp_path / "rows.parquet")
+    limits = [100, 150_000, 400_000]
     done = subprocess.run(
         [sys.executable, "-c", _LIMITED, str(tmp_path / "rows.parquet"), str(tmp_path / "home"), json.dumps(limits)],
         capture_output=True, text=True, check=False,

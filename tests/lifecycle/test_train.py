@@ -52,7 +52,7 @@ def test_a_run_is_kept_whole(session, people):
     assert record["snapshot"] == json.loads((run.folder / "started.json").read_text())["snapshot"]
     assert record["trials"] == run.trials == 3
     assert run.version == 1
-    assert session.store.names() == ["toy"]
+    assert session.artefacts.names() == ["toy"]
     assert "| accuracy |" in run.report.read_text()
     assert ">= 0.1: met" in run.report.read_text()
     assert run.evaluation.rows == 32
@@ -321,7 +321,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_model(source, uninterrupted
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     session = new_session(home)
-    assert session.store.names() == []
+    assert session.artefacts.names() == []
     (folder,) = session.settings.runs.iterdir()
     lines = folder / "trials.jsonl"
     assert len(lines.read_text().splitlines()) == 5
@@ -349,7 +349,7 @@ def test_ctrl_c_leaves_a_clean_state_that_goes_on(source, uninterrupted, people,
         noria.train(source, "y", session=session, **LONG)
     assert caught.value.exit_code == 130
     assert str(caught.value) == "Stopped after 3 trials.\n  do:  Run the same command to go on from here."
-    assert session.store.names() == []
+    assert session.artefacts.names() == []
     (folder,) = session.settings.runs.iterdir()
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     session.events.ignore(press)
@@ -370,7 +370,7 @@ def test_ctrl_c_outside_the_search(source, session, stage):
     with pytest.raises(Interrupted):
         noria.train(source, "y", session=session, **QUICK)
     session.events.ignore(press)
-    assert session.store.names() == []
+    assert session.artefacts.names() == []
     run = noria.train(source, "y", session=session, **QUICK)
     assert run.version == 1
     assert [path.name for path in session.settings.runs.iterdir()] == [run.folder.name]
@@ -411,8 +411,8 @@ def test_two_runs_at_once_leave_each_other_alone_and_both_are_kept(source, tmp_p
     assert sorted(run.version for run in runs) == [1, 2]
     assert len({run.id for run in runs}) == 2
     assert "run.resumed" not in heard
-    versions = json.loads((tmp_path / "home" / "models" / "toy.json").read_text())
-    assert {entry["run"] for entry in versions} == {run.id for run in runs}
+    versions = new_session(tmp_path / "home").registry.model("toy").versions
+    assert {version.run for version in versions} == {run.id for run in runs}
 
 
 def test_a_run_folder_can_be_copied(session, people, tmp_path):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from noria.cli.options import OUTPUT, complete_model, takes
+
+if TYPE_CHECKING:
+    from noria.core.runs import ModelEntry, Version
 
 __all__ = ["models"]
 
@@ -15,11 +20,11 @@ __all__ = ["models"]
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Only the runs of this model.", autocompletion=complete_model),
+        typer.Argument(metavar="NAME", help="All versions of this model.", autocompletion=complete_model),
     ] = None,
     **flags: Any,
 ) -> None:
-    """List the trained models, or every run of one of them.
+    """List the trained models and their champions, or the versions of one of them.
 
     \b
     Examples:
@@ -28,25 +33,37 @@ def models(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json, show, table
-    from noria.cli.units import duration, number
+    from noria.cli.units import ago, number
 
-    store = noria.Session().store
-    if name is not None:
-        store.champion(name)
-    runs = store.runs(name)
-    shown = runs if name is not None else list({run["name"]: run for run in reversed(runs)}.values())
+    session = noria.Session()
+    models = [session.registry.model(name)] if name is not None else session.state.models()
     if flags["json"]:
-        print_json(shown)
+        print_json([asdict(model) for model in models])
         return
-    if not shown:
+    if not models:
         show("Nothing was trained here yet. Begin with:  noria run titanic")
         return
-    made = table("model", "run", "metric", "score", "trials", "time", right=("score", "trials", "time"))
-    for run in shown:
-        evaluation = run["evaluation"]
-        metric = next(iter(run["recipe"].get("goal", {})), evaluation["metric"])
-        score = evaluation["scores"][metric]["value"]
-        made.add_row(
-            run["name"], run["id"], metric, number(score), str(run["trials"]), duration(run["seconds"])
-        )
+    heads = ("model", "version", "alias", "trained", "metric", "score", "run")
+    made = table(*heads, right=("version", "score"))
+    for model in models:
+        for version, aliases in shown(model, every=name is not None):
+            run = session.registry.run(version.run)
+            score = run.scores[run.metric].value if run and run.metric else None
+            made.add_row(
+                model.name,
+                str(version.number),
+                ", ".join(aliases),
+                ago(version.when),
+                run.metric if run else "",
+                number(score),
+                version.run,
+            )
     show(made)
+
+
+def shown(model: ModelEntry, *, every: bool) -> Iterator[tuple[Version, list[str]]]:
+    """The versions of a model with their aliases, newest first: every one, or those with an alias."""
+    for version in reversed(model.versions):
+        aliases = [alias for alias, number in model.aliases.items() if number == version.number]
+        if every or aliases:
+            yield version, aliases

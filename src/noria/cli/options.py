@@ -228,5 +228,5 @@ def complete_model(incomplete: str) -> list[str]:
     """Names of trained models that begin like this."""
     from noria.settings import Settings
 
-    names = {path.stem for path in Settings().models.glob("*.json")}
+    names = (path.name for path in Settings().models.glob("*/"))
     return sorted(name for name in names if name.startswith(incomplete))

@@ -57,6 +57,8 @@ def _title(run: Run) -> Text:
 
     took = f"{run.trials} trials in {duration(run.seconds)}"
     text = Text.assemble((run.name, "bold"), f"  version {run.version}, {took}")
+    if not run.promotion.promoted:
+        text.append(f"\nnot promoted: {run.promotion.why}", "yellow")
     if run.recipe.title:
         text.append(f"\n{run.recipe.title}", "dim")
     return text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 
-__all__ = ["data_size", "duration", "number"]
+__all__ = ["ago", "data_size", "duration", "number"]
 
 
 def number(value: float | None) -> str:
@@ -35,6 +36,21 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def ago(moment: float, now: float | None = None) -> str:
+    """How long ago a time in seconds since 1970 was.
+
+    Examples
+    --------
+    >>> ago(100, 130), ago(0, 7200), ago(0, 400_000)
+    ('just now', '2 h ago', '4 days ago')
+    """
+    past = (time.time() if now is None else now) - moment
+    for limit, unit, size in ((60, "", 1), (3600, "min", 60), (48 * 3600, "h", 3600)):
+        if past < limit:
+            return f"{past // size:.0f} {unit} ago" if unit else "just now"
+    return f"{past // 86400:.0f} days ago"
 
 
 def data_size(count: float) -> str:

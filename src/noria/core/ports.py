@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-__all__ = ["Executor", "RunStore"]
+from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery
+
+__all__ = ["Artefacts", "Executor", "History", "State"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -22,41 +25,114 @@ class Executor(Protocol):
         ...
 
 
-class RunStore(Protocol):
-    """Keeps runs and the versions of models that came out of them."""
+class Artefacts(Protocol):
+    """Keeps the folders of runs and the histories of models: what everything else can be rebuilt from.
+
+    A run is worked on in a folder of this machine. Where artefacts are kept elsewhere, `publish` takes it
+    there, and `folder` brings it back.
+    """
 
     def create(self, name: str) -> str:
         """Reserve a folder for a new run of `name`, claimed for this process; return the run's id."""
         ...
 
-    def release(self, run_id: str) -> None:
+    def claim(self, run: str) -> bool:
+        """Take a run on this machine for this process; False if another process works on it."""
+        ...
+
+    def release(self, run: str) -> None:
         """Say that this process no longer works on the run."""
         ...
 
-    def discard(self, run_id: str) -> None:
-        """Remove a run that came to nothing."""
+    def busy(self, run: str) -> bool:
+        """Whether some process of this machine works on the run."""
         ...
 
-    def folder(self, run_id: str) -> Path:
-        """Where the run's files are. NotFoundError if there is no such run."""
+    def publish(self, run: str) -> None:
+        """Keep a finished run where runs are kept."""
         ...
 
-    def unfinished(self, name: str, key: str) -> str | None:
-        """The newest run of `name` with this key that never finished, now claimed for this process."""
+    def discard(self, run: str) -> None:
+        """Remove a run, wherever it is."""
         ...
 
-    def register(self, name: str, run_id: str) -> int:
-        """Make the run's model the next version of `name` and its champion; return the version."""
+    def folder(self, run: str) -> Path:
+        """Where the run's files are on this machine. NotFoundError if there is no such run."""
         ...
 
-    def champion(self, name: str) -> Path:
-        """The model folder that answers for `name`. NotFoundError if there is none."""
+    def runs(self) -> list[str]:
+        """The ids of all runs that are kept, or worked on, here."""
+        ...
+
+    def entry(self, run: str) -> RunEntry | None:
+        """What a run's folder says of it; None if it was cut off before it said anything."""
         ...
 
     def names(self) -> list[str]:
-        """All models that have a champion."""
+        """All names that have a history."""
         ...
 
-    def runs(self, name: str | None = None) -> list[dict[str, Any]]:
-        """The manifests of finished runs, newest first."""
+    def change(self, name: str, number: int) -> Change | None:
+        """One entry of a history, if there is one of that number."""
+        ...
+
+    def changes(self, name: str) -> list[Change]:
+        """A history, oldest first."""
+        ...
+
+    def add(self, change: Change) -> None:
+        """Write the next entry of a history; it is there whole or not at all."""
+        ...
+
+
+class History(Protocol):
+    """The history of one name, held alone."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """All entries that the index knows, oldest first."""
+        ...
+
+    def add(self, change: Change) -> None:
+        """Take an entry into the index."""
+        ...
+
+
+class State(Protocol):
+    """The index of runs and models: quick to ask, and rebuilt from the artefacts whenever that is wanted."""
+
+    def made(self) -> bool:
+        """Whether there is an index, be it an empty one."""
+        ...
+
+    def put(self, entry: RunEntry) -> None:
+        """Add the line of a run, or replace it."""
+        ...
+
+    def forget(self, run: str) -> None:
+        """Remove the line of a run."""
+        ...
+
+    def runs(self, query: RunQuery = ...) -> list[RunEntry]:
+        """The runs that a query asks for."""
+        ...
+
+    def model(self, name: str) -> ModelEntry | None:
+        """The versions and aliases of a name."""
+        ...
+
+    def models(self) -> list[ModelEntry]:
+        """All names, in alphabetical order."""
+        ...
+
+    def changes(self, name: str) -> list[Change]:
+        """The history of a name, oldest first."""
+        ...
+
+    def alone(self, name: str) -> AbstractContextManager[History]:
+        """Hold the history of a name alone; what was added counts when the block ends without an error."""
+        ...
+
+    def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
+        """Put these in place of everything that is known of runs and models, at once or not at all."""
         ...

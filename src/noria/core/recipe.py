@@ -14,7 +14,7 @@ from noria.core.protocol import Task
 from noria.core.result import Goal
 from noria.errors import NoriaError, NotFoundError, RecipeError, suggestion
 
-__all__ = ["Data", "Recipe", "Search", "Split", "validated"]
+__all__ = ["Data", "Promotion", "Recipe", "Search", "Split", "validated"]
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -65,6 +65,16 @@ class Search(_Part):
     seed: int = Field(0, ge=0, description="The same seed gives the same trials and the same model.")
 
 
+class Promotion(_Part):
+    """When a new version takes the champion's place; the first one always does."""
+
+    rule: Literal["better", "always", "never"] = Field(
+        "better", description="better: all goals met, and at least as good as the champion."
+    )
+    metric: str | None = Field(None, description="What is compared; the search metric if absent.")
+    margin: float = Field(0.0, description="How much better it must be, in the metric's unit.")
+
+
 class Recipe(_Part):
     """Applies a system to data, with a goal.
 
@@ -86,6 +96,7 @@ class Recipe(_Part):
     search: Search = Field(default_factory=Search)
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the system.")
     goal: dict[str, str] = Field(default_factory=dict, description="What the model should reach.")
+    promote: Promotion = Field(default_factory=Promotion)
     folder: Path | None = Field(None, exclude=True, description="Where the recipe was read from.")
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from noria._version import __version__
 from noria.core import artifact, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
-from noria.core.features import FeaturedModel, FeatureFunction
-from noria.core.ports import Executor, RunStore
+from noria.core.features import FeaturedModel
+from noria.core.ports import Executor
 from noria.core.protocol import (
     Completes,
     Context,
@@ -30,21 +30,14 @@ from noria.core.protocol import (
     Metric,
     Model,
     System,
-    Task,
 )
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
-from noria.core.schema import Role, Schema, Type
+from noria.core.schema import Role, Type
 from noria.core.split import Split
-from noria.data import sources
 from noria.data.conform import conform
-from noria.data.infer import infer, infer_task
-from noria.data.snapshot import Snapshot
-from noria.data.snapshot import save as save_snapshot
-from noria.data.validate import prepare
 from noria.errors import (
     BudgetError,
-    ColumnError,
     InputError,
     Interrupted,
     RecipeError,
@@ -52,8 +45,11 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, report
+from noria.lifecycle import evaluate, lineage, report
 from noria.lifecycle.journal import Journal
+from noria.lifecycle.prepare import Preparation, Prepared
+from noria.lifecycle.promote import Verdict, verdict
+from noria.lifecycle.register import Registry
 from noria.lifecycle.tune import Search, Tuned
 from noria.settings import Settings
 
@@ -67,37 +63,13 @@ _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
 
 @dataclass
-class Prepared:
-    """The data of a run, ready to learn from.
-
-    Attributes
-    ----------
-    table, test : Table
-        Typed rows to learn from (held-out rows included), and rows given for testing.
-    raw_schema : Schema
-        Of the columns as they came; what a caller of the model sends.
-    schema : Schema
-        Of the columns after the feature function.
-    """
-
-    table: pl.DataFrame
-    test: pl.DataFrame | None
-    raw_schema: Schema
-    schema: Schema
-    task: Task
-    snapshot: Snapshot
-    function: FeatureFunction | None
-    example: dict[str, Any]
-    notes: list[str]
-
-
-@dataclass
 class Walk:
     """What came out of a run."""
 
     run_id: str
     folder: Path
     version: int
+    promotion: Verdict
     evaluation: Evaluation
     model: Model | FeaturedModel
     record: dict[str, Any]
@@ -111,7 +83,7 @@ class Training:
     ----------
     recipe : Recipe
     settings : Settings
-    store : RunStore
+    registry : Registry
     executor : Executor
     events : Events
     source, test : object
@@ -122,7 +94,7 @@ class Training:
 
     recipe: Recipe
     settings: Settings
-    store: RunStore
+    registry: Registry
     executor: Executor
     events: Events
     source: Any = None
@@ -146,12 +118,12 @@ class Training:
 
     def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
-            data = self._prepare()
+            data = Preparation(self.recipe, self.settings, self.events, self.source, self.test)()
             system = self._system(data)
             self._metric(system)
             self._learners(system)
         run_id, resumed = self._claim(data)
-        folder = self.store.folder(run_id)
+        folder = self.registry.artefacts.folder(run_id)
         journal = Journal(folder)
         try:
             self.events.emit(
@@ -163,14 +135,14 @@ class Training:
                 deadline.budget = max(deadline.budget, deadline.elapsed + 1.0)
             return self._walk(data, system, run_id, folder, deadline, journal)
         except (BudgetError, InputError):
-            self.store.discard(run_id)
+            self.registry.discard(run_id)
             raise
         except (Interrupted, StorageError):
             if not len(journal):
-                self.store.discard(run_id)
+                self.registry.discard(run_id)
             raise
         finally:
-            self.store.release(run_id)
+            self.registry.artefacts.release(run_id)
 
     def _walk(
         self, data: Prepared, system: System, run_id: str, folder: Path, deadline: Deadline, journal: Journal
@@ -187,7 +159,7 @@ class Training:
             with self._stage("catching up"):
                 tuned = replace(tuned, model=tuned.rejoin(data.table))
         with self._stage("keep"):
-            return self._keep(data, tuned, evaluation, run_id, folder, deadline, journal)
+            return self._keep(data, tuned, metrics, evaluation, run_id, deadline, journal)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -204,132 +176,28 @@ class Training:
             data.notes.append(note)
             self.events.emit("note", text=note)
 
-    def _prepare(self) -> Prepared:
-        recipe, given = self.recipe, self.recipe.data
-        if self.source is None and not given.source:
-            raise RecipeError("There are no data to learn from.", do="Name them under 'data: source:'.")
-        raw = self._read(self.source if self.source is not None else given.source)
-        test = self.test if self.test is not None else given.test
-        test = None if test is None else self._read(test)
-        snapshot = save_snapshot(raw, self.settings)
-        where = str(given.source or type(self.source).__name__)
-        self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
-        function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
-        made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
-        raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))
-        table, schema = raw, raw_schema
-        if function is not None:
-            table = self._featured(function, raw, raw_schema)
-            test = None if test is None else self._featured(function, test, raw_schema)
-            schema = infer(
-                table, target=given.target, overrides=self._overrides(set(raw.columns) - set(table.columns))
-            )
-        task = recipe.task or Task(infer_task(schema[given.target], table))
-        schema = self._typed_target(schema, table, task)
-        found = columns.findings(schema)
-        usable, schema, notes = prepare(table, schema, task)
-        typed = conform(usable, schema)
-        columns.check_weights(typed, schema)
-        if test is not None:
-            test = columns.judged(conform(test, schema), schema)
-        for note in (*found, *notes):
-            self.events.emit("note", text=note)
-        return Prepared(
-            typed,
-            test,
-            raw_schema,
-            schema,
-            task,
-            snapshot,
-            function,
-            columns.example(raw),
-            [*self.notes, *found, *notes],
-        )
-
-    def _read(self, source: Any) -> pl.DataFrame:
-        data = self.recipe.data
-        table = sources.read(
-            self._located(source),
-            settings=self.settings,
-            query=data.query,
-            table=data.table,
-            events=self._repairs,
-        )
-        if data.names is not None:
-            table = columns.named(table, data.names)
-        unknown = [name for name in data.drop if name not in table.columns]
-        if unknown:
-            raise RecipeError(
-                f"There is no column {unknown[0]!r} to drop.", do=suggestion(unknown[0], table.columns)
-            )
-        return table.drop(data.drop)
-
-    def _located(self, source: Any) -> Any:
-        """A file that is named relative to the recipe, or what came."""
-        beside = self.recipe.folder / source if self.recipe.folder and isinstance(source, str) else None
-        return beside if beside is not None and beside.exists() else source
-
-    @cached_property
-    def _repairs(self) -> Events:
-        """The run's events, with repairs of the data kept as notes."""
-        events = Events()
-
-        def pass_on(event: Any) -> None:
-            if event.kind == "data.repaired":
-                self.notes.append(event.data["what"])
-            self.events.emit(event.kind, **event.data)
-
-        events.listen(pass_on)
-        return events
-
-    def _overrides(self, without: Collection[str] = ()) -> dict[str, Any]:
-        """The recipe's types and roles, with its short keys for group, time, weight and task."""
-        data = self.recipe.data
-        overrides: dict[str, Any] = {
-            name: {"role" if wish in _ROLES else "type": wish} if isinstance(wish, str) else dict(wish)
-            for name, wish in data.columns.items()
-        }
-        for role in (Role.GROUP, Role.TIME, Role.WEIGHT):
-            name = getattr(data, role.value)
-            if name is not None:
-                overrides.setdefault(name, {})["role"] = role.value
-        for name in data.series:
-            overrides.setdefault(name, {})["role"] = Role.SERIES.value
-        if self.recipe.task is not None and self.recipe.task.numeric:
-            overrides.setdefault(data.target, {}).setdefault("type", "number")
-        return {name: wish for name, wish in overrides.items() if name not in without}
-
-    def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-        """The function's columns beside the raw target, which it never sees, and what splits or weighs."""
-        target = self.recipe.data.target
-        if target not in raw.columns:
-            raise ColumnError(f"There is no target column {target!r}.", do=suggestion(target, raw.columns))
-        made = function(conform(raw, columns.inputs(schema, target)))
-        kept = [target, *(c.name for c in schema if c.role in _BESIDE and c.name in raw.columns)]
-        return made.drop(kept, strict=False).with_columns(raw[kept])
-
-    def _typed_target(self, schema: Schema, table: pl.DataFrame, task: Task) -> Schema:
-        """The schema with a target of a type that suits the task; classes keep the labels that came."""
-        target = schema[self.recipe.data.target]
-        if target.type is Type.BOOLEAN and table[target.name].dtype != pl.Boolean:
-            gone = set(self._overrides()) - set(table.columns)
-            wish = {**self._overrides(gone), target.name: "category"}
-            return infer(table, target=target.name, overrides=wish)
-        columns.check_target(target, task)
-        return schema
-
     def _claim(self, data: Prepared) -> tuple[str, bool]:
         """A run to work on: the unfinished one of this recipe and these data, or a new one."""
         name = self.recipe.name
         wish = json.dumps(self.recipe.to_dict(), sort_keys=True)
         source = data.function.source if data.function else ""
         key = hashlib.sha256(f"{__version__}{wish}{data.snapshot.hash}{source}".encode()).hexdigest()
-        found = self.store.unfinished(name, key) if self.resume else None
-        if found is not None:
-            return found, True
-        run_id = self.store.create(name)
-        started = {"name": name, "key": key, "recipe": self.recipe.to_dict(), "snapshot": data.snapshot.hash}
-        artifact.write_text(self.store.folder(run_id) / "started.json", json.dumps(started, indent=1))
+        artefacts = self.registry.artefacts
+        if self.resume:
+            for found in self.registry.unfinished(name, key):
+                return found, True
+        run_id = artefacts.create(name)
+        started = {
+            "id": run_id,
+            "name": name,
+            "started": time.time(),
+            "key": key,
+            "recipe": self.recipe.to_dict(),
+            "snapshot": data.snapshot.hash,
+            "noria": __version__,
+        }
+        artifact.write_text(artefacts.folder(run_id) / "started.json", json.dumps(started, indent=1))
+        self.registry.record(run_id)
         return run_id, False
 
     def _system(self, data: Prepared) -> System:
@@ -341,7 +209,7 @@ class Training:
     def _metric(self, system: System) -> Metric:
         metrics = {metric.name: metric for metric in system.metrics()}
         wanted = self.recipe.search.metric
-        for name in (wanted, *self.recipe.goal):
+        for name in (wanted, self.recipe.promote.metric, *self.recipe.goal):
             if name is not None and name not in metrics:
                 raise RecipeError(f"There is no metric {name!r} for this task.", do=suggestion(name, metrics))
         return metrics[wanted] if wanted else next(iter(metrics.values()))
@@ -431,13 +299,14 @@ class Training:
         self,
         data: Prepared,
         tuned: Tuned,
+        metrics: Sequence[Metric],
         evaluation: Evaluation,
         run_id: str,
-        folder: Path,
         deadline: Deadline,
         journal: Journal,
     ) -> Walk:
         """Save model, report and record, in this order; a run counts once its record stands."""
+        folder = self.registry.artefacts.folder(run_id)
         model: Any = tuned.model
         if data.function is not None:
             inputs = columns.inputs(data.raw_schema, self.recipe.data.target)
@@ -453,9 +322,10 @@ class Training:
             "name": self.recipe.name,
             "recipe": self.recipe.to_dict(),
             "task": data.task.value,
+            "ended": time.time(),
             "seconds": seconds,
             "trials": tuned.trials,
-            "ended": tuned.why,
+            "until": tuned.why,
             "snapshot": data.snapshot.hash,
             "rows": data.table.height,
             "notes": [*data.notes, *evaluation.notes],
@@ -463,26 +333,43 @@ class Training:
             "noria": __version__,
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
+            "commit": lineage.commit(self.recipe.folder),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
         artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
-        version = self.store.register(self.recipe.name, run_id)
+        version, judged = self._register(run_id, metrics, evaluation)
         journal.clear()
         self.events.emit("run.finished", run=run_id, seconds=seconds, folder=str(folder))
-        return Walk(run_id, folder, version, evaluation, model, {**record, "version": version})
+        return Walk(run_id, folder, version, judged, evaluation, model, record)
+
+    def _register(
+        self, run_id: str, metrics: Sequence[Metric], evaluation: Evaluation
+    ) -> tuple[int, Verdict]:
+        """Make the model a version of its name, and the champion if the recipe's rule says so."""
+        name, rule = self.recipe.name, self.recipe.promote
+        self.registry.artefacts.publish(run_id)
+        self.registry.record(run_id)
+        version = self.registry.register(name, run_id)
+        compared = next(one for one in metrics if one.name == (rule.metric or evaluation.metric))
+        champion = self.registry.champion(name)
+        judged = verdict(rule, compared, evaluation, champion)
+        if champion is None or champion.id != run_id:
+            alias = "champion" if judged.promoted else "challenger"
+            self.registry.promote(name, version, alias, judged.why)
+        return version, judged
 
     def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
         facts = {
             "run": record["id"],
             "task": record["task"],
             "rows, columns": f"{record['rows']:,}, {len(data.schema.features)} features",
-            "search": f"{record['trials']} trials in {record['seconds']:.1f} s, until {record['ended']}",
+            "search": f"{record['trials']} trials in {record['seconds']:.1f} s, until {record['until']}",
             "metric of the search": evaluation.metric,
             "seed": str(self.recipe.search.seed),
             "data (fingerprint)": record["snapshot"][:16],
             "Noria, Python": f"{record['noria']}, {record['python']}",
         }
-        figures = report.drawn(self.store.folder(record["id"]))
+        figures = report.drawn(self.registry.artefacts.folder(record["id"]))
         return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts, figures)
 
     @contextmanager

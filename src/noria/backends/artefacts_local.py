@@ -1,0 +1,160 @@
+"""Runs and histories of models as plain folders and files."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from noria.core.artifact import write_text
+from noria.core.runs import Change, RunEntry
+from noria.errors import ArtifactError, NotFoundError, StorageError, suggestion
+from noria.settings import Settings
+
+__all__ = ["LocalArtefacts"]
+
+
+class LocalArtefacts:
+    """One folder per run, and per name of a model a folder of what happened to its versions.
+
+    ::
+
+        runs/<name>-<time>-<n>/   started.json, trials.jsonl, run.json, report.md, figures/, model/
+        models/<name>/            000001.json, 000002.json, ...
+
+    A run is being worked on as long as some process holds the lock on its ``lock`` file, which the operating
+    system drops when that process ends, however it ends.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._locks: dict[str, IO[str]] = {}
+
+    def create(self, name: str) -> str:
+        """Reserve a folder for a new run of `name`, claimed for this process; return the run's id."""
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        for number in range(1, 1000):
+            run = f"{name}-{stamp}-{number}"
+            try:
+                self._path(run).mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                raise StorageError(
+                    f"Cannot create a run in {self.settings.runs}.",
+                    got=error.strerror,
+                    do="Set NORIA_HOME to a folder that can be written.",
+                ) from error
+            self.claim(run)
+            return run
+        raise StorageError(f"Too many runs of {name!r} were started in this second.", do="Try again.")
+
+    def claim(self, run: str) -> bool:
+        """Take a run on this machine for this process; False if another process works on it."""
+        if not self._path(run).is_dir():
+            return False
+        file = (self._path(run) / "lock").open("a")
+        if not _locked(file):
+            file.close()
+            return False
+        self._locks[run] = file
+        return True
+
+    def release(self, run: str) -> None:
+        """Say that this process no longer works on the run."""
+        if run in self._locks:
+            self._locks.pop(run).close()
+
+    def busy(self, run: str) -> bool:
+        """Whether some process of this machine works on the run."""
+        try:
+            with (self._path(run) / "lock").open() as file:
+                return not _locked(file)
+        except FileNotFoundError:
+            return False
+
+    def publish(self, run: str) -> None:
+        """Nothing: the run is where runs are kept."""
+
+    def discard(self, run: str) -> None:
+        """Remove a run: it is no run any more as soon as its folder has another name."""
+        path = self._path(run)
+        gone = path.with_name(f".{run}")
+        try:
+            path.rename(gone)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"Cannot remove {path}.", got=error.strerror) from error
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def folder(self, run: str) -> Path:
+        """Where the run's files are. NotFoundError if there is no such run."""
+        path = self._path(run)
+        if not path.is_dir():
+            raise NotFoundError(f"There is no run {run!r}.", do=suggestion(run, self.runs()))
+        return path
+
+    def runs(self) -> list[str]:
+        """The ids of all runs."""
+        return _names(self.settings.runs)
+
+    def entry(self, run: str) -> RunEntry | None:
+        """What a run's folder says of it; None if it was cut off before it said anything."""
+        started = _read(self._path(run) / "started.json")
+        return RunEntry.of(started, _read(self._path(run) / "run.json")) if started else None
+
+    def names(self) -> list[str]:
+        """All names that have a history."""
+        return _names(self.settings.models)
+
+    def change(self, name: str, number: int) -> Change | None:
+        """One entry of a history, if there is one of that number."""
+        fields = _read(self._change(name, number))
+        return Change.from_dict(fields) if fields is not None else None
+
+    def changes(self, name: str) -> list[Change]:
+        """A history, oldest first."""
+        paths = sorted((self.settings.models / name).glob("[0-9]*.json"))
+        return [Change.from_dict(_read(path)) for path in paths]
+
+    def add(self, change: Change) -> None:
+        """Write the next entry of a history; it is there whole or not at all."""
+        write_text(self._change(change.name, change.number), json.dumps(change.to_dict(), indent=1))
+
+    def _path(self, run: str) -> Path:
+        return self.settings.runs / run
+
+    def _change(self, name: str, number: int) -> Path:
+        return self.settings.models / name / f"{number:06d}.json"
+
+
+def _locked(file: IO[str]) -> bool:
+    """Lock a file for as long as it is open; False if somebody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _names(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise ArtifactError(
+            f"{path} is damaged.", got=str(error), do="Restore it from a copy, or remove its folder."
+        ) from error

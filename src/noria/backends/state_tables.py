@@ -1,0 +1,84 @@
+"""The tables of the state database."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["ChangeRow", "RunRow", "ScoreRow", "Table"]
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: ClassVar = {
+        float: Double,
+        int: BigInteger,
+        bool: Boolean,
+        str: String,
+        dict[str, Any]: JSON,
+    }
+
+
+class RunRow(Table):
+    """A run; its fields are those of `noria.core.runs.RunEntry`."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index("runs_name_started", "name", "started"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    started: Mapped[float] = mapped_column(index=True)
+    key: Mapped[str] = mapped_column(index=True)
+    snapshot: Mapped[str] = mapped_column(index=True)
+    noria: Mapped[str]
+    ended: Mapped[float | None] = mapped_column(index=True)
+    task: Mapped[str | None]
+    metric: Mapped[str | None]
+    seconds: Mapped[float | None]
+    rows: Mapped[int | None]
+    trials: Mapped[int | None]
+    goals_met: Mapped[bool | None]
+    features: Mapped[str | None] = mapped_column(index=True)
+    commit: Mapped[str | None]
+
+
+class ScoreRow(Table):
+    """A metric of a run, with its interval where there is one."""
+
+    __tablename__ = "scores"
+    __table_args__ = (Index("scores_metric_value", "metric", "value"),)
+
+    run: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+
+
+class ChangeRow(Table):
+    """An entry of a model's history; its fields are those of `noria.core.runs.Change`."""
+
+    __tablename__ = "changes"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    version: Mapped[int]
+    when: Mapped[float]
+    who: Mapped[str]
+    run: Mapped[str | None]
+    alias: Mapped[str | None]
+    before: Mapped[int | None]
+    why: Mapped[str] = mapped_column(Text)
+    tags: Mapped[dict[str, Any]]
+
+
+class SchemaRow(Table):
+    """The version of these tables: one row."""
+
+    __tablename__ = "noria_schema"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -1,0 +1,197 @@
+"""The data of a run: read, kept, typed and checked, before anything is learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from noria.core.events import Events
+from noria.core.features import FeatureFunction
+from noria.core.protocol import Task
+from noria.core.recipe import Recipe
+from noria.core.schema import Role, Schema, Type
+from noria.data import sources
+from noria.data.conform import conform
+from noria.data.infer import infer, infer_task
+from noria.data.snapshot import Snapshot
+from noria.data.snapshot import save as save_snapshot
+from noria.data.validate import prepare
+from noria.errors import ColumnError, RecipeError, suggestion
+from noria.lifecycle import _columns as columns
+from noria.settings import Settings
+
+__all__ = ["Preparation", "Prepared"]
+
+_ROLES = set(Role) - set(Type)
+_BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
+
+
+@dataclass
+class Prepared:
+    """The data of a run, ready to learn from.
+
+    Attributes
+    ----------
+    table, test : Table
+        Typed rows to learn from (held-out rows included), and rows given for testing.
+    raw_schema : Schema
+        Of the columns as they came; what a caller of the model sends.
+    schema : Schema
+        Of the columns after the feature function.
+    """
+
+    table: pl.DataFrame
+    test: pl.DataFrame | None
+    raw_schema: Schema
+    schema: Schema
+    task: Task
+    snapshot: Snapshot
+    function: FeatureFunction | None
+    example: dict[str, Any]
+    notes: list[str]
+
+
+@dataclass
+class Preparation:
+    """From a recipe to typed rows.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    settings : Settings
+    events : Events
+    source, test : object
+        Tables or addresses that stand in for the recipe's own.
+    """
+
+    recipe: Recipe
+    settings: Settings
+    events: Events
+    source: Any = None
+    test: Any = None
+    notes: list[str] = field(default_factory=list)
+
+    def __call__(self) -> Prepared:
+        """Read and prepare.
+
+        Raises
+        ------
+        NoriaError
+            Of the kind that fits.
+        """
+        recipe, given = self.recipe, self.recipe.data
+        if self.source is None and not given.source:
+            raise RecipeError("There are no data to learn from.", do="Name them under 'data: source:'.")
+        raw = self._read(self.source if self.source is not None else given.source)
+        test = self.test if self.test is not None else given.test
+        test = None if test is None else self._read(test)
+        snapshot = save_snapshot(raw, self.settings)
+        where = str(given.source or type(self.source).__name__)
+        self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
+        function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
+        made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
+        raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))
+        table, schema = raw, raw_schema
+        if function is not None:
+            table = self._featured(function, raw, raw_schema)
+            test = None if test is None else self._featured(function, test, raw_schema)
+            schema = infer(
+                table, target=given.target, overrides=self._overrides(set(raw.columns) - set(table.columns))
+            )
+        task = recipe.task or Task(infer_task(schema[given.target], table))
+        schema = self._typed_target(schema, table, task)
+        found = columns.findings(schema)
+        usable, schema, notes = prepare(table, schema, task)
+        typed = conform(usable, schema)
+        columns.check_weights(typed, schema)
+        if test is not None:
+            test = columns.judged(conform(test, schema), schema)
+        for note in (*found, *notes):
+            self.events.emit("note", text=note)
+        return Prepared(
+            typed,
+            test,
+            raw_schema,
+            schema,
+            task,
+            snapshot,
+            function,
+            columns.example(raw),
+            [*self.notes, *found, *notes],
+        )
+
+    def _read(self, source: Any) -> pl.DataFrame:
+        data = self.recipe.data
+        table = sources.read(
+            self._located(source),
+            settings=self.settings,
+            query=data.query,
+            table=data.table,
+            events=self._repairs,
+        )
+        if data.names is not None:
+            table = columns.named(table, data.names)
+        unknown = [name for name in data.drop if name not in table.columns]
+        if unknown:
+            raise RecipeError(
+                f"There is no column {unknown[0]!r} to drop.", do=suggestion(unknown[0], table.columns)
+            )
+        return table.drop(data.drop)
+
+    def _located(self, source: Any) -> Any:
+        """A file that is named relative to the recipe, or what came."""
+        beside = self.recipe.folder / source if self.recipe.folder and isinstance(source, str) else None
+        return beside if beside is not None and beside.exists() else source
+
+    @cached_property
+    def _repairs(self) -> Events:
+        """The run's events, with repairs of the data kept as notes."""
+        events = Events()
+
+        def pass_on(event: Any) -> None:
+            if event.kind == "data.repaired":
+                self.notes.append(event.data["what"])
+            self.events.emit(event.kind, **event.data)
+
+        events.listen(pass_on)
+        return events
+
+    def _overrides(self, without: Collection[str] = ()) -> dict[str, Any]:
+        """The recipe's types and roles, with its short keys for group, time, weight and task."""
+        data = self.recipe.data
+        overrides: dict[str, Any] = {
+            name: {"role" if wish in _ROLES else "type": wish} if isinstance(wish, str) else dict(wish)
+            for name, wish in data.columns.items()
+        }
+        for role in (Role.GROUP, Role.TIME, Role.WEIGHT):
+            name = getattr(data, role.value)
+            if name is not None:
+                overrides.setdefault(name, {})["role"] = role.value
+        for name in data.series:
+            overrides.setdefault(name, {})["role"] = Role.SERIES.value
+        if self.recipe.task is not None and self.recipe.task.numeric:
+            overrides.setdefault(data.target, {}).setdefault("type", "number")
+        return {name: wish for name, wish in overrides.items() if name not in without}
+
+    def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+        """The function's columns beside the raw target, which it never sees, and what splits or weighs."""
+        target = self.recipe.data.target
+        if target not in raw.columns:
+            raise ColumnError(f"There is no target column {target!r}.", do=suggestion(target, raw.columns))
+        made = function(conform(raw, columns.inputs(schema, target)))
+        kept = [target, *(c.name for c in schema if c.role in _BESIDE and c.name in raw.columns)]
+        return made.drop(kept, strict=False).with_columns(raw[kept])
+
+    def _typed_target(self, schema: Schema, table: pl.DataFrame, task: Task) -> Schema:
+        """The schema with a target of a type that suits the task; classes keep the labels that came."""
+        target = schema[self.recipe.data.target]
+        if target.type is Type.BOOLEAN and table[target.name].dtype != pl.Boolean:
+            gone = set(self._overrides()) - set(table.columns)
+            wish = {**self._overrides(gone), target.name: "category"}
+            return infer(table, target=target.name, overrides=wish)
+        columns.check_target(target, task)
+        return schema

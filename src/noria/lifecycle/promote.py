@@ -1,0 +1,48 @@
+"""Whether a new version takes the champion's place: the rule of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from noria.core.protocol import Metric
+from noria.core.recipe import Promotion
+from noria.core.result import Evaluation
+from noria.core.runs import RunEntry
+
+__all__ = ["Verdict", "verdict"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a version is promoted, and why, in words."""
+
+    promoted: bool
+    why: str
+
+
+def verdict(rule: Promotion, metric: Metric, evaluation: Evaluation, champion: RunEntry | None) -> Verdict:
+    """Judge a new version by the recipe's rule.
+
+    Parameters
+    ----------
+    rule : Promotion
+    metric : Metric
+        What versions are compared by.
+    evaluation : Evaluation
+        Of the new version.
+    champion : RunEntry, optional
+        The run of the version that answers now; None if there is none.
+    """
+    if champion is None:
+        return Verdict(True, "the first version")
+    if rule.rule != "better":
+        return Verdict(rule.rule == "always", f"the recipe's rule is {rule.rule!r}")
+    missed = [goal for goal in evaluation.goals if not goal.met(evaluation.scores[goal.metric].value)]
+    if missed:
+        return Verdict(False, f"the goal {missed[0]} is missed: {evaluation.scores[missed[0].metric]}")
+    old, new = champion.scores.get(metric.name), evaluation.scores[metric.name]
+    if old is None:
+        return Verdict(False, f"the champion was not measured by {metric.name}")
+    gain = new.value - old.value if metric.greater_is_better else old.value - new.value
+    told = f"{metric.name} {new}, the champion had {old}"
+    return Verdict(gain >= rule.margin, told)

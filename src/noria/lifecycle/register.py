@@ -1,0 +1,217 @@
+"""Versions of models, and which of them answers: recorded in files, found through the index."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from noria.core.ports import Artefacts, History, State
+from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
+from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """Runs, versions and aliases.
+
+    Every change is written into the artefacts first and counts from then on; the index takes it over in the
+    same breath, or, if this process ends in between, with the next change.
+
+    Parameters
+    ----------
+    artefacts : Artefacts
+    state : State
+    who : str, optional
+        Who the history names; ``user@host`` if absent.
+    """
+
+    def __init__(self, artefacts: Artefacts, state: State, who: str | None = None) -> None:
+        self.artefacts, self.state = artefacts, state
+        self.who = who or _whoami()
+
+    # -- runs ------------------------------------------------------------------------------------------------
+
+    def record(self, run: str) -> RunEntry | None:
+        """Take what a run's folder says into the index."""
+        entry = self.artefacts.entry(run)
+        if entry is not None:
+            self.state.put(entry)
+        return entry
+
+    def discard(self, run: str) -> None:
+        """Remove a run that came to nothing."""
+        self.artefacts.discard(run)
+        with suppress(StorageError):  # the folder is what counts, and what failed before is told
+            self.state.forget(run)
+
+    def unfinished(self, name: str, key: str) -> Iterator[str]:
+        """Runs of `name` with this key that were cut off, newest first, each claimed for this process."""
+        asked = RunQuery(name, where=(Condition("key", "=", key),))
+        registered = {change.run for change in self.state.changes(name)}
+        for entry in self.state.runs(asked):
+            if entry.id not in registered and self.artefacts.claim(entry.id):
+                yield entry.id
+
+    def champion(self, name: str) -> RunEntry | None:
+        """The run of the version that answers for `name`."""
+        model = self.state.model(name)
+        if model is None or "champion" not in model.aliases:
+            return None
+        return self.run(self.find(name).run)
+
+    def run(self, run: str) -> RunEntry | None:
+        """The line of a run."""
+        return next(iter(self.state.runs(RunQuery(where=(Condition("id", "=", run),)))), None)
+
+    def runs(self, query: RunQuery) -> list[RunEntry]:
+        """The runs that a query asks for."""
+        return self.state.runs(query)
+
+    def reindex(self) -> tuple[int, int]:
+        """Build the index anew from the artefacts; how many runs and changes there are."""
+        entries = [entry for run in self.artefacts.runs() if (entry := self.artefacts.entry(run))]
+        changes = [change for name in self.artefacts.names() for change in self.artefacts.changes(name)]
+        self.state.rebuild(entries, changes)
+        return len(entries), len(changes)
+
+    # -- versions --------------------------------------------------------------------------------------------
+
+    def register(self, name: str, run: str) -> int:
+        """Make a run's model the next version of `name`; a run that has a version keeps it."""
+        with self._alone(name) as history:
+            known = {one.run: one.version for one in history.changes if one.kind == "registered"}
+            if run in known:
+                return known[run]
+            version = max(known.values(), default=0) + 1
+            self._add(name, history, "registered", version, run=run)
+            return version
+
+    def promote(self, name: str, version: int, alias: str = "champion", why: str = "") -> Change | None:
+        """Let a version answer to an alias; None if it does already.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such model or version.
+        ParamError
+            If the alias is a number, which names a version.
+        """
+        if alias.isdigit() or not alias.replace("-", "").replace("_", "").isalnum():
+            raise ParamError("An alias is a word, such as champion.", got=repr(alias))
+        with self._alone(name) as history:
+            model = _known(ModelEntry.of(name, history.changes), version)
+            old = model.aliases.get(alias)
+            if old == version:
+                return None
+            return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
+
+    def roll_back(self, name: str, alias: str = "champion", why: str = "") -> Change:
+        """Let the version answer again that did before the last promotion.
+
+        Raises
+        ------
+        NotFoundError
+            If there is none.
+        """
+        with self._alone(name) as history:
+            now = ModelEntry.of(name, history.changes).aliases.get(alias)
+            old = before(history.changes, alias)
+            if old is None:
+                raise NotFoundError(
+                    f"No version of {name!r} was {alias} before.",
+                    got=f"version {now} now" if now else "no promotion",
+                    do=f"Run: noria history {name}",
+                )
+            return self._add(name, history, "rolled back", old, alias=alias, before=now, why=why)
+
+    def tag(self, name: str, version: int, tags: Mapping[str, str]) -> Change:
+        """Set tags of a version; an empty value takes the tag away."""
+        with self._alone(name) as history:
+            _known(ModelEntry.of(name, history.changes), version)
+            return self._add(name, history, "tagged", version, tags=dict(tags))
+
+    def remove(self, name: str, version: int, why: str = "") -> Change:
+        """Take a version out; its number is not given again.
+
+        Raises
+        ------
+        ParamError
+            If it answers to an alias.
+        """
+        with self._alone(name) as history:
+            model = _known(ModelEntry.of(name, history.changes), version)
+            held = [alias for alias, number in model.aliases.items() if number == version]
+            if held:
+                raise ParamError(
+                    f"Version {version} of {name!r} is {held[0]}, and stays.", do="Promote another one first."
+                )
+            return self._add(name, history, "removed", version, why=why)
+
+    # -- finding ---------------------------------------------------------------------------------------------
+
+    def model(self, name: str) -> ModelEntry:
+        """The versions and aliases of a name. NotFoundError if there are none."""
+        model = self.state.model(name)
+        if model is None:
+            known = [entry.name for entry in self.state.models()]
+            advice = suggestion(name, known) if known else f"Train it first: noria run {name}"
+            raise NotFoundError(f"There is no model {name!r}.", do=advice)
+        return model
+
+    def find(self, reference: str) -> Version:
+        """The version that a reference means: ``titanic``, ``titanic@challenger``, ``titanic@3``.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such model, version or alias.
+        """
+        name, _, wanted = reference.partition("@")
+        model = self.model(name)
+        alias = wanted or "champion"
+        number = int(alias) if alias.isdigit() else model.aliases.get(alias)
+        if number is None:
+            known = [*model.aliases, *(str(version.number) for version in model.versions)]
+            raise NotFoundError(f"No version of {name!r} is {alias!r}.", do=suggestion(alias, known))
+        return next(one for one in _known(model, number).versions if one.number == number)
+
+    # -- the history -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[History]:
+        """The history of a name, held alone, with what a process that was killed could not index."""
+        with self.state.alone(name) as history:
+            while (lost := self.artefacts.change(name, len(history.changes) + 1)) is not None:
+                history.add(lost)
+            yield history
+
+    def _add(self, name: str, history: History, kind: Kind, version: int, **facts: Any) -> Change:
+        change = Change(name, len(history.changes) + 1, kind, version, time.time(), self.who, **facts)
+        self.artefacts.add(change)
+        history.add(change)
+        return change
+
+
+def _known(model: ModelEntry, version: int) -> ModelEntry:
+    """The same model, if it has this version."""
+    numbers = [one.number for one in model.versions]
+    if version not in numbers:
+        raise NotFoundError(
+            f"There is no version {version} of {model.name!r}.",
+            do=suggestion(str(version), map(str, numbers)),
+        )
+    return model
+
+
+def _whoami() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -7,6 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,8 +46,8 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, lineage, report
-from noria.lifecycle.journal import Journal
+from noria.lifecycle import evaluate, keep, lineage, report
+from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.prepare import Preparation, Prepared
 from noria.lifecycle.promote import Verdict, verdict
 from noria.lifecycle.register import Registry
@@ -101,6 +102,8 @@ class Training:
     test: Any = None
     resume: bool = True
     notes: list[str] = field(default_factory=list)
+    _origin: Future[lineage.Origin] = field(init=False, repr=False)
+    _log: EventLog = field(init=False, repr=False)
 
     def __call__(self) -> Walk:
         """Walk.
@@ -111,10 +114,14 @@ class Training:
             Of the kind that fits; nothing half-made is registered.
         """
         deadline = Deadline(self.recipe.search.budget)
+        self._origin = lineage.begin(self.recipe.folder)
+        self._log = EventLog(self.events)
         try:
             return self._run(deadline)
         except KeyboardInterrupt as error:
             raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
+        finally:
+            self._log.close()
 
     def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
@@ -126,6 +133,8 @@ class Training:
         folder = self.registry.artefacts.folder(run_id)
         journal = Journal(folder)
         try:
+            keep.unseal(folder)
+            self._log.open(folder)
             self.events.emit(
                 "run.started", run=run_id, name=self.recipe.name, folder=str(folder), budget=deadline.budget
             )
@@ -305,7 +314,7 @@ class Training:
         deadline: Deadline,
         journal: Journal,
     ) -> Walk:
-        """Save model, report and record, in this order; a run counts once its record stands."""
+        """Save model, report, record and manifest, in this order; a run counts once it is registered."""
         folder = self.registry.artefacts.folder(run_id)
         model: Any = tuned.model
         if data.function is not None:
@@ -317,6 +326,7 @@ class Training:
                 model, folder / "model", system=system, about={"run": run_id, "name": self.recipe.name}
             )
         seconds = deadline.elapsed
+        origin = self._origin.result()
         record = {
             "id": run_id,
             "name": self.recipe.name,
@@ -333,10 +343,16 @@ class Training:
             "noria": __version__,
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
-            "commit": lineage.commit(self.recipe.folder),
+            "commit": origin.code and origin.code.commit,
+            "lineage": lineage.lineage(self.recipe, system, data, tuned, origin),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        if origin.code and origin.code.diff:
+            artifact.write_text(folder / lineage.DIFF, origin.code.diff)
         artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
+        self.events.emit("run.kept", run=run_id, seconds=seconds)
+        self._log.close()
+        keep.seal(folder, run_id)
         version, judged = self._register(run_id, metrics, evaluation)
         journal.clear()
         self.events.emit("run.finished", run=run_id, seconds=seconds, folder=str(folder))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Proposer, portfolio
 
-__all__ = ["Search", "Tuned"]
+__all__ = ["Member", "Search", "Tuned"]
 
 _CHECK_EVERY = 10
 _PATIENCE = 5
@@ -29,6 +30,23 @@ _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
 _SCOUTS = 2
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial that has a share in the final model.
+
+    Attributes
+    ----------
+    learner : str
+    params : dict
+    weight : float
+        0 to 1; those of all members add up to 1.
+    """
+
+    learner: str
+    params: dict[str, Any]
+    weight: float
 
 
 @dataclass
@@ -42,6 +60,8 @@ class Tuned:
     truth, predictions, baseline_predictions : Table
         The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
+    pipeline : tuple of Member
+        What the model is made of, in the order of the trials.
     trials : int
     why : str
         Why it ended.
@@ -56,6 +76,7 @@ class Tuned:
     predictions: pl.DataFrame
     baseline_predictions: pl.DataFrame
     leaderboard: tuple[Leader, ...]
+    pipeline: tuple[Member, ...]
     trials: int
     why: str
     rejoin: Callable[[pl.DataFrame], Model]
@@ -359,8 +380,8 @@ class Search:
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why,
-            partial(self._rejoined, ctx),
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
+            why, partial(self._rejoined, ctx),
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -384,6 +405,14 @@ class Search:
         for trial in trials:
             parts = self.executor.map(partial(self._fit_fold, trial.learner, ctx), self.folds)
             trial.models = [part[0] for part in parts]
+
+    def _pipeline(self) -> tuple[Member, ...]:
+        """Every trial with a weight."""
+        return tuple(
+            Member(trial.learner.name, trial.learner.params.to_dict(), float(weight))
+            for trial, weight in zip(self.trials, self._weights)
+            if weight > 0
+        )
 
     def _leaderboard(self) -> tuple[Leader, ...]:
         """Every learner's best trial, best first."""

@@ -80,8 +80,13 @@ def test_a_newer_manifest_a_damaged_one_and_none(folder):
     with pytest.raises(ArtifactError, match=r"The manifest of the run in .* is damaged"):
         keep.verify(folder)
     path.unlink()
-    with pytest.raises(ArtifactError, match=r"is not a run folder: it has no manifest\.json"):
+    with pytest.raises(ArtifactError) as caught:
         keep.verify(folder)
+    assert str(caught.value) == (
+        f"The run in {folder} has no manifest.json.\n"
+        "  got: a run that was cut off while it was kept, or a file that is lost\n"
+        "  do:  Give its command again to finish it, or restore the folder from a copy."
+    )
 
 
 def test_the_events_of_a_run_lie_in_its_folder(folder, trained):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from noria._version import __version__
 from noria.core import artifact, manifest
+from noria.errors import ArtifactError
 
 __all__ = ["FORMAT", "seal", "unseal", "verify"]
 
@@ -44,6 +45,12 @@ def verify(folder: Path) -> None:
     ArtifactError
         Naming the file that is missing, has changed, or is of a newer format.
     """
+    if not (folder / manifest.NAME).exists():
+        raise ArtifactError(
+            f"The run in {folder} has no {manifest.NAME}.",
+            got="a run that was cut off while it was kept, or a file that is lost",
+            do="Give its command again to finish it, or restore the folder from a copy.",
+        )
     manifest.verify(folder, manifest.read(folder, "run", FORMAT)["files"], "run")
     model = folder / "model"
     manifest.verify(model, artifact.read_manifest(model)["files"], "model")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noria._version import __version__
 
 if TYPE_CHECKING:
-    from noria.api import Run, Session, load, predict, recipes, run, train
+    from noria.api import Run, Session, compare, load, predict, recipes, run, runs, show, train
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -22,10 +22,13 @@ _HOMES = {
     "Run": "noria.api",
     "Session": "noria.api",
     "Settings": "noria.settings",
+    "compare": "noria.api",
     "load": "noria.api",
     "predict": "noria.api",
     "recipes": "noria.api",
     "run": "noria.api",
+    "runs": "noria.api",
+    "show": "noria.api",
     "train": "noria.api",
 }
 
@@ -36,10 +39,13 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "compare",
     "load",
     "predict",
     "recipes",
     "run",
+    "runs",
+    "show",
     "train",
 ]
 

@@ -23,10 +23,25 @@ if TYPE_CHECKING:
 
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
+    from noria.lifecycle.compare import Comparison
     from noria.lifecycle.promote import Verdict
     from noria.lifecycle.register import Registry
+    from noria.lifecycle.runs import Runs
+    from noria.lifecycle.show import Details
 
-__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+__all__ = [
+    "Run",
+    "Session",
+    "compare",
+    "find_recipe",
+    "load",
+    "predict",
+    "recipes",
+    "run",
+    "runs",
+    "show",
+    "train",
+]
 
 _PLACES = {
     **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
@@ -319,6 +334,79 @@ def predict(
         return batch.write(loaded, batches, Path(output), session.events)
     rows = sources.read(source, settings=session.settings, events=session.events)
     return batch.joined(rows, loaded.predict(rows))
+
+
+def runs(
+    name: str | None = None, *, status: str | None = None, session: Session | None = None, **wishes: Any
+) -> Runs:
+    """Runs by what they are and what they reached, the latest first.
+
+    Parameters
+    ----------
+    name : str, optional
+        Only runs of this name.
+    status : str, optional
+        ``finished``, ``running`` or ``stopped``.
+    session : Session, optional
+    **wishes
+        ``where``, ``since``, ``sort`` and ``limit``, as `noria.lifecycle.runs.asked` takes them.
+
+    Raises
+    ------
+    ParamError
+        If a wish cannot be read, or no run was measured by a metric.
+
+    Examples
+    --------
+    >>> found = runs(where=["accuracy >= 0.5", "task = classification"], sort="-accuracy", limit=5)
+    >>> len(found) <= 5
+    True
+    """
+    from noria.lifecycle import runs as listing
+
+    return listing.runs((session or Session()).registry, listing.asked(name, **wishes), status)
+
+
+def show(reference: str | Path, *, session: Session | None = None) -> Details:
+    """All that is known of a run: scores, leaderboard, data, code, parameters, environment, versions.
+
+    Parameters
+    ----------
+    reference : str or Path
+        A run's id or a unique beginning of it, ``titanic``, ``titanic@3``, ``titanic@challenger``, or the
+        folder of a run.
+    session : Session, optional
+
+    Raises
+    ------
+    NotFoundError, ParamError
+        If there is no such run, or more than one.
+    ArtifactError
+        If a file of a finished run has changed, is missing, or is of a newer format.
+    """
+    from noria.lifecycle.show import show as found
+
+    return found(reference, (session or Session()).registry)
+
+
+def compare(*references: str | Path, session: Session | None = None) -> Comparison:
+    """Finished runs side by side: scores, and what differs in recipe, data, code, environment and learners.
+
+    Parameters
+    ----------
+    *references : str or Path
+        Two or more, each as `show` takes it; the others are compared with the first.
+    session : Session, optional
+
+    Raises
+    ------
+    NoriaError
+        As `show` does; ParamError for a run that is not finished.
+    """
+    from noria.lifecycle.compare import compare as compared
+
+    session = session or Session()
+    return compared({str(reference): show(reference, session=session) for reference in references})
 
 
 def recipes() -> list[Recipe]:

@@ -15,19 +15,24 @@ import typer
 from typer.main import get_command
 
 from noria._version import __version__
+from noria.cli.compare import compare
 from noria.cli.learners import learners
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
 from noria.cli.recipes import recipes
 from noria.cli.run import run
+from noria.cli.runs import runs
+from noria.cli.show import show
 from noria.cli.train import train
 from noria.cli.version import version
 from noria.errors import Interrupted, NoriaError
 
 __all__ = ["app", "main"]
 
-_VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
+_VERBS: tuple[Callable[..., Any], ...] = (
+    *(run, train, predict, recipes, new, models, runs, show, compare, learners, version),
+)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
@@ -41,7 +46,7 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb in (run, train, predict, new))(_verb)
+    app.command(no_args_is_help=_verb in (run, train, predict, new, show, compare))(_verb)
 
 
 def _print_version(wanted: bool) -> None:

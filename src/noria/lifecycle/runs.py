@@ -21,6 +21,21 @@ __all__ = ["Listed", "Runs", "Status", "asked", "runs", "status"]
 
 Status = Literal["finished", "running", "stopped"]
 
+_COLUMNS: dict[str, Any] = {
+    "id": pl.String,
+    "model": pl.String,
+    "version": pl.Int64,
+    "aliases": pl.String,
+    "status": pl.String,
+    "metric": pl.String,
+    "score": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "trials": pl.Int64,
+    "seconds": pl.Float64,
+    "started": pl.Datetime("ms", "UTC"),
+}
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -77,25 +92,14 @@ class Runs:
 
     def frame(self) -> pl.DataFrame:
         """One row per run."""
-        texts = ("id", "model", "aliases", "status", "metric")
-        numbers = ("score", "low", "high", "seconds")
-        order = (
-            "id", "model", "version", "aliases", "status", "metric", "score", "low", "high", "trials", "seconds",
-            "started",
-        )  # fmt: skip
-        types = {**dict.fromkeys(texts, pl.String), **dict.fromkeys(numbers, pl.Float64)}
-        schema: dict[str, Any] = {name: types.get(name, pl.Int64) for name in order}
-        schema["started"] = pl.Datetime("ms", "UTC")
-        return pl.DataFrame([self._row(line) for line in self.lines], schema=schema, orient="row")
+        return pl.DataFrame([self._row(line) for line in self.lines], schema=_COLUMNS, orient="row")
 
     def _row(self, line: Listed) -> tuple[Any, ...]:
         run, score = line.run, self.score(line)
         measured = (score.metric, score.value, score.low, score.high) if score else (None,) * 4
+        standing = (line.version, ", ".join(line.aliases), line.status)
         started = datetime.fromtimestamp(run.started, UTC)
-        return (
-            run.id, run.name, line.version, ", ".join(line.aliases), line.status, *measured, run.trials,
-            run.seconds, started,
-        )  # fmt: skip
+        return run.id, run.name, *standing, *measured, run.trials, run.seconds, started
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""

@@ -92,6 +92,8 @@ def _grouped(heads: list[str], rows: list[tuple[Any, ...]], *right: str) -> Tabl
     from noria.cli.ui import table
 
     made = table(*heads, right=right)
+    for column in made.columns:
+        column.overflow = "fold"
     before = None
     for first, *rest in rows:
         made.add_row("" if first == before else first, *rest)

@@ -145,9 +145,9 @@ def _code(code: Mapping[str, Any]) -> str:
         return "not in a Git repository"
     cut = ", which was cut" if code["cut"] else ""
     changes = {
-        True: f", changed since: code.diff{cut}",
+        True: f", and changes to it: code.diff{cut}",
         False: "",
-        None: ", changes unknown: Git took too long",
+        None: ", changes unknown: Git was slow",
     }
     return f"commit {code['commit'][:_DIGEST]}{changes[code['dirty']]}"
 

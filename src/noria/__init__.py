@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 from noria._version import __version__
 
 if TYPE_CHECKING:
-    from noria.api import Run, Session, load, predict, recipes, run, train
+    from noria.api import (
+        Run,
+        Session,
+        history,
+        load,
+        predict,
+        promote,
+        recipes,
+        rollback,
+        run,
+        tag,
+        train,
+    )
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -22,10 +34,14 @@ _HOMES = {
     "Run": "noria.api",
     "Session": "noria.api",
     "Settings": "noria.settings",
+    "history": "noria.api",
     "load": "noria.api",
     "predict": "noria.api",
+    "promote": "noria.api",
     "recipes": "noria.api",
+    "rollback": "noria.api",
     "run": "noria.api",
+    "tag": "noria.api",
     "train": "noria.api",
 }
 
@@ -36,10 +52,14 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "history",
     "load",
     "predict",
+    "promote",
     "recipes",
+    "rollback",
     "run",
+    "tag",
     "train",
 ]
 

@@ -14,7 +14,7 @@ from noria.core.events import Events
 from noria.core.ports import Artefacts, Executor, State
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
-from noria.core.runs import Condition, RunQuery
+from noria.core.runs import Change, Condition, RunQuery
 from noria.errors import NotFoundError, ParamError, suggestion
 from noria.settings import Settings
 
@@ -26,7 +26,20 @@ if TYPE_CHECKING:
     from noria.lifecycle.promote import Verdict
     from noria.lifecycle.register import Registry
 
-__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+__all__ = [
+    "Run",
+    "Session",
+    "find_recipe",
+    "history",
+    "load",
+    "predict",
+    "promote",
+    "recipes",
+    "rollback",
+    "run",
+    "tag",
+    "train",
+]
 
 _PLACES = {
     **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
@@ -319,6 +332,71 @@ def predict(
         return batch.write(loaded, batches, Path(output), session.events)
     rows = sources.read(source, settings=session.settings, events=session.events)
     return batch.joined(rows, loaded.predict(rows))
+
+
+def promote(
+    model: str, *, alias: str = "champion", why: str = "", session: Session | None = None
+) -> Change | None:
+    """Let a version answer to an alias, whatever the recipe's rule says.
+
+    Parameters
+    ----------
+    model : str
+        ``name@3``, ``name@challenger``, or a name, which means its newest version.
+    alias : str
+    why : str
+        For the history.
+
+    Returns
+    -------
+    Change, or None if the version had the alias already.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model or version.
+    """
+    registry = (session or Session()).registry
+    name, _, wanted = model.partition("@")
+    found = registry.find(model) if wanted else registry.model(name).versions[-1]
+    return registry.promote(name, found.number, alias, why)
+
+
+def rollback(name: str, *, alias: str = "champion", why: str = "", session: Session | None = None) -> Change:
+    """Let the version answer again that did before the last promotion.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    return (session or Session()).registry.rollback(name, alias, why)
+
+
+def history(name: str, *, session: Session | None = None) -> list[Change]:
+    """What happened to the versions of a model, oldest first.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    """
+    registry = (session or Session()).registry
+    registry.model(name)
+    return registry.state.changes(name)
+
+
+def tag(model: str, tags: Mapping[str, str], *, session: Session | None = None) -> Change:
+    """Set tags of a version, such as ``{"owner": "ann"}``; an empty value takes a tag away.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model or version.
+    """
+    registry = (session or Session()).registry
+    found = registry.find(model)
+    return registry.tag(found.name, found.number, tags)
 
 
 def recipes() -> list[Recipe]:

@@ -137,21 +137,21 @@ def test_an_alias_is_a_word(registry, alias):
         registry.promote("demo", 1, alias)
 
 
-def test_roll_back_goes_step_by_step_past_what_was_removed(registry):
+def test_rollback_goes_step_by_step_past_what_was_removed(registry):
     for _ in range(4):
         registry.register("demo", ended(registry))
     for version in (1, 2, 3, 4):
         registry.promote("demo", version)
-    assert registry.roll_back("demo").version == 3
+    assert registry.rollback("demo").version == 3
     registry.remove("demo", 2)
-    assert registry.roll_back("demo", why="worse").version == 1
+    assert registry.rollback("demo", why="worse").version == 1
     with pytest.raises(NotFoundError) as caught:
-        registry.roll_back("demo")
+        registry.rollback("demo")
     assert str(caught.value) == (
         "No version of 'demo' was champion before.\n  got: version 1 now\n  do:  Run: noria history demo"
     )
     registry.promote("demo", 4)
-    assert registry.roll_back("demo").version == 1
+    assert registry.rollback("demo").version == 1
 
 
 def test_tags_are_set_and_taken_away(registry):

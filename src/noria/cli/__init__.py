@@ -15,19 +15,36 @@ import typer
 from typer.main import get_command
 
 from noria._version import __version__
+from noria.cli.history import history
 from noria.cli.learners import learners
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
+from noria.cli.promote import promote
 from noria.cli.recipes import recipes
+from noria.cli.rollback import rollback
 from noria.cli.run import run
+from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
 from noria.errors import Interrupted, NoriaError
 
 __all__ = ["app", "main"]
 
-_VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
+_VERBS: tuple[Callable[..., Any], ...] = (
+    run,
+    train,
+    predict,
+    recipes,
+    new,
+    models,
+    history,
+    promote,
+    rollback,
+    tag,
+    learners,
+    version,
+)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
@@ -41,7 +58,7 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb in (run, train, predict, new))(_verb)
+    app.command(no_args_is_help=_verb in (run, train, predict, new, history, promote, rollback, tag))(_verb)
 
 
 def _print_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ import typer
 from noria.errors import Interrupted, ParamError
 
 __all__ = [
+    "CHANGE",
     "OUTPUT",
     "SEARCH",
     "TABLE",
@@ -95,6 +96,12 @@ WALK: Mapping[str, Any] = {
     ],
 }
 """How a run begins and ends."""
+
+CHANGE: Mapping[str, Any] = {
+    "alias": Annotated[str | None, typer.Option(metavar="WORD", help="What it answers to [champion].")],
+    "why": Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for the history.")],
+}
+"""What a promotion and its undoing say."""
 
 OUTPUT: Mapping[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print JSON; progress and errors go to stderr.")],

@@ -111,7 +111,7 @@ class Registry:
                 return None
             return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
 
-    def roll_back(self, name: str, alias: str = "champion", why: str = "") -> Change:
+    def rollback(self, name: str, alias: str = "champion", why: str = "") -> Change:
         """Let the version answer again that did before the last promotion.
 
         Raises
@@ -119,6 +119,7 @@ class Registry:
         NotFoundError
             If there is none.
         """
+        self.model(name)
         with self._alone(name) as history:
             now = ModelEntry.of(name, history.changes).aliases.get(alias)
             old = before(history.changes, alias)

@@ -49,25 +49,6 @@ def ended(registry: Registry, name: str = "demo", key: str = "k", accuracy: floa
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_was_cut_off_is_found_by_name_and_key(registry):
-    run = begun(registry)
-    registry.artefacts.release(run)
-    assert list(registry.unfinished("other", "k")) == []
-    assert list(registry.unfinished("demo", "other")) == []
-    assert list(registry.unfinished("demo", "k")) == [run]
-
-
-def test_a_run_that_somebody_works_on_or_that_has_a_version_is_not_taken_up(registry, settings):
-    begun(registry)
-    other = Registry(LocalArtefacts(settings), SqlState(settings))
-    assert list(other.unfinished("demo", "k")) == []
-    done = ended(registry, key="done")
-    assert list(registry.unfinished("demo", "done")) == [done]
-    registry.artefacts.release(done)
-    registry.register("demo", done)
-    assert list(registry.unfinished("demo", "done")) == []
-
-
 def test_a_discarded_run_is_in_no_list(registry):
     registry.discard(begun(registry))
     assert registry.runs(RunQuery()) == []

@@ -22,12 +22,13 @@ from noria.cli.new import new
 from noria.cli.predict import predict
 from noria.cli.promote import promote
 from noria.cli.recipes import recipes
+from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
 from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
-from noria.errors import Interrupted, NoriaError
+from noria.errors import Interrupted, NoriaError, ParamError
 
 __all__ = ["app", "main"]
 
@@ -42,6 +43,7 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     promote,
     rollback,
     tag,
+    reproduce,
     learners,
     version,
 )
@@ -58,7 +60,9 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb in (run, train, predict, new, history, promote, rollback, tag))(_verb)
+    app.command(
+        no_args_is_help=_verb in (run, train, predict, new, history, promote, rollback, tag, reproduce)
+    )(_verb)
 
 
 def _print_version(wanted: bool) -> None:
@@ -110,7 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NoriaError as error:
         code = _fail(error, as_json="--json" in words, debug=debug)
     except _USAGE_ERROR as error:
-        code = _fail(_usage(error), as_json="--json" in words, debug=False)
+        if str(error).startswith("Usage:"):  # a verb without its arguments: the message is its help
+            typer.echo(str(error), err=True)
+            code = ParamError.exit_code
+        else:
+            code = _fail(_usage(error), as_json="--json" in words, debug=False)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(Interrupted("Stopped."), as_json="--json" in words, debug=debug)
     except BrokenPipeError:
@@ -133,8 +141,6 @@ def _fail(error: NoriaError, *, as_json: bool, debug: bool) -> int:
 
 def _usage(error: Any) -> NoriaError:
     """A command line that is not understood, as one of our own errors."""
-    from noria.errors import ParamError
-
     command = error.ctx.command_path if error.ctx is not None else "noria"
     return ParamError(error.format_message().rstrip("."), do=f"Run: {command} --help")
 

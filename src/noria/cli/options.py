@@ -90,7 +90,10 @@ TABLE: Mapping[str, Any] = {
 """What the data section of a recipe says, as flags of ``noria train``."""
 
 WALK: Mapping[str, Any] = {
-    "fresh": Annotated[bool, typer.Option("--fresh", help="Start anew, even if a run was interrupted.")],
+    "fresh": Annotated[
+        bool,
+        typer.Option("--fresh", help="Start anew, even if a run was interrupted or nothing has changed."),
+    ],
     "require_goal": Annotated[
         bool, typer.Option("--require-goal", help="Exit with code 9 if the goal is missed.")
     ],

@@ -1,11 +1,13 @@
-"""Where a run came from: the code it was started from."""
+"""Where a run came from: the code that it was run with."""
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from importlib import resources
 from pathlib import Path
 
-__all__ = ["commit"]
+__all__ = ["commit", "package"]
 
 
 def commit(folder: Path | None) -> str | None:
@@ -16,3 +18,12 @@ def commit(folder: Path | None) -> str | None:
     except OSError:
         return None
     return done.stdout.strip() or None
+
+
+def package() -> str:
+    """A digest of Noria's own code, which tells a changed checkout from another of the same version."""
+    root = Path(str(resources.files("noria")))
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

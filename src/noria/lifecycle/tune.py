@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model
 from noria.core.result import Leader
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
-from noria.lifecycle.plan import Proposer, portfolio
+from noria.lifecycle.plan import Plan, Proposer, portfolio
 
 __all__ = ["Search", "Tuned"]
 
@@ -45,6 +46,8 @@ class Tuned:
     trials : int
     why : str
         Why it ended.
+    pipeline : list of dict
+        Of each trial with a weight, best first: ``learner``, ``params`` and ``weight``.
     rejoin : callable
         Makes the joint model again of more rows, with the same learners and weights.
     """
@@ -58,6 +61,7 @@ class Tuned:
     leaderboard: tuple[Leader, ...]
     trials: int
     why: str
+    pipeline: list[dict[str, Any]]
     rejoin: Callable[[pl.DataFrame], Model]
 
 
@@ -102,8 +106,7 @@ class Search:
     ctx : Context
         Its deadline is when the search, the joining included, must be over.
     journal : Journal
-    learners : sequence of Learner
-    most_trials : int, optional
+    plan : Plan
     """
 
     def __init__(
@@ -114,13 +117,12 @@ class Search:
         executor: Executor,
         ctx: Context,
         journal: Journal,
-        *,
-        learners: Sequence[Learner],
-        most_trials: int | None = None,
+        plan: Plan,
     ) -> None:
         self.system, self.folds, self.metric = system, folds, metric
         self.executor, self.ctx, self.journal = executor, ctx, journal
-        self.learners, self.most_trials = learners, most_trials
+        self.learners, self.most_trials, self.replay = plan.learners, plan.most_trials, plan.replay
+        self._tuning = False
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
         self.truth = self.table[judged]
@@ -154,6 +156,10 @@ class Search:
             ) from error
 
     def _explore(self) -> str:
+        for number, learner in enumerate(self.replay):
+            self._try(number, learner)
+        if self.replay:
+            return "all settings of the earlier run were fitted"
         number, stale = 0, 0
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
@@ -177,7 +183,6 @@ class Search:
 
     def _proposals(self) -> Iterator[Learner]:
         """Known settings, then guided ones for as long as they are asked for."""
-        self._tuning = False
         yield from portfolio(self.learners, self.rows, self.columns)
         self._tuning = True
         proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
@@ -287,7 +292,7 @@ class Search:
     def _hopeless(self, learner: Learner, predictions: pl.DataFrame) -> bool:
         """Whether the first folds lie further behind the best than half its lead over the baseline."""
         known = any(trial.learner.name == learner.name for trial in self.trials)
-        if not known or predictions.height == self.truth.height:
+        if self.replay or not known or predictions.height == self.truth.height:
             return False
         part = self.truth.head(predictions.height)
         baseline, best = (
@@ -360,7 +365,7 @@ class Search:
         )
         return Tuned(
             model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why,
-            partial(self._rejoined, ctx),
+            self._pipeline(), partial(self._rejoined, ctx),
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -384,6 +389,14 @@ class Search:
         for trial in trials:
             parts = self.executor.map(partial(self._fit_fold, trial.learner, ctx), self.folds)
             trial.models = [part[0] for part in parts]
+
+    def _pipeline(self) -> list[dict[str, Any]]:
+        """The trials of the joint model, JSON-ready."""
+        chosen = [(trial, weight) for trial, weight in zip(self.trials, self._weights) if weight > 0]
+        return [
+            {"learner": trial.learner.name, "params": trial.learner.params.to_dict(), "weight": float(weight)}
+            for trial, weight in sorted(chosen, key=lambda pair: -pair[1])
+        ]
 
     def _leaderboard(self) -> tuple[Leader, ...]:
         """Every learner's best trial, best first."""

@@ -1,8 +1,8 @@
 """What a kill leaves behind: ``python -m benchmarks.kills [--kills 50]``.
 
-``noria run iris`` is killed with SIGKILL at moments drawn at random, every other one over the last sixth of the time
-that a whole run takes, where models are saved and registered, each in a home of its own. Then the home is looked at,
-the same command is run to its end, and the home is looked at again.
+``noria run iris`` is killed with SIGKILL at moments drawn at random, every other one over the last sixth of
+the time that a whole run takes, where models are saved and registered, each in a home of its own. Then the
+home is looked at, the same command is run to its end, and the home is looked at again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _faults(home: Path) -> list[str]:
     entries = {entry.id: entry for entry in session.state.runs(RunQuery())}
     for run, entry in entries.items():
         if session.artefacts.entry(run) != entry:
-            faults.append(f"{run} is not indexed as its folder says")  # noqa: PERF401 - read with what follows
+            faults.append(f"{run} is not indexed as its folder says")
     for model in session.state.models():
         for version in model.versions:
             if version.run not in entries or not entries[version.run].finished:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from noria.api import (
         Run,
         Session,
+        compare,
         history,
         load,
         predict,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
         reproduce,
         rollback,
         run,
+        runs,
+        show,
         tag,
         train,
     )
@@ -36,6 +39,7 @@ _HOMES = {
     "Run": "noria.api",
     "Session": "noria.api",
     "Settings": "noria.settings",
+    "compare": "noria.api",
     "history": "noria.api",
     "load": "noria.api",
     "predict": "noria.api",
@@ -45,6 +49,8 @@ _HOMES = {
     "reproduce": "noria.api",
     "rollback": "noria.api",
     "run": "noria.api",
+    "runs": "noria.api",
+    "show": "noria.api",
     "tag": "noria.api",
     "train": "noria.api",
 }
@@ -56,6 +62,7 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "compare",
     "history",
     "load",
     "predict",
@@ -65,6 +72,8 @@ __all__ = [
     "reproduce",
     "rollback",
     "run",
+    "runs",
+    "show",
     "tag",
     "train",
 ]

@@ -40,7 +40,7 @@ def test_refit_fits_the_pipeline_on_other_rows(session, people):
     fitted = [(line["learner"], line["params"]) for line in lines]
     assert fitted == [
         ("baseline", {}),
-        *((part["learner"], part["params"]) for part in first.record["pipeline"]),
+        *((part["learner"], part["params"]) for part in first.record["lineage"]["parameters"]["pipeline"]),
     ]
     assert (run.version, run.record["rows"]) == (2, 300)
     assert run.record["recipe"] == first.record["recipe"]
@@ -104,11 +104,11 @@ def test_what_is_not_the_same_is_told(session, people):
     run = noria.train(people(), "y", session=session, **QUICK)
     record = json.loads((run.folder / "run.json").read_text())
     record["evaluation"]["scores"]["accuracy"]["value"] -= 0.1
-    record["python"] = "3.1"
+    record["lineage"]["environment"]["python"] = "3.1"
     (run.folder / "run.json").write_text(json.dumps(record))
     done = noria.reproduce("toy", session=session)
     assert (done.exact, done.close) == (True, False)
-    assert any(line.startswith("Python: 3.1 then") for line in done.differs)
+    assert any(line.startswith("python: 3.1 then") for line in done.differs)
 
 
 def test_data_that_were_not_kept(session, people):

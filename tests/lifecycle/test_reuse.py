@@ -109,6 +109,6 @@ def test_a_rolled_back_version_stays_where_it_is(session, people):
 
 def test_the_record_names_the_pipeline(session, people):
     run = noria.train(people(), "y", session=session, **QUICK)
-    pipeline = json.loads((run.folder / "run.json").read_text())["pipeline"]
+    pipeline = json.loads((run.folder / "run.json").read_text())["lineage"]["parameters"]["pipeline"]
     assert sum(part["weight"] for part in pipeline) > 0
     assert {part["learner"] for part in pipeline} <= {"baseline", *QUICK["learners"]}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
+from noria.api._runs import compare, runs, show
 from noria.api._session import Session
 from noria.api._walks import Run, refit, reproduce, run, train
 
 __all__ = [
     "Run",
     "Session",
+    "compare",
     "find_recipe",
     "history",
     "load",
@@ -20,6 +22,8 @@ __all__ = [
     "reproduce",
     "rollback",
     "run",
+    "runs",
+    "show",
     "tag",
     "train",
 ]

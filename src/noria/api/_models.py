@@ -144,7 +144,7 @@ def tag(model: str, tags: Mapping[str, str], *, session: Session | None = None) 
 
 def _model_folder(name: str | Path, session: Session) -> Path:
     path = Path(name)
-    for folder in (path, path / "model"):
+    for folder in (path / "model", path):
         if (folder / "manifest.json").is_file():
             return folder
     if isinstance(name, Path) or len(path.parts) > 1:

@@ -229,8 +229,7 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     session = session or Session()
     folder = session.artefacts.folder(session.registry.find(model).run)
     recipe, record = once_more.again(folder, session.trusts)
-    pipeline = [{name: part[name] for name in ("learner", "params")} for part in record["pipeline"]]
-    return _walk(recipe, session, source=source, test=test, replay=pipeline)
+    return _walk(recipe, session, source=source, test=test, replay=once_more.pipeline(record))
 
 
 def reproduce(run: str, *, session: Session | None = None) -> Reproduction:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import groupby
@@ -18,13 +19,21 @@ from noria.errors import StorageError
 from noria.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 __all__ = ["SqlState"]
 
 SCHEMA = 1
 _WAIT = 30.0  # seconds that a writer waits for another
-_COMPARE = {"=": "__eq__", "!=": "__ne__", ">": "__gt__", ">=": "__ge__", "<": "__lt__", "<=": "__le__"}
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "^=": lambda column, text: column.startswith(text, autoescape=True),
+}
 
 
 class SqlState:
@@ -65,24 +74,8 @@ class SqlState:
 
     def runs(self, query: RunQuery | None = None) -> list[RunEntry]:
         """The runs that a query asks for, by default all, newest first."""
-        from sqlalchemy import select
-
         query = query or RunQuery()
-        run, score = self._tables.RunRow, self._tables.ScoreRow
-        chosen = select(run.__table__)
-        if query.name is not None:
-            chosen = chosen.where(run.name == query.name)
-        if query.finished is not None:
-            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
-        for condition in query.where:
-            chosen = chosen.where(self._fulfilled(condition))
-        if Condition(query.sort, "=", 0.0).of_score:
-            order = score.value
-            chosen = chosen.join(score, (score.run == run.id) & (score.metric == query.sort))
-        else:
-            order = getattr(run, query.sort)
-        by = order.desc().nulls_last() if query.descending else order.asc().nulls_last()
-        chosen = chosen.order_by(by, run.id.desc()).limit(query.limit)
+        chosen = self._chosen(query).limit(query.limit)
         with self._reading() as connection:
             if connection is None:
                 return []
@@ -90,21 +83,35 @@ class SqlState:
             scores = self._scores(connection, [row["id"] for row in rows])
         return [RunEntry(**row, scores=scores.get(row["id"], {})) for row in rows]
 
+    def count(self, query: RunQuery | None = None) -> int:
+        """How many runs a query asks for, its limit aside."""
+        from sqlalchemy import func, select
+
+        chosen = self._chosen(query or RunQuery()).order_by(None).subquery()
+        return sum(count for (count,) in self._ask(select(func.count()).select_from(chosen)))
+
+    def metrics(self) -> list[str]:
+        """All metrics that some run was measured by."""
+        from sqlalchemy import select
+
+        metric = self._tables.ScoreRow.metric
+        return [name for (name,) in self._ask(select(metric).distinct().order_by(metric))]
+
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
         changes = self.changes(name)
         return ModelEntry.of(name, changes) if changes else None
 
-    def models(self) -> list[ModelEntry]:
-        """All names, in alphabetical order."""
+    def models(self, runs: Sequence[str] | None = None) -> list[ModelEntry]:
+        """All names, in alphabetical order; or those of some runs, with no other versions than theirs."""
+        changes = self._changes(() if runs is None else self._about(runs))
         return [
-            ModelEntry.of(name, list(changes))
-            for name, changes in groupby(self._changes(), key=lambda change: change.name)
+            ModelEntry.of(name, list(mine)) for name, mine in groupby(changes, key=lambda change: change.name)
         ]
 
     def changes(self, name: str) -> list[Change]:
         """The history of a name, oldest first."""
-        return self._changes(name)
+        return self._changes([self._tables.ChangeRow.name == name])
 
     @contextmanager
     def alone(self, name: str) -> Iterator[SqlHistory]:
@@ -112,8 +119,9 @@ class SqlState:
         with self._writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))
+            change = self._tables.ChangeRow
             yield SqlHistory(
-                connection, self._tables.ChangeRow, _read_changes(connection, self._tables, name)
+                connection, change, _read_changes(connection, self._tables, [change.name == name])
             )
 
     def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
@@ -130,6 +138,26 @@ class SqlState:
                 connection.execute(insert(tables.ChangeRow), rows)
 
     # -- rows ------------------------------------------------------------------------------------------------
+
+    def _chosen(self, query: RunQuery) -> Select[Any]:
+        """A query as SQL, without its limit."""
+        from sqlalchemy import select
+
+        run, score = self._tables.RunRow, self._tables.ScoreRow
+        chosen = select(run.__table__)
+        if query.name is not None:
+            chosen = chosen.where(run.name == query.name)
+        if query.finished is not None:
+            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
+        for condition in query.where:
+            chosen = chosen.where(self._fulfilled(condition))
+        if Condition(query.sort, "=", 0.0).of_score:
+            order = score.value
+            chosen = chosen.join(score, (score.run == run.id) & (score.metric == query.sort))
+        else:
+            order = getattr(run, query.sort)
+        by = order.desc().nulls_last() if query.descending else order.asc().nulls_last()
+        return chosen.order_by(by, run.id.desc())
 
     def _insert(self, connection: Connection, entries: Sequence[RunEntry]) -> None:
         from sqlalchemy import insert
@@ -157,8 +185,8 @@ class SqlState:
 
         run, score, compare = self._tables.RunRow, self._tables.ScoreRow, _COMPARE[condition.compare]
         if not condition.of_score:
-            return getattr(getattr(run, condition.field), compare)(condition.value)
-        fitting = getattr(score.value, compare)(condition.value)
+            return compare(getattr(run, condition.field), condition.value)
+        fitting = compare(score.value, condition.value)
         return run.id.in_(select(score.run).where(score.metric == condition.field, fitting))
 
     def _scores(self, connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, Score]]:
@@ -173,9 +201,28 @@ class SqlState:
                 found.setdefault(run, {})[metric] = Score(metric, *known)
         return found
 
-    def _changes(self, name: str | None = None) -> list[Change]:
+    def _about(self, runs: Sequence[str]) -> list[Any]:
+        """What chooses the changes that tell which versions some runs are, and which aliases these have."""
+        from sqlalchemy import func, select, tuple_
+
+        change = self._tables.ChangeRow
+        mine = select(change.name, change.version).where(change.run.in_(runs))
+        names = select(change.name).where(change.run.in_(runs))
+        last = (
+            select(change.name, func.max(change.number))
+            .where(change.alias.is_not(None), change.name.in_(names))
+            .group_by(change.name, change.alias)
+        )
+        theirs = change.alias.is_(None) & tuple_(change.name, change.version).in_(mine)
+        return [theirs | tuple_(change.name, change.number).in_(last)]
+
+    def _changes(self, conditions: Sequence[Any]) -> list[Change]:
         with self._reading() as connection:
-            return [] if connection is None else _read_changes(connection, self._tables, name)
+            return [] if connection is None else _read_changes(connection, self._tables, conditions)
+
+    def _ask(self, chosen: Select[Any]) -> Sequence[Any]:
+        with self._reading() as connection:
+            return () if connection is None else connection.execute(chosen).all()
 
     # -- connections -----------------------------------------------------------------------------------------
 
@@ -272,13 +319,11 @@ class SqlHistory:
         self.changes.append(change)
 
 
-def _read_changes(connection: Connection, tables: Any, name: str | None) -> list[Change]:
+def _read_changes(connection: Connection, tables: Any, conditions: Sequence[Any]) -> list[Change]:
     from sqlalchemy import select
 
     table = tables.ChangeRow
-    chosen = select(table.__table__).order_by(table.name, table.number)
-    if name is not None:
-        chosen = chosen.where(table.name == name)
+    chosen = select(table.__table__).where(*conditions).order_by(table.name, table.number)
     return [Change(**row) for row in connection.execute(chosen).mappings()]
 
 

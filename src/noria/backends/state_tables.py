@@ -69,7 +69,7 @@ class ChangeRow(Table):
     version: Mapped[int]
     when: Mapped[float]
     who: Mapped[str]
-    run: Mapped[str | None]
+    run: Mapped[str | None] = mapped_column(index=True)
     alias: Mapped[str | None]
     before: Mapped[int | None]
     why: Mapped[str] = mapped_column(Text)

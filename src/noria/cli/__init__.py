@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from noria._version import __version__
+from noria.cli.compare import compare
 from noria.cli.history import history
 from noria.cli.learners import learners
 from noria.cli.models import models
@@ -25,6 +26,8 @@ from noria.cli.recipes import recipes
 from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
+from noria.cli.runs import runs
+from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
@@ -33,20 +36,12 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    run,
-    train,
-    predict,
-    recipes,
-    new,
-    models,
-    history,
-    promote,
-    rollback,
-    tag,
-    reproduce,
-    learners,
-    version,
+    *(run, train, predict, recipes, new),
+    *(runs, show, compare, reproduce),
+    *(models, history, promote, rollback, tag),
+    *(learners, version),
 )
+_NEED_NOTHING = (recipes, runs, models, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
@@ -60,9 +55,7 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(
-        no_args_is_help=_verb in (run, train, predict, new, history, promote, rollback, tag, reproduce)
-    )(_verb)
+    app.command(no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
 
 
 def _print_version(wanted: bool) -> None:

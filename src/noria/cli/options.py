@@ -20,6 +20,7 @@ __all__ = [
     "WALK",
     "complete_model",
     "complete_recipe",
+    "complete_run",
     "goals",
     "pairs",
     "search",
@@ -240,3 +241,12 @@ def complete_model(incomplete: str) -> list[str]:
 
     names = (path.name for path in Settings().models.glob("*/"))
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Names of trained models and ids of runs that begin like this."""
+    from noria.settings import Settings
+
+    runs = Settings().runs
+    ids = (path.name for path in runs.glob("[!.]*") if path.name.startswith(incomplete))
+    return [*complete_model(incomplete), *sorted(ids)]

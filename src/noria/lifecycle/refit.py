@@ -12,7 +12,7 @@ from noria.core import artifact
 from noria.core.recipe import Recipe
 from noria.errors import ArtifactError, TrustError
 
-__all__ = ["Reproduction", "again", "as_kept", "reproduction", "trials"]
+__all__ = ["Reproduction", "again", "as_kept", "pipeline", "reproduction", "trials"]
 
 _TOLD_BY_ROWS: Mapping[str, Any] = {"source": "", "test": None, "query": None, "table": None, "names": None}
 _CLOSE = 1e-6
@@ -94,6 +94,12 @@ def as_kept(recipe: Recipe) -> Recipe:
     return recipe.change(data={**_TOLD_BY_ROWS, "drop": []})
 
 
+def pipeline(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The learners and settings of a run's joint model."""
+    chosen = record["lineage"]["parameters"]["pipeline"]
+    return [{"learner": part["learner"], "params": part["params"]} for part in chosen]
+
+
 def trials(folder: Path) -> list[dict[str, Any]]:
     """The learners and settings of a run's finished trials, in their order."""
     lines = (folder / "trials.jsonl").read_text(encoding="utf-8").splitlines()
@@ -114,9 +120,17 @@ def reproduction(folder: Path, other: Path) -> Reproduction:
         again=two["id"],
         scores={name: (then[name]["value"], now[name]["value"]) for name in then if name in now},
         files=sorted(name for name in {*files, *files_now} if files.get(name) != files_now.get(name)),
-        differs=[
-            f"{what}: {one[key]} then, {two[key]} now"
-            for key, what in (("noria", "Noria"), ("python", "Python"), ("commit", "Git commit"))
-            if one[key] != two[key]
-        ],
+        differs=_differences(one, two),
     )
+
+
+def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
+    """What was not the same about two runs: versions and the machine."""
+    then, now = ({"noria": run["noria"], **run["lineage"]["environment"]} for run in (one, two))
+    packages, packages_now = then.pop("packages"), now.pop("packages")
+    facts, facts_now = {**then, **packages}, {**now, **packages_now}
+    return [
+        f"{name}: {facts.get(name, 'absent')} then, {facts_now.get(name, 'absent')} now"
+        for name in sorted({*facts, *facts_now})
+        if facts.get(name) != facts_now.get(name)
+    ]

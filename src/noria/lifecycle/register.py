@@ -144,7 +144,7 @@ class Registry:
         """
         with self._alone(name) as history:
             model = _known(ModelEntry.of(name, history.changes), version)
-            held = [alias for alias, number in model.aliases.items() if number == version]
+            held = model.held_by(version)
             if held:
                 raise ParamError(
                     f"Version {version} of {name!r} is {held[0]}, and stays.", do="Promote another one first."

@@ -95,7 +95,8 @@ def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe) -> Found | No
     return Found(
         model=model,
         evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
-        **{name: record[name] for name in ("trials", "until", "pipeline", "seconds", "notes", "recipe")},
+        pipeline=record["lineage"]["parameters"]["pipeline"],
+        **{name: record[name] for name in ("trials", "until", "seconds", "notes", "recipe")},
         earlier=record["earlier"] or earlier.id,
     )
 

@@ -6,8 +6,9 @@ import json
 import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, lineage, report, reuse
-from noria.lifecycle.journal import Journal
+from noria.lifecycle import evaluate, keep, lineage, report, reuse
+from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
 from noria.lifecycle.promote import Verdict, verdict
@@ -107,6 +108,8 @@ class Training:
     resume: bool = True
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
+    _origin: Future[lineage.Origin] = field(init=False, repr=False)
+    _log: EventLog = field(init=False, repr=False)
 
     def __call__(self) -> Walk:
         """Walk.
@@ -117,10 +120,14 @@ class Training:
             Of the kind that fits; nothing half-made is registered.
         """
         deadline = Deadline(self.recipe.search.budget)
+        self._origin = lineage.begin(self.recipe.folder)
+        self._log = EventLog(self.events)
         try:
             return self._run(deadline)
         except KeyboardInterrupt as error:
             raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
+        finally:
+            self._log.close()
 
     def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
@@ -137,6 +144,8 @@ class Training:
         folder = self.registry.artefacts.folder(run_id)
         journal = Journal(folder)
         try:
+            keep.unseal(folder)
+            self._log.open(folder)
             self.events.emit(
                 "run.started", run=run_id, name=self.recipe.name, folder=str(folder), budget=deadline.budget
             )
@@ -181,9 +190,15 @@ class Training:
             model = FeaturedModel(model, data.function, inputs, conform, data.example)
         notes = [*data.notes, *evaluation.notes]
         return Found(
-            model, evaluation, tuned.trials, tuned.why, tuned.pipeline, deadline.elapsed, notes,
-            self.recipe.to_dict(),
-        )  # fmt: skip
+            model=model,
+            evaluation=evaluation,
+            trials=tuned.trials,
+            until=tuned.why,
+            pipeline=[asdict(member) for member in tuned.pipeline],
+            seconds=deadline.elapsed,
+            notes=notes,
+            recipe=self.recipe.to_dict(),
+        )
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -348,11 +363,12 @@ class Training:
         return evaluation, Evidence(train, rows, predictions, tuned.truth, tuned.predictions)
 
     def _keep(self, data: Prepared, system: System, found: Found, run_id: str, journal: Journal) -> Walk:
-        """Save model, report and record, in this order; a run counts once its record stands."""
+        """Save model, report, record and manifest, in this order; a run counts once it is registered."""
         folder, model, evaluation = self.registry.artefacts.folder(run_id), found.model, found.evaluation
         if not (folder / "model").exists():
             about = {"run": run_id, "name": self.recipe.name}
             artifact.save(model, folder / "model", system=system.name, about=about)
+        origin = self._origin.result()
         record = {
             "id": run_id,
             "name": self.recipe.name,
@@ -368,14 +384,21 @@ class Training:
             "rows": data.table.height,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),
-            "pipeline": found.pipeline,
             "noria": __version__,
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
-            "commit": lineage.commit(self.recipe.folder),
+            "commit": origin.code and origin.code.commit,
+            "lineage": lineage.lineage(
+                self.recipe, system.name, data, evaluation.metric, found.pipeline, origin
+            ),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        if origin.code and origin.code.diff:
+            artifact.write_text(folder / lineage.DIFF, origin.code.diff)
         artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
+        self.events.emit("run.kept", run=run_id, seconds=found.seconds)
+        self._log.close()
+        keep.seal(folder, run_id)
         version, judged = self._register(run_id, system, evaluation)
         journal.clear()
         self.events.emit("run.finished", run=run_id, seconds=found.seconds, folder=str(folder))

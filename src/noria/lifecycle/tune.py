@@ -20,7 +20,7 @@ from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan, Proposer, portfolio
 
-__all__ = ["Search", "Tuned"]
+__all__ = ["Member", "Search", "Tuned"]
 
 _CHECK_EVERY = 10
 _PATIENCE = 5
@@ -30,6 +30,23 @@ _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
 _SCOUTS = 2
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial that has a share in the final model.
+
+    Attributes
+    ----------
+    learner : str
+    params : dict
+    weight : float
+        0 to 1; those of all members add up to 1.
+    """
+
+    learner: str
+    params: dict[str, Any]
+    weight: float
 
 
 @dataclass
@@ -43,11 +60,11 @@ class Tuned:
     truth, predictions, baseline_predictions : Table
         The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
+    pipeline : tuple of Member
+        What the model is made of, in the order of the trials.
     trials : int
     why : str
         Why it ended.
-    pipeline : list of dict
-        Of each trial with a weight, best first: ``learner``, ``params`` and ``weight``.
     rejoin : callable
         Makes the joint model again of more rows, with the same learners and weights.
     """
@@ -59,9 +76,9 @@ class Tuned:
     predictions: pl.DataFrame
     baseline_predictions: pl.DataFrame
     leaderboard: tuple[Leader, ...]
+    pipeline: tuple[Member, ...]
     trials: int
     why: str
-    pipeline: list[dict[str, Any]]
     rejoin: Callable[[pl.DataFrame], Model]
 
 
@@ -364,8 +381,8 @@ class Search:
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why,
-            self._pipeline(), partial(self._rejoined, ctx),
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
+            why, partial(self._rejoined, ctx),
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -390,13 +407,13 @@ class Search:
             parts = self.executor.map(partial(self._fit_fold, trial.learner, ctx), self.folds)
             trial.models = [part[0] for part in parts]
 
-    def _pipeline(self) -> list[dict[str, Any]]:
-        """The trials of the joint model, JSON-ready."""
-        chosen = [(trial, weight) for trial, weight in zip(self.trials, self._weights) if weight > 0]
-        return [
-            {"learner": trial.learner.name, "params": trial.learner.params.to_dict(), "weight": float(weight)}
-            for trial, weight in sorted(chosen, key=lambda pair: -pair[1])
-        ]
+    def _pipeline(self) -> tuple[Member, ...]:
+        """Every trial with a weight."""
+        return tuple(
+            Member(trial.learner.name, trial.learner.params.to_dict(), float(weight))
+            for trial, weight in zip(self.trials, self._weights)
+            if weight > 0
+        )
 
     def _leaderboard(self) -> tuple[Leader, ...]:
         """Every learner's best trial, best first."""

@@ -11,7 +11,24 @@ from typing import TYPE_CHECKING, Any
 from noria._version import __version__
 
 if TYPE_CHECKING:
-    from noria.api import Run, Session, compare, load, predict, recipes, run, runs, show, train
+    from noria.api import (
+        Run,
+        Session,
+        compare,
+        history,
+        load,
+        predict,
+        promote,
+        recipes,
+        refit,
+        reproduce,
+        rollback,
+        run,
+        runs,
+        show,
+        tag,
+        train,
+    )
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -23,12 +40,18 @@ _HOMES = {
     "Session": "noria.api",
     "Settings": "noria.settings",
     "compare": "noria.api",
+    "history": "noria.api",
     "load": "noria.api",
     "predict": "noria.api",
+    "promote": "noria.api",
     "recipes": "noria.api",
+    "refit": "noria.api",
+    "reproduce": "noria.api",
+    "rollback": "noria.api",
     "run": "noria.api",
     "runs": "noria.api",
     "show": "noria.api",
+    "tag": "noria.api",
     "train": "noria.api",
 }
 
@@ -40,12 +63,18 @@ __all__ = [
     "Settings",
     "__version__",
     "compare",
+    "history",
     "load",
     "predict",
+    "promote",
     "recipes",
+    "refit",
+    "reproduce",
+    "rollback",
     "run",
     "runs",
     "show",
+    "tag",
     "train",
 ]
 

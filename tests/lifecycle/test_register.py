@@ -49,25 +49,6 @@ def ended(registry: Registry, name: str = "demo", key: str = "k", accuracy: floa
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_was_cut_off_is_found_by_name_and_key(registry):
-    run = begun(registry)
-    registry.artefacts.release(run)
-    assert list(registry.unfinished("other", "k")) == []
-    assert list(registry.unfinished("demo", "other")) == []
-    assert list(registry.unfinished("demo", "k")) == [run]
-
-
-def test_a_run_that_somebody_works_on_or_that_has_a_version_is_not_taken_up(registry, settings):
-    begun(registry)
-    other = Registry(LocalArtefacts(settings), SqlState(settings))
-    assert list(other.unfinished("demo", "k")) == []
-    done = ended(registry, key="done")
-    assert list(registry.unfinished("demo", "done")) == [done]
-    registry.artefacts.release(done)
-    registry.register("demo", done)
-    assert list(registry.unfinished("demo", "done")) == []
-
-
 def test_a_discarded_run_is_in_no_list(registry):
     registry.discard(begun(registry))
     assert registry.runs(RunQuery()) == []
@@ -164,21 +145,21 @@ def test_an_alias_is_a_word(registry, alias):
         registry.promote("demo", 1, alias)
 
 
-def test_roll_back_goes_step_by_step_past_what_was_removed(registry):
+def test_rollback_goes_step_by_step_past_what_was_removed(registry):
     for _ in range(4):
         registry.register("demo", ended(registry))
     for version in (1, 2, 3, 4):
         registry.promote("demo", version)
-    assert registry.roll_back("demo").version == 3
+    assert registry.rollback("demo").version == 3
     registry.remove("demo", 2)
-    assert registry.roll_back("demo", why="worse").version == 1
+    assert registry.rollback("demo", why="worse").version == 1
     with pytest.raises(NotFoundError) as caught:
-        registry.roll_back("demo")
+        registry.rollback("demo")
     assert str(caught.value) == (
         "No version of 'demo' was champion before.\n  got: version 1 now\n  do:  Run: noria history demo"
     )
     registry.promote("demo", 4)
-    assert registry.roll_back("demo").version == 1
+    assert registry.rollback("demo").version == 1
 
 
 def test_tags_are_set_and_taken_away(registry):

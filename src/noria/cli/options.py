@@ -13,6 +13,7 @@ import typer
 from noria.errors import Interrupted, ParamError
 
 __all__ = [
+    "CHANGE",
     "OUTPUT",
     "SEARCH",
     "TABLE",
@@ -90,12 +91,21 @@ TABLE: Mapping[str, Any] = {
 """What the data section of a recipe says, as flags of ``noria train``."""
 
 WALK: Mapping[str, Any] = {
-    "fresh": Annotated[bool, typer.Option("--fresh", help="Start anew, even if a run was interrupted.")],
+    "fresh": Annotated[
+        bool,
+        typer.Option("--fresh", help="Start anew, even if a run was interrupted or nothing has changed."),
+    ],
     "require_goal": Annotated[
         bool, typer.Option("--require-goal", help="Exit with code 9 if the goal is missed.")
     ],
 }
 """How a run begins and ends."""
+
+CHANGE: Mapping[str, Any] = {
+    "alias": Annotated[str | None, typer.Option(metavar="WORD", help="What it answers to [champion].")],
+    "why": Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for the history.")],
+}
+"""What a promotion and its undoing say."""
 
 OUTPUT: Mapping[str, Any] = {
     "json": Annotated[bool, typer.Option("--json", help="Print JSON; progress and errors go to stderr.")],

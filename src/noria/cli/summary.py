@@ -79,6 +79,8 @@ def _title(run: Run) -> Text:
     from rich.text import Text
 
     took = f"{run.trials} trials in {duration(run.seconds)}"
+    if run.record["earlier"]:
+        took = f"taken from run {run.record['earlier']}: data, code and parameters are the same"
     text = Text.assemble((run.name, "bold"), f"  version {run.version}, {took}")
     if not run.promotion.promoted:
         text.append(f"\nnot promoted: {run.promotion.why}", "yellow")

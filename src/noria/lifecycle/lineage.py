@@ -6,22 +6,20 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 from threading import Timer
 from typing import Any
 
 from noria.core import registry
 from noria.core.recipe import Recipe, validated
-from noria.data.snapshot import fingerprint
 from noria.lifecycle.prepare import Prepared
-from noria.lifecycle.tune import Tuned
 
-__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage"]
+__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage", "package"]
 
 DIFF = "code.diff"
 _MOST = 1_000_000  # bytes of a diff that are kept
@@ -151,7 +149,14 @@ def _wishes() -> list[str]:
     return sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in stated})
 
 
-def lineage(recipe: Recipe, system: str, data: Prepared, tuned: Tuned, origin: Origin) -> dict[str, Any]:
+def lineage(
+    recipe: Recipe,
+    system: str,
+    data: Prepared,
+    metric: str,
+    pipeline: Sequence[Mapping[str, Any]],
+    origin: Origin,
+) -> dict[str, Any]:
     """All that a run came from, JSON-ready.
 
     Parameters
@@ -160,8 +165,10 @@ def lineage(recipe: Recipe, system: str, data: Prepared, tuned: Tuned, origin: O
     system : str
         The system that was chosen.
     data : Prepared
-    tuned : Tuned
-        With the pipeline that was chosen.
+    metric : str
+        What was searched by.
+    pipeline : sequence of dict
+        The learners, settings and weights of the joint model.
     origin : Origin
     """
     wish = recipe.model_dump(mode="json")
@@ -170,7 +177,7 @@ def lineage(recipe: Recipe, system: str, data: Prepared, tuned: Tuned, origin: O
         **wish,
         "task": data.task.value,
         "system": system,
-        "search": {**wish["search"], "metric": tuned.metric.name},
+        "search": {**wish["search"], "metric": metric},
         "options": options.model_dump(mode="json"),
     }
     return {
@@ -179,10 +186,19 @@ def lineage(recipe: Recipe, system: str, data: Prepared, tuned: Tuned, origin: O
             "source": recipe.data.source or None,
             "rows": data.snapshot.rows,
             "columns": data.snapshot.columns,
-            "test": None if data.test is None else fingerprint(data.test),
+            "test": data.tested,
         },
         "code": origin.code and origin.code.to_dict(),
-        "parameters": {"recipe": resolved, "pipeline": [asdict(member) for member in tuned.pipeline]},
+        "parameters": {"recipe": resolved, "pipeline": list(pipeline)},
         "environment": dict(origin.environment),
         "seed": recipe.search.seed,
     }
+
+
+def package() -> str:
+    """A digest of Noria's own code, which tells a changed checkout from another of the same version."""
+    root = Path(str(resources.files("noria")))
+    digest = sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

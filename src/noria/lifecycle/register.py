@@ -50,13 +50,10 @@ class Registry:
         with suppress(StorageError):  # the folder is what counts, and what failed before is told
             self.state.forget(run)
 
-    def unfinished(self, name: str, key: str) -> Iterator[str]:
-        """Runs of `name` with this key that were cut off, newest first, each claimed for this process."""
-        asked = RunQuery(name, where=(Condition("key", "=", key),))
-        registered = {change.run for change in self.state.changes(name)}
-        for entry in self.state.runs(asked):
-            if entry.id not in registered and self.artefacts.claim(entry.id):
-                yield entry.id
+    def promotion(self, name: str, version: int) -> Change | None:
+        """The first promotion of a version: what it was judged to be when it was registered."""
+        promoted = (change for change in self.state.changes(name) if change.kind == "promoted")
+        return next((change for change in promoted if change.version == version), None)
 
     def champion(self, name: str) -> RunEntry | None:
         """The run of the version that answers for `name`."""
@@ -111,7 +108,7 @@ class Registry:
                 return None
             return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
 
-    def roll_back(self, name: str, alias: str = "champion", why: str = "") -> Change:
+    def rollback(self, name: str, alias: str = "champion", why: str = "") -> Change:
         """Let the version answer again that did before the last promotion.
 
         Raises
@@ -119,6 +116,7 @@ class Registry:
         NotFoundError
             If there is none.
         """
+        self.model(name)
         with self._alone(name) as history:
             now = ModelEntry.of(name, history.changes).aliases.get(alias)
             old = before(history.changes, alias)
@@ -180,6 +178,10 @@ class Registry:
             known = [*model.aliases, *(str(version.number) for version in model.versions)]
             raise NotFoundError(f"No version of {name!r} is {alias!r}.", do=suggestion(alias, known))
         return next(one for one in _known(model, number).versions if one.number == number)
+
+    def find_run(self, reference: str) -> str:
+        """The id of a run: given as it is, or by a reference to a version."""
+        return reference if self.run(reference) is not None else self.find(reference).run
 
     # -- the history -----------------------------------------------------------------------------------------
 

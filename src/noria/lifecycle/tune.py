@@ -18,7 +18,7 @@ from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model
 from noria.core.result import Leader
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
-from noria.lifecycle.plan import Proposer, portfolio
+from noria.lifecycle.plan import Plan, Proposer, portfolio
 
 __all__ = ["Member", "Search", "Tuned"]
 
@@ -123,8 +123,7 @@ class Search:
     ctx : Context
         Its deadline is when the search, the joining included, must be over.
     journal : Journal
-    learners : sequence of Learner
-    most_trials : int, optional
+    plan : Plan
     """
 
     def __init__(
@@ -135,13 +134,12 @@ class Search:
         executor: Executor,
         ctx: Context,
         journal: Journal,
-        *,
-        learners: Sequence[Learner],
-        most_trials: int | None = None,
+        plan: Plan,
     ) -> None:
         self.system, self.folds, self.metric = system, folds, metric
         self.executor, self.ctx, self.journal = executor, ctx, journal
-        self.learners, self.most_trials = learners, most_trials
+        self.learners, self.most_trials, self.replay = plan.learners, plan.most_trials, plan.replay
+        self._tuning = False
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
         self.truth = self.table[judged]
@@ -175,6 +173,10 @@ class Search:
             ) from error
 
     def _explore(self) -> str:
+        for number, learner in enumerate(self.replay):
+            self._try(number, learner)
+        if self.replay:
+            return "all settings of the earlier run were fitted"
         number, stale = 0, 0
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
@@ -198,7 +200,6 @@ class Search:
 
     def _proposals(self) -> Iterator[Learner]:
         """Known settings, then guided ones for as long as they are asked for."""
-        self._tuning = False
         yield from portfolio(self.learners, self.rows, self.columns)
         self._tuning = True
         proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
@@ -308,7 +309,7 @@ class Search:
     def _hopeless(self, learner: Learner, predictions: pl.DataFrame) -> bool:
         """Whether the first folds lie further behind the best than half its lead over the baseline."""
         known = any(trial.learner.name == learner.name for trial in self.trials)
-        if not known or predictions.height == self.truth.height:
+        if self.replay or not known or predictions.height == self.truth.height:
             return False
         part = self.truth.head(predictions.height)
         baseline, best = (

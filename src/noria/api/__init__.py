@@ -1,0 +1,29 @@
+"""The composition root: names become objects here, and nowhere else."""
+
+from __future__ import annotations
+
+from noria.api._models import history, load, predict, promote, rollback, tag
+from noria.api._recipes import find_recipe, recipes
+from noria.api._runs import compare, runs, show
+from noria.api._session import Session
+from noria.api._walks import Run, refit, reproduce, run, train
+
+__all__ = [
+    "Run",
+    "Session",
+    "compare",
+    "find_recipe",
+    "history",
+    "load",
+    "predict",
+    "promote",
+    "recipes",
+    "refit",
+    "reproduce",
+    "rollback",
+    "run",
+    "runs",
+    "show",
+    "tag",
+    "train",
+]

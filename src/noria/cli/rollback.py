@@ -1,0 +1,31 @@
+"""``noria rollback``: undo a promotion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from noria.cli.options import CHANGE, OUTPUT, complete_model, takes
+from noria.cli.promote import show_change
+
+__all__ = ["rollback"]
+
+
+@takes(CHANGE, OUTPUT)
+def rollback(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A trained name.", autocompletion=complete_model)
+    ],
+    **flags: Any,
+) -> None:
+    """Let the version answer again that did before the last promotion. Repeat it to go further back.
+
+    \b
+    Examples:
+      noria rollback titanic --why "too slow"
+    """  # noqa: D301 - \b keeps click from joining the lines
+    import noria
+
+    given = {key: flags[key] for key in CHANGE if flags[key] is not None}
+    show_change(noria.rollback(name, **given), flags)

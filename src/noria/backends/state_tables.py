@@ -49,7 +49,10 @@ class ScoreRow(Table):
     """A metric of a run, with its interval where there is one."""
 
     __tablename__ = "scores"
-    __table_args__ = (Index("scores_metric_value", "metric", "value"),)
+    __table_args__ = (
+        Index("scores_metric_value", "metric", "value"),
+        {"sqlite_with_rowid": False},
+    )
 
     run: Mapped[str] = mapped_column(primary_key=True)
     metric: Mapped[str] = mapped_column(primary_key=True)
@@ -62,6 +65,7 @@ class ChangeRow(Table):
     """An entry of a model's history; its fields are those of `noria.core.runs.Change`."""
 
     __tablename__ = "changes"
+    __table_args__ = (Index("changes_name_version", "name", "version"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -131,7 +131,7 @@ def _origin(lineage: Mapping[str, Any], run: Details) -> dict[str, str]:
     facts = {
         "data": f"{data.get('source') or 'a table'}, fingerprint {run.entry.snapshot[:_DIGEST]}{test}",
         "code": _code(code),
-        "search": f"seed {run.recipe.search.seed}, until {run.record['until']}" if run.record else "",
+        "search": f"seed {run.recipe.search.seed}, {_search(run.record or {})}",
         "made with": f"Noria {run.entry.noria}",
     }
     if around:
@@ -140,6 +140,11 @@ def _origin(lineage: Mapping[str, Any], run: Details) -> dict[str, str]:
             f"\n{around['platform']}"
         )
     return facts
+
+
+def _search(record: Mapping[str, Any]) -> str:
+    earlier = record.get("earlier")
+    return f"taken from run {earlier}" if earlier else f"until {record.get('until')}"
 
 
 def _code(code: Mapping[str, Any]) -> str:

@@ -111,7 +111,7 @@ def verify(
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds; None if there is no such file.
+    """The fields that a JSON file holds; None if there is no such file.
 
     Raises
     ------
@@ -119,10 +119,13 @@ def read_json(path: Path) -> Any:
         If it is damaged.
     """
     try:
-        return json.loads(path.read_bytes())
+        fields = json.loads(path.read_bytes())
+        if not isinstance(fields, dict):
+            raise ValueError("It holds no fields.")
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ArtifactError(
             f"{path} is damaged.", got=str(error), do="Restore it from a copy, or remove its folder."
         ) from error
+    return fields

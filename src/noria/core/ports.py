@@ -130,7 +130,7 @@ class State(Protocol):
         ...
 
     def models(self, runs: Sequence[str] | None = None) -> list[ModelEntry]:
-        """All names, in alphabetical order; or those of some runs, with no other versions than theirs."""
+        """All names, in alphabetical order; or those of some runs, with theirs alone."""
         ...
 
     def changes(self, name: str) -> list[Change]:

@@ -168,7 +168,8 @@ def runs(registry: Registry, query: RunQuery, wanted: str | None = None) -> Runs
     standing = {run.id: status(run, registry.artefacts) for run in found}
     if unended:
         found = [run for run in found if standing[run.id] == wanted]
-    total = len(found) if unended else registry.state.count(query)
+    full = not unended and query.limit is not None and len(found) == query.limit
+    total = registry.state.count(query) if full else len(found)
     asked_by = [Condition(query.sort, "=", 0.0), *query.where]
     metrics = [condition.field for condition in asked_by if condition.of_score]
     if not found:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noria._version import __version__
 
 if TYPE_CHECKING:
-    from noria.api import Run, Session, load, predict, recipes, run, train
+    from noria.api import Run, Session, load, predict, recipes, reindex, run, train
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -25,6 +25,7 @@ _HOMES = {
     "load": "noria.api",
     "predict": "noria.api",
     "recipes": "noria.api",
+    "reindex": "noria.api",
     "run": "noria.api",
     "train": "noria.api",
 }
@@ -39,6 +40,7 @@ __all__ = [
     "load",
     "predict",
     "recipes",
+    "reindex",
     "run",
     "train",
 ]

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from noria.core.protocol import Model
     from noria.lifecycle.promote import Verdict
     from noria.lifecycle.register import Registry
+    from noria.lifecycle.reindex import Reindexed
 
-__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "reindex", "run", "train"]
 
 _PLACES = {
     **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
@@ -79,7 +80,7 @@ class Session:
 
         made = Registry(self.artefacts, self.state)
         if not self.state.made() and (self.artefacts.runs() or self.artefacts.names()):
-            made.reindex()
+            made.reindex(self.events)
         return made
 
     def trusts(self, sha256: str) -> bool:
@@ -330,6 +331,34 @@ def recipes() -> list[Recipe]:
     True
     """
     return [Recipe.read(Path(str(_shipped())) / name) for name in _shipped_names()]
+
+
+def reindex(*, session: Session | None = None) -> Reindexed:
+    """Build the index of runs and models anew from their folders.
+
+    Parameters
+    ----------
+    session : Session, optional
+
+    Returns
+    -------
+    Reindexed
+        How many runs and changes there are, and which folders are damaged and left out.
+
+    Raises
+    ------
+    StorageError
+        If the state database cannot be written; it is as it was before.
+
+    Examples
+    --------
+    >>> reindex().damaged
+    {}
+    """
+    from noria.lifecycle import reindex as folders
+
+    session = session or Session()
+    return folders.reindex(session.artefacts, session.state, session.events)
 
 
 def find_recipe(recipe: str | Path | Recipe | Mapping[str, Any]) -> Recipe:

@@ -16,7 +16,7 @@ import pytest
 from noria.cli import options
 from noria.core.recipe import Search
 
-VERBS = ("run", "train", "predict", "recipes", "new", "models", "learners", "version")
+VERBS = ("run", "train", "predict", "recipes", "new", "models", "reindex", "learners", "version")
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 
 

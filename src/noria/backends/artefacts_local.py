@@ -105,8 +105,8 @@ class LocalArtefacts:
 
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
-        started = _read(self._path(run) / "started.json")
-        return RunEntry.of(started, _read(self._path(run) / "run.json")) if started else None
+        started, record = (_read(self._path(run) / file) for file in ("started.json", "run.json"))
+        return RunEntry.of(started or {"id": run}, record) if started or record else None
 
     def names(self) -> list[str]:
         """All names that have a history."""
@@ -151,10 +151,13 @@ def _names(folder: Path) -> list[str]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes())
+        fields = json.loads(path.read_bytes())
+        if not isinstance(fields, dict):
+            raise ValueError("It holds no fields.")
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ArtifactError(
             f"{path} is damaged.", got=str(error), do="Restore it from a copy, or remove its folder."
         ) from error
+    return fields

@@ -17,7 +17,7 @@ class Table(DeclarativeBase):
         float: Double,
         int: BigInteger,
         bool: Boolean,
-        str: String,
+        str: String().with_variant(String(collation="C"), "postgresql"),
         dict[str, Any]: JSON,
     }
 
@@ -49,7 +49,10 @@ class ScoreRow(Table):
     """A metric of a run, with its interval where there is one."""
 
     __tablename__ = "scores"
-    __table_args__ = (Index("scores_metric_value", "metric", "value"),)
+    __table_args__ = (
+        Index("scores_metric_value", "metric", "value"),
+        {"sqlite_with_rowid": False},
+    )
 
     run: Mapped[str] = mapped_column(primary_key=True)
     metric: Mapped[str] = mapped_column(primary_key=True)

@@ -20,6 +20,7 @@ from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
 from noria.cli.recipes import recipes
+from noria.cli.reindex import reindex
 from noria.cli.run import run
 from noria.cli.train import train
 from noria.cli.version import version
@@ -27,7 +28,9 @@ from noria.errors import Interrupted, NoriaError
 
 __all__ = ["app", "main"]
 
-_VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
+_VERBS: tuple[Callable[..., Any], ...] = (
+    *(run, train, predict, recipes, new, models, reindex, learners, version),
+)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

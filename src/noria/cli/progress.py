@@ -88,6 +88,10 @@ class State:
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
 
+    def _reindex_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.share = "reading", data["done"] / data["total"]
+        self.trying = f"{data['done']:,} of {data['total']:,} runs"
+
 
 class Screen:
     """Two lines that are kept up to date: time left, and what is known and tried.

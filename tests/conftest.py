@@ -133,3 +133,35 @@ def postgres() -> Iterator[Postgres]:
         server.stop()
     finally:
         shutil.rmtree(server.folder)
+
+
+class Disk:
+    """A file system of its own, in memory, that may be made read-only."""
+
+    def __init__(self, folder: Path, size: str) -> None:
+        self.folder = folder
+        self.mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+
+    def lock(self) -> None:
+        """Make it read-only."""
+        self.mount("-o", "remount,ro")
+
+    def mount(self, *options: str) -> None:
+        subprocess.run(["mount", *options, str(self.folder)], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Callable[[str], Disk]]:
+    """Make a small file system; its size is written as in ``192k``."""
+    folder = tmp_path / "disk"
+
+    def make(size: str) -> Disk:
+        folder.mkdir()
+        try:
+            return Disk(folder, size)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"a small file system cannot be mounted: {getattr(error, 'stderr', error)}")
+
+    yield make
+    if folder.is_mount():
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -106,7 +106,9 @@ class LocalArtefacts:
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
         started, record = (_read(self._path(run) / file) for file in ("started.json", "run.json"))
-        return RunEntry.of(started or {"id": run}, record) if started or record else None
+        if started is None and record is None:
+            return None
+        return RunEntry.of(started or {"id": run}, record)
 
     def names(self) -> list[str]:
         """All names that have a history."""

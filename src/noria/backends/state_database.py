@@ -50,7 +50,7 @@ class Database:
         """Where a SQLite database lies."""
         if self.settings.state is None:
             return self.settings.home / "state.db"
-        return Path(self._url.database) if self._url.database and self._is_sqlite else None
+        return Path(self._url.database or "") if self._url.get_backend_name() == "sqlite" else None
 
     def made(self) -> bool:
         """Whether the database has its tables; those of an older version are brought up to date first."""
@@ -169,7 +169,8 @@ class Database:
 
         try:
             url = make_url(self.settings.state or "")
-            known = url.get_backend_name() in ("postgresql", "sqlite")
+            kind = url.get_backend_name()
+            known = kind == "postgresql" or (kind == "sqlite" and bool(url.database))
         except ArgumentError:
             known = False
         if not known:
@@ -179,10 +180,6 @@ class Database:
                 do="Write it as postgresql://user@host/database or sqlite:////folder/state.db.",
             )
         return url
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self._url.get_backend_name() == "sqlite"
 
     @property
     def _name(self) -> str:

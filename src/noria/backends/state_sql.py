@@ -108,8 +108,8 @@ class SqlState:
     def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
         """Put these in place of everything that is known of runs and models, at once or not at all.
 
-        They are read while nobody else can write, once the index is held. A SQLite file that is damaged is set
-        aside.
+        They are read while nobody else can write, once the index is held. A SQLite file that is damaged is
+        set aside.
         """
         from sqlalchemy import delete, insert
 

@@ -29,8 +29,8 @@ from noria.errors import Interrupted, NoriaError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, recipes, new, models, reindex, learners, version),
-)
+    run, train, predict, recipes, new, models, reindex, learners, version,
+)  # fmt: skip
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

@@ -229,5 +229,6 @@ _LINES = {
     "run.resumed": lambda data, _: _resumed(data),
     "search.started": _search_line,
     "search.finished": _found_line,
+    "reindex.progress": lambda data, _: f"{data['done']:,} of {data['total']:,} runs read",
     "run.finished": lambda data, _: f"done in {duration(data['seconds'])}",
 }

@@ -31,14 +31,12 @@ def reindex(**flags: Any) -> None:
         return
     show(f"{_counted(made.runs, 'run')}, {_counted(made.changes, 'change')} of models")
     if made.damaged:
-        lines = table("left out", "why")
+        one = len(made.damaged) == 1
+        said = f"{_counted(len(made.damaged), 'folder')} {'is' if one else 'are'} damaged and left out; "
+        lines = table("folder", "what is wrong")
         for name, why in made.damaged.items():
             lines.add_row(name, why)
-        show(
-            "",
-            f"{_counted(len(made.damaged), 'folder')} damaged: restore or remove, then run it again",
-            lines,
-        )
+        show("", f"{said}restore or remove {'it' if one else 'them'}, and run: noria reindex", "", lines)
 
 
 def _counted(number: int, noun: str) -> str:

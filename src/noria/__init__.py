@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noria._version import __version__
 
 if TYPE_CHECKING:
-    from noria.api import Run, Session, load, predict, recipes, run, train
+    from noria.api import Run, Session, import_model, load, mirror, predict, recipes, run, train
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -22,7 +22,9 @@ _HOMES = {
     "Run": "noria.api",
     "Session": "noria.api",
     "Settings": "noria.settings",
+    "import_model": "noria.api",
     "load": "noria.api",
+    "mirror": "noria.api",
     "predict": "noria.api",
     "recipes": "noria.api",
     "run": "noria.api",
@@ -36,7 +38,9 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "import_model",
     "load",
+    "mirror",
     "predict",
     "recipes",
     "run",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from noria.core import artifact, registry
 from noria.core.events import Events
-from noria.core.ports import Artefacts, Executor, State
+from noria.core.ports import Artefacts, Executor, State, Tracker
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
-from noria.core.runs import Condition, RunQuery
+from noria.core.runs import Condition, RunQuery, Version
 from noria.errors import NotFoundError, ParamError, suggestion
 from noria.settings import Settings
 
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
+    from noria.lifecycle.mirror import Mirrored
     from noria.lifecycle.promote import Verdict
     from noria.lifecycle.register import Registry
 
-__all__ = ["Run", "Session", "find_recipe", "load", "predict", "recipes", "run", "train"]
+__all__ = [
+    "Run", "Session", "find_recipe", "import_model", "load", "mirror", "predict", "recipes", "run", "train",
+]  # fmt: skip
 
 _PLACES = {
     **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
@@ -73,11 +76,19 @@ class Session:
         return registry.backend("state", "sql")(self.settings)
 
     @cached_property
+    def tracker(self) -> Tracker | None:
+        """Where finished runs are mirrored to, if anywhere."""
+        return registry.backend("tracker", "mlflow")(self.settings) if self.settings.mlflow else None
+
+    @cached_property
     def registry(self) -> Registry:
         """Runs, versions and aliases; the index is built first if there are runs and none."""
+        from noria.lifecycle.mirror import Mirror
         from noria.lifecycle.register import Registry
 
         made = Registry(self.artefacts, self.state)
+        if self.tracker is not None:
+            made.follow = Mirror(made, self.tracker, self.events).follow
         if not self.state.made() and (self.artefacts.runs() or self.artefacts.names()):
             made.reindex()
         return made
@@ -321,6 +332,63 @@ def predict(
     return batch.joined(rows, loaded.predict(rows))
 
 
+def mirror(reference: str, *, session: Session | None = None) -> list[Mirrored]:
+    """Send to the MLflow server (``NORIA_MLFLOW``) what it does not have yet, and set its aliases.
+
+    Parameters
+    ----------
+    reference : str
+        ``titanic`` for all versions, ``titanic@3``, ``titanic@champion``, or a run.
+    session : Session, optional
+
+    Returns
+    -------
+    list of Mirrored
+        The versions that are there now, and which of them were sent.
+    """
+    from noria.lifecycle.mirror import Mirror
+
+    session = session or Session()
+    return Mirror(session.registry, _tracker(session), session.events)(reference)
+
+
+def import_model(
+    source: str,
+    *,
+    name: str | None = None,
+    promote: bool = False,
+    trust: bool = False,
+    session: Session | None = None,
+) -> Version:
+    """Bring a model from the MLflow server in, as a run and the next version of a name.
+
+    Parameters
+    ----------
+    source : str
+        ``mlflow:models:/titanic@champion`` or ``mlflow:models:/titanic/3``.
+    name : str, optional
+        Of the model here; its name there if absent.
+    promote : bool
+        Whether it becomes the champion.
+    trust : bool
+        Take a model with a feature function that was not trained here, and run it from now on.
+    session : Session, optional
+    """
+    from noria.lifecycle import import_model as bring
+
+    session = session or Session()
+    trusted: Callable[[str], bool] = (lambda _: True) if trust else session.trusts
+    return bring.import_model(
+        source,
+        session.registry,
+        _tracker(session),
+        session.events,
+        name=name,
+        promote=promote,
+        trusted=trusted,
+    )
+
+
 def recipes() -> list[Recipe]:
     """The shipped recipes, by name.
 
@@ -384,6 +452,12 @@ def _model_folder(name: str | Path, session: Session) -> Path:
     if isinstance(name, Path) or len(path.parts) > 1:
         artifact.read_manifest(path)
     return session.artefacts.folder(session.registry.find(str(name)).run) / "model"
+
+
+def _tracker(session: Session) -> Tracker:
+    if session.tracker is None:
+        raise ParamError("No MLflow server is set.", do="Run: export NORIA_MLFLOW=http://localhost:5000")
+    return session.tracker
 
 
 def _shipped() -> Any:

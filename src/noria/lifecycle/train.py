@@ -6,8 +6,8 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -372,9 +372,5 @@ class Training:
         figures = report.drawn(self.registry.artefacts.folder(record["id"]))
         return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts, figures)
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        clock = Deadline()
-        self.events.emit("stage.started", stage=name)
-        yield
-        self.events.emit("stage.finished", stage=name, seconds=clock.elapsed)
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        return self.events.stage(name)

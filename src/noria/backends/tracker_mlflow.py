@@ -133,7 +133,7 @@ class MlflowTracker:
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
         """A client that is quiet and gives up soon, and whose errors are our own."""
-        with _environment(), _Telling(self.address):
+        with _environment(self.uri), _Telling(self.address):
             mlflow = require("mlflow", extra="mlflow")
             logger = logging.getLogger("mlflow")
             level = logger.level
@@ -160,18 +160,23 @@ class _Telling(AbstractContextManager[None]):
             what, got = f"The MLflow server {self.address} does not answer.", None
         else:
             what, got = f"The MLflow server {self.address} fails.", _first_line(error)
-        raise StorageError(what, got=got, do="See that NORIA_MLFLOW is its address.") from error
+        raise StorageError(
+            what, got=got, do="See that it runs and lets you in, and that NORIA_MLFLOW is its address."
+        ) from error
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
-    missing = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
-    os.environ.update(missing)
+def _environment(uri: str) -> Iterator[None]:
+    """The settings of MLflow's client, which it knows only as variables of the environment."""
+    names = [*_ENVIRONMENT, "MLFLOW_TRACKING_URI"]
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update({**_ENVIRONMENT, **before, "MLFLOW_TRACKING_URI": uri})
     try:
         yield
     finally:
-        for name in missing:
+        for name in names:
             os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 # -- what is sent --------------------------------------------------------------------------------------------

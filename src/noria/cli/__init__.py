@@ -15,7 +15,9 @@ import typer
 from typer.main import get_command
 
 from noria._version import __version__
+from noria.cli.import_model import import_model
 from noria.cli.learners import learners
+from noria.cli.mirror import mirror
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
@@ -27,7 +29,10 @@ from noria.errors import Interrupted, NoriaError
 
 __all__ = ["app", "main"]
 
-_VERBS: tuple[Callable[..., Any], ...] = (run, train, predict, recipes, new, models, learners, version)
+_VERBS: tuple[Callable[..., Any], ...] = (
+    run, train, predict, recipes, new, models, mirror, import_model, learners, version,
+)  # fmt: skip
+_NAMES = {import_model: "import"}  # a word that Python keeps for itself
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
@@ -41,7 +46,8 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb in (run, train, predict, new))(_verb)
+    _needy = _verb in (run, train, predict, new, mirror, import_model)
+    app.command(_NAMES.get(_verb), no_args_is_help=_needy)(_verb)
 
 
 def _print_version(wanted: bool) -> None:

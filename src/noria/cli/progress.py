@@ -20,7 +20,8 @@ _DOING = {
     "search": "searching",
     "evaluate": "evaluating",
     "keep": "saving",
-    "mirror": "mirroring",
+    "mirror": "sending to MLflow",
+    "import": "importing",
 }
 _PER_SECOND = 8
 _BAR = 40

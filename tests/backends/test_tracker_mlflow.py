@@ -309,6 +309,28 @@ def test_a_mirror_that_was_cut_off_is_gone_on_with(server, client, tmp_path, peo
     assert (found[0][0].info.status, found[1][0].status) == ("FINISHED", "READY")
 
 
+TOGETHER = """
+import sys, noria
+noria.mirror(sys.argv[1])
+"""
+
+
+def test_two_at_once_send_it_once(server, client, tmp_path, people):
+    run = trained(at(tmp_path / "home", None), "both", people(80), tmp_path)
+    environment = {**os.environ, "NORIA_HOME": str(tmp_path / "home"), "NORIA_MLFLOW": server}
+    command = [sys.executable, "-c", TOGETHER, "both"]
+    processes = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [process.wait(SECONDS) for process in processes] == [0, 0]
+    assert [len(one) for one in runs_of(client, run)] == [1, 1, 1]
+
+
+def test_a_session_imports_mlflow_only_when_it_mirrors(team):
+    session, _, _ = team
+    code = "import sys, noria; noria.Session().registry.model('toy'); assert 'mlflow' not in sys.modules"
+    environment = {"NORIA_HOME": str(session.settings.home), "NORIA_MLFLOW": session.settings.mlflow}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, check=True)
+
+
 # -- a server that is away -----------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import math
@@ -59,6 +60,7 @@ class MlflowTracker:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.home = settings.home
         self.uri = settings.mlflow or ""
         self.address = _SECRET.sub("", self.uri)
 
@@ -67,7 +69,7 @@ class MlflowTracker:
 
         A run is there once its model is a registered version; what was cut off before is gone on with.
         """
-        with self._client() as client:
+        with self._client() as client, _locked(self.home / "mirror.lock"):
             known = self._number(client, version, _record(folder))
             number = known or _send(client, version, folder)
             for alias in aliases:
@@ -177,6 +179,14 @@ def _environment(uri: str) -> Iterator[None]:
         for name in names:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time, so that nothing is sent twice."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 # -- what is sent --------------------------------------------------------------------------------------------

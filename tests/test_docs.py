@@ -5,7 +5,7 @@ Each page is walked from top to bottom in an empty folder of its own. A block's 
 - ``python``: executed, in one namespace per page;
 - ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``make`` and
   ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the
-  page has written makes its entry points known; anything else fails;
+  page has written makes its entry points known, ``export`` sets a variable; anything else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
 - ``text`` and ``mermaid``: what the reader sees; not executed.
@@ -15,6 +15,7 @@ Any other block fails, so that nothing is left out unseen.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -49,6 +50,7 @@ COLUMNS = [
     "Lot.Frontage",
 ]
 SECONDS = 120
+MLFLOW = "http://localhost:5000"  # where the pages say that an MLflow server is
 
 
 class Block(NamedTuple):
@@ -86,6 +88,8 @@ def command(line: str) -> None:
     words = shlex.split(shortened(line), comments=True)
     if words[0] in {"noria", "pytest"}:
         execute(words)
+    elif words[0] == "export":
+        os.environ.update(word.split("=", 1) for word in words[1:])
     elif words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets), line
@@ -155,6 +159,8 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
     monkeypatch.setenv("NORIA_OFFLINE", "true")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in ("NORIA_MLFLOW", "MLFLOW_TRACKING_URI"):  # whatever a page exports is undone after it
+        monkeypatch.setenv(name, "")
 
 
 def write_houses() -> None:
@@ -170,6 +176,10 @@ def test_page_runs(path, desk):
     page = path.read_text(encoding="utf-8")
     if "houses.csv" in page:
         write_houses()
+    if MLFLOW in page:
+        pytest.importorskip("mlflow", reason="needs noria[mlflow]")
+        pytest.importorskip("alembic", reason="a store for MLflow without a server needs alembic")
+        page = page.replace(MLFLOW, f"sqlite:///{Path.cwd()}/mlflow.db")
     walk(page, {"__name__": "page"})
 
 

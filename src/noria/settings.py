@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."
     )
+    mlflow: str | None = Field(
+        default=None, description="Tracking address of an MLflow server that finished runs are mirrored to."
+    )
     workers: int = Field(default=0, ge=0, description="Parallel workers; 0 means one per core.")
     offline: bool = Field(
         default=False, description="Never reach for the network; use cache and mirror only."

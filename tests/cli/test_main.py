@@ -20,7 +20,7 @@ VERBS = (
     *("run", "train", "predict", "recipes", "new"),
     *("runs", "show", "compare", "reproduce"),
     *("models", "history", "promote", "rollback", "tag"),
-    *("reindex", "learners", "version"),
+    *("mirror", "import", "reindex", "learners", "version"),
 )  # fmt: skip
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 

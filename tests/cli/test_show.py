@@ -26,7 +26,7 @@ def test_a_run_is_shown_on_one_screen(looked, history):
         "made with Noria",
         "metric score 95% interval baseline",
         "share trials fit size",
-        "report.md",
+        " report /",
     ):
         assert words in text
     lines = done.out.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, runs, show
@@ -14,7 +15,9 @@ __all__ = [
     "compare",
     "find_recipe",
     "history",
+    "import_model",
     "load",
+    "mirror",
     "predict",
     "promote",
     "recipes",

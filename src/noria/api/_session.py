@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from noria.api._recipes import shipped
 from noria.core import registry
 from noria.core.events import Events
-from noria.core.ports import Artefacts, Executor, State
+from noria.core.ports import Artefacts, Executor, State, Tracker
 from noria.core.runs import Condition, RunQuery
 from noria.settings import Settings
 
@@ -56,11 +56,19 @@ class Session:
         return registry.backend("state", "sql")(self.settings)
 
     @cached_property
+    def tracker(self) -> Tracker | None:
+        """Where finished runs are mirrored to, if anywhere."""
+        return registry.backend("tracker", "mlflow")(self.settings) if self.settings.mlflow else None
+
+    @cached_property
     def registry(self) -> Registry:
         """Runs, versions and aliases; the index is built first if there are runs and none."""
+        from noria.lifecycle.mirror import Mirror
         from noria.lifecycle.register import Registry
 
         made = Registry(self.artefacts, self.state)
+        if self.tracker is not None:
+            made.follow = Mirror(made, self.tracker, self.events).follow
         if not self.state.made() and (self.artefacts.runs() or self.artefacts.names()):
             made.reindex(self.events)
         return made

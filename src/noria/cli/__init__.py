@@ -17,7 +17,9 @@ from typer.main import get_command
 from noria._version import __version__
 from noria.cli.compare import compare
 from noria.cli.history import history
+from noria.cli.import_model import import_model
 from noria.cli.learners import learners
+from noria.cli.mirror import mirror
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
@@ -40,8 +42,9 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, recipes, new),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag),
-    *(reindex, learners, version),
+    *(mirror, import_model, reindex, learners, version),
 )
+_NAMES = {import_model: "import"}  # a word that Python keeps for itself
 _NEED_NOTHING = (recipes, runs, models, reindex, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
@@ -56,7 +59,7 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
+    app.command(_NAMES.get(_verb), no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,3 +66,11 @@ class Events:
         _log.debug("%s %s", kind, data)
         for listener in tuple(self._listeners):
             listener(event)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Say that a stage begins and, if the block does not fail, that it has ended and how long it took."""
+        began = time.monotonic()
+        self.emit("stage.started", stage=name)
+        yield
+        self.emit("stage.finished", stage=name, seconds=time.monotonic() - began)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery
+from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
 
-__all__ = ["Artefacts", "Executor", "History", "State"]
+__all__ = ["Artefacts", "Executor", "History", "State", "Tracker"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -147,4 +147,19 @@ class State(Protocol):
         They are read while nobody else can write, once the index is held. An index that is damaged is set
         aside.
         """
+        ...
+
+
+class Tracker(Protocol):
+    """Shows runs and models where others look for them, and brings models from there."""
+
+    def mirror(self, version: Version, folder: Path, aliases: Sequence[str] = ()) -> bool:
+        """Send a run and its model unless they are there, and let the aliases mean it; whether it was sent.
+
+        StorageError if the server is away or refuses; the same call later goes on from there.
+        """
+        ...
+
+    def fetch(self, address: str, folder: Path) -> dict[str, Any]:
+        """Bring the files of a run with its model into an empty folder; where they were, JSON-ready."""
         ...

@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -31,11 +31,17 @@ class Registry:
     state : State
     who : str, optional
         Who the history names; ``user@host`` if absent.
+
+    Attributes
+    ----------
+    follow : callable, optional
+        Called with every change once it stands.
     """
 
     def __init__(self, artefacts: Artefacts, state: State, who: str | None = None) -> None:
         self.artefacts, self.state = artefacts, state
         self.who = who or _whoami()
+        self.follow: Callable[[Change], object] | None = None
 
     # -- runs ------------------------------------------------------------------------------------------------
 
@@ -188,9 +194,13 @@ class Registry:
     def _alone(self, name: str) -> Iterator[History]:
         """The history of a name, held alone, with what a process that was killed could not index."""
         with self.state.alone(name) as history:
+            known = len(history.changes)
             while (lost := self.artefacts.change(name, len(history.changes) + 1)) is not None:
                 history.add(lost)
             yield history
+        if self.follow is not None:
+            for change in history.changes[known:]:
+                self.follow(change)
 
     def _add(self, name: str, history: History, kind: Kind, version: int, **facts: Any) -> Change:
         change = Change(name, len(history.changes) + 1, kind, version, time.time(), self.who, **facts)

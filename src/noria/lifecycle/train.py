@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -436,9 +436,5 @@ class Training:
         figures = report.drawn(self.registry.artefacts.folder(record["id"]))
         return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts, figures)
 
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        clock = Deadline()
-        self.events.emit("stage.started", stage=name)
-        yield
-        self.events.emit("stage.finished", stage=name, seconds=clock.elapsed)
+    def _stage(self, name: str) -> AbstractContextManager[None]:
+        return self.events.stage(name)

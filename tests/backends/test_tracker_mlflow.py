@@ -181,7 +181,8 @@ def test_versions_say_which_run_they_are(team, client):
     _, *runs = team
     for number, run in enumerate(runs, 1):
         version = client.get_model_version("toy", str(number))
-        assert version.tags == {"noria.run": run.id, "noria.version": str(number)}
+        identity = {"noria.run": run.id, "noria.ended": str(run.record["ended"])}
+        assert version.tags == {**identity, "noria.version": str(number)}
 
 
 def test_nothing_on_the_server_is_a_pickle(team, featured, place):
@@ -307,6 +308,15 @@ def test_a_mirror_that_was_cut_off_is_gone_on_with(server, client, tmp_path, peo
     found = runs_of(client, run)
     assert [len(one) for one in found] == [1, 1, 1]
     assert (found[0][0].info.status, found[1][0].status) == ("FINISHED", "READY")
+
+
+def test_two_homes_that_gave_the_same_id_do_not_mix(server, client, tmp_path, people):
+    run = trained(at(tmp_path / "home", server), "same", people(80), tmp_path)
+    shutil.copytree(tmp_path / "home", tmp_path / "other")
+    path = tmp_path / "other/runs" / run.id / "run.json"
+    path.write_text(json.dumps({**run.record, "ended": run.record["ended"] + 1}))
+    assert [done.sent for done in noria.mirror("same", session=at(tmp_path / "other", server))] == [True]
+    assert len(client.search_model_versions("name = 'same'")) == 2
 
 
 TOGETHER = """

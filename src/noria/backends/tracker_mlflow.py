@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["MlflowTracker"]
 
 LOADER = "noria.backends.mlflow_pyfunc"
-_RUN = "noria.run"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<number>\d+)|@(?P<alias>[\w-]+))")
 _SECRET = re.compile(r"(?<=://)[^/@\s\"]+@")
 _ENVIRONMENT = {
@@ -110,7 +109,7 @@ class MlflowTracker:
         origin = record.get("imported", {})
         if (origin.get("server"), origin.get("model")) == (self.address, version.name):
             return str(origin["version"])
-        found = client.search_model_versions(f"name = '{version.name}' and tags.`{_RUN}` = '{version.run}'")
+        found = client.search_model_versions(f"name = '{version.name}' and {_asked(record)}")
         return found[0].version if found else None
 
     def _download(self, where: str, folder: str) -> Path:
@@ -196,6 +195,16 @@ def _record(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "run.json").read_text(encoding="utf-8"))
 
 
+def _identity(record: Mapping[str, Any]) -> dict[str, str]:
+    """Tags that tell a run from all others: two homes may have given the same id in the same second."""
+    return {"noria.run": record["id"], "noria.ended": str(record["ended"])}
+
+
+def _asked(record: Mapping[str, Any]) -> str:
+    """The same as a condition of MLflow's search."""
+    return " and ".join(f"tags.`{key}` = '{value}'" for key, value in _identity(record).items())
+
+
 def _copy(folder: Path, copy: Path) -> Path:
     """A run's folder without its model, and without the passwords of the addresses in its records."""
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("model", "lock", "trials"))
@@ -218,18 +227,18 @@ def _send(client: MlflowClient, version: Version, folder: Path) -> str:
         client.log_model_artifacts(model, str(_pyfunc(folder / "model", copy, run, model)))
     client.finalize_logged_model(model, "READY")
     client.set_terminated(run, "FINISHED", end_time=_milliseconds(record["ended"]))
-    return _register(client, version, run, model)
+    return _register(client, version, run, model, _identity(record))
 
 
 def _begin(client: MlflowClient, name: str, record: Mapping[str, Any]) -> tuple[str, str]:
     """The ids of the experiment and of the run, made if they are not there."""
     _unless_there(client.create_experiment, name)
     experiment = client.get_experiment_by_name(name).experiment_id
-    begun = client.search_runs([experiment], f"tags.`{_RUN}` = '{record['id']}'")
+    begun = client.search_runs([experiment], _asked(record))
     if begun:
         return experiment, begun[0].info.run_id
     tags = {
-        _RUN: record["id"],
+        **_identity(record),
         "noria.task": record["task"],
         "noria.snapshot": record["snapshot"],
         "noria.package": record["noria"],
@@ -356,14 +365,16 @@ def _example(signature: Signature) -> Any:
     return pd.DataFrame([{column.name: signature.example.get(column.name) for column in signature.columns}])
 
 
-def _register(client: MlflowClient, version: Version, run: str, model: str) -> str:
+def _register(
+    client: MlflowClient, version: Version, run: str, model: str, identity: Mapping[str, str]
+) -> str:
     """A version of the registered model; its number."""
     _unless_there(client.create_registered_model, version.name)
     made = client.create_model_version(
         version.name,
         source=f"models:/{model}",
         run_id=run,
-        tags={_RUN: version.run, "noria.version": str(version.number)},
+        tags={**identity, "noria.version": str(version.number)},
         description=f"Version {version.number} of {version.name} in Noria, of run {version.run}.",
         model_id=model,
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlState"]
 
-_MANY = 10_000
+_MANY = 10_000  # runs, for each condition
 _COMPARE = {"=": "__eq__", "!=": "__ne__", ">": "__gt__", ">=": "__ge__", "<": "__lt__", "<=": "__le__"}
 
 
@@ -75,8 +75,7 @@ class SqlState:
         with self._database.reading() as connection:
             if connection is None:
                 return []
-            for condition in query.where:
-                chosen = chosen.where(self._fulfilled(connection, condition))
+            chosen = chosen.where(*self._fulfilled(connection, query.where))
             rows = [dict(row) for row in connection.execute(chosen).mappings()]
             scores = self._scores(connection, [row["id"] for row in rows])
         return [RunEntry(**row, scores=scores.get(row["id"], {})) for row in rows]
@@ -147,21 +146,32 @@ class SqlState:
         connection.execute(delete(tables.ScoreRow).where(tables.ScoreRow.run == run))
         connection.execute(delete(tables.RunRow).where(tables.RunRow.id == run))
 
-    def _fulfilled(self, connection: Connection, condition: Condition) -> Any:
-        """A condition as SQL: quick to look up where few runs fulfil it, quick to stop where many do."""
+    def _fulfilled(self, connection: Connection, conditions: Sequence[Condition]) -> list[Any]:
+        """Conditions as SQL.
+
+        The metric that fewest runs fulfil is looked up, unless they are many: then, as for the other metrics,
+        run after run is checked, and the limit is soon reached.
+        """
         from sqlalchemy import func, select
 
-        run, compare = self._tables.RunRow, _COMPARE[condition.compare]
-        if not condition.of_score:
-            return getattr(getattr(run, condition.field), compare)(condition.value)
-        score = self._tables.ScoreRow.__table__.alias().columns
-        fitting = select(score.run).where(
-            score.metric == condition.field, getattr(score.value, compare)(condition.value)
-        )
-        counted = select(func.count()).select_from(fitting.limit(_MANY).subquery())
-        if connection.execute(counted).scalar_one() < _MANY:
-            return run.id.in_(fitting)
-        return fitting.where(score.run == run.id).exists()
+        run, clauses, scores = self._tables.RunRow, [], []
+        many = _MANY * sum(condition.of_score for condition in conditions)
+        for condition in conditions:
+            compare = _COMPARE[condition.compare]
+            if not condition.of_score:
+                clauses.append(getattr(getattr(run, condition.field), compare)(condition.value))
+                continue
+            score = self._tables.ScoreRow.__table__.alias().columns
+            fitting = select(score.run).where(
+                score.metric == condition.field, getattr(score.value, compare)(condition.value)
+            )
+            counted = select(func.count()).select_from(fitting.limit(many).subquery())
+            scores.append((connection.execute(counted).scalar_one(), fitting, score))
+        scores.sort(key=lambda found: found[0])
+        if scores and scores[0][0] < many:
+            clauses.append(run.id.in_(scores.pop(0)[1]))
+        clauses += [fitting.where(score.run == run.id).exists() for _, fitting, score in scores]
+        return clauses
 
     def _scores(self, connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, Score]]:
         from sqlalchemy import select

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Lines", "Screen", "State"]
 
-_DOING = {"read": "reading", "search": "searching", "evaluate": "evaluating", "keep": "saving"}
+_DOING = {
+    "read": "reading",
+    "search": "searching",
+    "evaluate": "evaluating",
+    "keep": "saving",
+    "index": "writing the index",
+}
 _PER_SECOND = 8
 _BAR = 40
 

@@ -52,12 +52,14 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.one_row --out build/bench/one_row
 	$(BIN)/python -m benchmarks.growth --out build/bench/growth
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.runs
 	$(PIP) install rdata
 	$(BIN)/python -m benchmarks.forecast
 	$(BIN)/python -m benchmarks.forecast_speed
 
-bench-smoke: $(VENV)/.dev ## The benchmark harness on iris, to see that it works
+bench-smoke: $(VENV)/.dev ## The benchmark harness on iris and on few runs, to see that it works
 	$(BIN)/python -m benchmarks.tabular --smoke
+	$(BIN)/python -m benchmarks.runs --smoke
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl
 	rm -rf dist

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks._common import machine, versions
 
-__all__ = ["main"]
+__all__ = ["cpu_seconds", "loaded", "main"]
 
 _HEAVY = (
     *(
@@ -66,7 +66,7 @@ def _command(what: str) -> list[str]:
     return cases[what]
 
 
-def _cpu(command: list[str]) -> float:
+def cpu_seconds(command: list[str]) -> float:
     """CPU seconds of one fresh process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -76,7 +76,7 @@ def _cpu(command: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _loaded(code: str, *arguments: str) -> list[str]:
+def loaded(code: str, *arguments: str) -> list[str]:
     """Which heavy modules a piece of Python has loaded when it ends."""
     command = [sys.executable, "-c", _SPY + code, *arguments]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
@@ -95,14 +95,14 @@ def main() -> None:
     times: dict[str, list[float]] = {case: [] for case in cases}
     for turn in range(repeat + 1):
         for case in cases:
-            used = _cpu(_command(case))
+            used = cpu_seconds(_command(case))
             if turn:
                 times[case].append(used)
     figures = {
         case: {"median_cpu_s": round(statistics.median(found), 4), "least_cpu_s": round(min(found), 4)}
         for case, found in times.items()
     }
-    heavy = {"import noria": _loaded("import noria"), "noria --help": _loaded(_HELP, "--help")}
+    heavy = {"import noria": loaded("import noria"), "noria --help": loaded(_HELP, "--help")}
     about = {"repeat": repeat, "machine": machine(), "versions": versions(["noria"])}
     print(json.dumps({"cpu": figures, "heavy_modules": heavy, **about}, indent=1))
 

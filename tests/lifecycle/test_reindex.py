@@ -167,6 +167,7 @@ def test_many_folders_tell_how_far_it_is(registry, settings):
     assert [(event.kind, event.data) for event in said] == [
         ("reindex.progress", {"done": 100, "total": 250}),
         ("reindex.progress", {"done": 200, "total": 250}),
+        ("stage.started", {"stage": "index"}),
     ]
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlState"]
 
-_MANY = 10_000
+_MANY = 10_000  # runs, for each condition
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -159,12 +159,10 @@ class SqlState:
             chosen = chosen.where(run.name == query.name)
         if query.finished is not None:
             chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
-        for condition in query.where:
-            if condition.of_score and condition.field == query.sort:
-                chosen = chosen.where(_COMPARE[condition.compare](score.value, condition.value))
-            else:
-                chosen = chosen.where(self._fulfilled(connection, condition))
-        return chosen
+        sorted_by = [one for one in query.where if one.of_score and one.field == query.sort]
+        others = [one for one in query.where if one not in sorted_by]
+        chosen = chosen.where(*(_COMPARE[one.compare](score.value, one.value) for one in sorted_by))
+        return chosen.where(*self._fulfilled(connection, others))
 
     def _order(self, query: RunQuery) -> list[Any]:
         """What to sort by: one direction, so that an index can be walked."""
@@ -196,21 +194,32 @@ class SqlState:
         connection.execute(delete(tables.ScoreRow).where(tables.ScoreRow.run == run))
         connection.execute(delete(tables.RunRow).where(tables.RunRow.id == run))
 
-    def _fulfilled(self, connection: Connection, condition: Condition) -> Any:
-        """A condition as SQL: quick to look up where few runs fulfil it, quick to stop where many do."""
+    def _fulfilled(self, connection: Connection, conditions: Sequence[Condition]) -> list[Any]:
+        """Conditions as SQL.
+
+        The metric that fewest runs fulfil is looked up, unless they are many: then, as for the other metrics,
+        run after run is checked, and the limit is soon reached.
+        """
         from sqlalchemy import func, select
 
-        run, compare = self._tables.RunRow, _COMPARE[condition.compare]
-        if not condition.of_score:
-            return compare(getattr(run, condition.field), condition.value)
-        score = self._tables.ScoreRow.__table__.alias().columns
-        fitting = select(score.run).where(
-            score.metric == condition.field, compare(score.value, condition.value)
-        )
-        counted = select(func.count()).select_from(fitting.limit(_MANY).subquery())
-        if connection.execute(counted).scalar_one() < _MANY:
-            return run.id.in_(fitting)
-        return fitting.where(score.run == run.id).exists()
+        run, clauses, scores = self._tables.RunRow, [], []
+        many = _MANY * sum(condition.of_score for condition in conditions)
+        for condition in conditions:
+            compare = _COMPARE[condition.compare]
+            if not condition.of_score:
+                clauses.append(compare(getattr(run, condition.field), condition.value))
+                continue
+            score = self._tables.ScoreRow.__table__.alias().columns
+            fitting = select(score.run).where(
+                score.metric == condition.field, compare(score.value, condition.value)
+            )
+            counted = select(func.count()).select_from(fitting.limit(many).subquery())
+            scores.append((connection.execute(counted).scalar_one(), fitting, score))
+        scores.sort(key=lambda found: found[0])
+        if scores and scores[0][0] < many:
+            clauses.append(run.id.in_(scores.pop(0)[1]))
+        clauses += [fitting.where(score.run == run.id).exists() for _, fitting, score in scores]
+        return clauses
 
     def _scores(self, connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, Score]]:
         from sqlalchemy import select

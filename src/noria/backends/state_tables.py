@@ -37,9 +37,9 @@ class RunRow(Table):
     ended: Mapped[float | None] = mapped_column(index=True)
     task: Mapped[str | None]
     metric: Mapped[str | None]
-    seconds: Mapped[float | None]
-    rows: Mapped[int | None]
-    trials: Mapped[int | None]
+    seconds: Mapped[float | None] = mapped_column(index=True)
+    rows: Mapped[int | None] = mapped_column(index=True)
+    trials: Mapped[int | None] = mapped_column(index=True)
     goals_met: Mapped[bool | None]
     features: Mapped[str | None] = mapped_column(index=True)
     commit: Mapped[str | None]

@@ -47,7 +47,7 @@ def reindex(artefacts: Artefacts, state: State, events: Events) -> Reindexed:
     artefacts : Artefacts
     state : State
     events : Events
-        Told ``reindex.progress`` as folders are read, and ``reindex.damaged``.
+        Told ``reindex.progress`` as folders are read, ``reindex.damaged``, and when they are all read.
 
     Returns
     -------
@@ -60,6 +60,7 @@ def reindex(artefacts: Artefacts, state: State, events: Events) -> Reindexed:
             events.emit("reindex.progress", done=done, total=total)
     for _ in folders.changes():
         pass
+    events.emit("stage.started", stage="index")
     state.rebuild(folders.entries(), folders.changes())
     for name, why in folders.damaged.items():
         events.emit("reindex.damaged", name=name, why=why)

@@ -233,13 +233,19 @@ class StateContract:
             reading.wait()
             work(state)
 
-        for work in (lambda state: state.put(_run("new")), lambda state: _tell(state, _history("demo"))):
+        works: list[Callable[[State], None]] = [
+            lambda state: state.put(_run("new")),
+            lambda state: state.put(_run("old", ended=9.0)),
+            lambda state: _tell(state, _history("demo")),
+        ]
+        for work in works:
             writers.append(threading.Thread(target=write, args=(work,)))
             writers[-1].start()
         connect().rebuild(entries(), [])
         for writer in writers:
             writer.join()
         assert _ids(connect(), sort="id") == ["old", "new"]
+        assert _ids(connect(), finished=True) == ["old"]
         assert list(connect().changes("demo")) == _history("demo")
 
 

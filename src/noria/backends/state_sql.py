@@ -87,15 +87,14 @@ class SqlState:
 
     def count(self, query: RunQuery | None = None) -> int:
         """How many runs a query asks for, its limit aside."""
-        from sqlalchemy import func
-
         query = query or RunQuery()
         metric = next((one.field for one in query.where if one.of_score), query.sort)
         with self._reading() as connection:
             if connection is None:
                 return 0
-            chosen = self._chosen(connection, replace(query, sort=metric))
-            return connection.scalar(chosen.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+            return (
+                connection.scalar(self._chosen(connection, replace(query, sort=metric), counting=True)) or 0
+            )
 
     def metrics(self) -> list[str]:
         """All metrics that some run was measured by."""
@@ -151,25 +150,26 @@ class SqlState:
 
     # -- rows ------------------------------------------------------------------------------------------------
 
-    def _chosen(self, connection: Connection, query: RunQuery) -> Select[Any]:
-        """What a query asks for as SQL, in any order; what is sorted by a metric begins with its scores."""
-        from sqlalchemy import select
+    def _chosen(self, connection: Connection, query: RunQuery, *, counting: bool = False) -> Select[Any]:
+        """What a query asks for as SQL, in any order; what is sorted by a metric is found by its scores."""
+        from sqlalchemy import func, select
 
         run, score = self._tables.RunRow, self._tables.ScoreRow
-        chosen = select(run.__table__)
-        if Condition(query.sort, "=", 0.0).of_score:
-            chosen = chosen.join(score, score.run == run.id)
-            chosen = chosen.where(score.metric == query.sort, score.value.is_not(None))
+        scored, others = [score.metric == query.sort, score.value.is_not(None)], []
         if query.name is not None:
-            chosen = chosen.where(run.name == query.name)
+            others.append(run.name == query.name)
         if query.finished is not None:
-            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
+            others.append(run.ended.is_not(None) if query.finished else run.ended.is_(None))
         for condition in query.where:
-            if condition.of_score and condition.field == query.sort:
-                chosen = chosen.where(_COMPARE[condition.compare](score.value, condition.value))
+            if condition.field == query.sort and condition.of_score:
+                scored.append(_COMPARE[condition.compare](score.value, condition.value))
             else:
-                chosen = chosen.where(self._fulfilled(connection, condition))
-        return chosen
+                others.append(self._fulfilled(connection, condition))
+        chosen = select(func.count() if counting else run.__table__).where(*others)
+        if not Condition(query.sort, "=", 0.0).of_score:
+            return chosen.select_from(run)
+        joined = [] if counting and not others else [score.run == run.id]
+        return chosen.where(*scored, *joined)
 
     def _order(self, query: RunQuery) -> list[Any]:
         """What to sort by: one direction, so that an index can be walked."""
@@ -231,15 +231,16 @@ class SqlState:
 
     def _about(self, runs: Sequence[str]) -> list[Any]:
         """What chooses the changes that tell which versions some runs are, and which aliases these have."""
-        from sqlalchemy import exists, select, tuple_
+        from sqlalchemy import exists
         from sqlalchemy.orm import aliased
 
-        change, later = self._tables.ChangeRow, aliased(self._tables.ChangeRow)
-        mine = select(change.name, change.version).where(change.run.in_(runs))
+        change = self._tables.ChangeRow
+        mine, later = aliased(change), aliased(change)
         passed_on = exists().where(
             later.name == change.name, later.alias == change.alias, later.number > change.number
         )
-        return [tuple_(change.name, change.version).in_(mine), change.alias.is_(None) | ~passed_on]
+        same = (mine.name == change.name) & (mine.version == change.version)
+        return [same, mine.run.in_(runs), change.alias.is_(None) | ~passed_on]
 
     def _changes(self, conditions: Sequence[Any]) -> list[Change]:
         with self._reading() as connection:

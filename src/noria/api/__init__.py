@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
-from noria.api._runs import compare, runs, show
+from noria.api._runs import compare, reindex, runs, show
 from noria.api._session import Session
 from noria.api._walks import Run, refit, reproduce, run, train
 
@@ -19,6 +19,7 @@ __all__ = [
     "promote",
     "recipes",
     "refit",
+    "reindex",
     "reproduce",
     "rollback",
     "run",

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from noria.core.events import Events
 from noria.core.ports import Artefacts, History, State
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
 from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+from noria.lifecycle.reindex import Reindexed, reindex
 
 __all__ = ["Registry"]
 
@@ -70,12 +72,9 @@ class Registry:
         """The runs that a query asks for."""
         return self.state.runs(query)
 
-    def reindex(self) -> tuple[int, int]:
-        """Build the index anew from the artefacts; how many runs and changes there are."""
-        entries = [entry for run in self.artefacts.runs() if (entry := self.artefacts.entry(run))]
-        changes = [change for name in self.artefacts.names() for change in self.artefacts.changes(name)]
-        self.state.rebuild(entries, changes)
-        return len(entries), len(changes)
+    def reindex(self, events: Events | None = None) -> Reindexed:
+        """Build the index anew from the artefacts; what is damaged is left out and named."""
+        return reindex(self.artefacts, self.state, events or Events())
 
     # -- versions --------------------------------------------------------------------------------------------
 

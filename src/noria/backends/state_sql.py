@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.backends.state_database import Database
 from noria.core.result import Score
-from noria.core.runs import Change, Condition, ModelEntry, RunEntry, RunQuery
+from noria.core.runs import FIELDS, Change, Condition, ModelEntry, RunEntry, RunQuery
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,13 +78,11 @@ class SqlState:
     def count(self, query: RunQuery | None = None) -> int:
         """How many runs a query asks for, its limit aside."""
         query = query or RunQuery()
-        metric = next((one.field for one in query.where if one.of_score), query.sort)
         with self._database.reading() as connection:
             if connection is None:
                 return 0
-            return (
-                connection.scalar(self._chosen(connection, replace(query, sort=metric), counting=True)) or 0
-            )
+            quick = replace(query, sort=next(iter(query.metrics), query.sort))
+            return connection.scalar(self._chosen(connection, quick, counting=True)) or 0
 
     def metrics(self) -> list[str]:
         """All metrics that some run was measured by."""
@@ -92,11 +90,9 @@ class SqlState:
 
         metric = self._tables.ScoreRow.metric
         with self._database.reading() as connection:
-            return (
-                []
-                if connection is None
-                else list(connection.scalars(select(metric).distinct().order_by(metric)))
-            )
+            if connection is None:
+                return []
+            return list(connection.scalars(select(metric).distinct().order_by(metric)))
 
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
@@ -161,7 +157,7 @@ class SqlState:
             else:
                 others.append(self._fulfilled(connection, condition))
         chosen = select(func.count() if counting else run.__table__).where(*others)
-        if not Condition(query.sort, "=", 0.0).of_score:
+        if query.sort in FIELDS:
             return chosen.select_from(run)
         joined = [] if counting and not others else [score.run == run.id]
         return chosen.where(*scored, *joined)
@@ -169,10 +165,7 @@ class SqlState:
     def _order(self, query: RunQuery) -> list[Any]:
         """What to sort by: one direction, so that an index can be walked."""
         run, score = self._tables.RunRow, self._tables.ScoreRow
-        if Condition(query.sort, "=", 0.0).of_score:
-            columns = (score.value, score.run)
-        else:
-            columns = (getattr(run, query.sort), run.id)
+        columns = (getattr(run, query.sort), run.id) if query.sort in FIELDS else (score.value, score.run)
         order = [column.desc() if query.descending else column.asc() for column in columns]
         return [term.nulls_last() if column.nullable else term for term, column in zip(order, columns)]
 

@@ -244,7 +244,7 @@ def tree(tmp_path):
 def test_the_documentation_builds(tree):
     done = build(tree)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "seconds(text: str | float)" in (tree / "docs/reference/noria.core.deadline.md").read_text()
+    assert "seconds(text: str | float" in (tree / "docs/reference/noria.core.deadline.md").read_text()
     assert 'href="docs/tutorial.html"' in (tree / "site/index.html").read_text()
 
 

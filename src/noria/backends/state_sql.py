@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.backends.state_database import Database
 from noria.core.result import Score
-from noria.core.runs import Change, Condition, ModelEntry, RunEntry, RunQuery
+from noria.core.runs import FIELDS, Change, Condition, ModelEntry, RunEntry, RunQuery
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -77,15 +77,12 @@ class SqlState:
 
     def count(self, query: RunQuery | None = None) -> int:
         """How many runs a query asks for, its limit aside."""
-        from sqlalchemy import func
-
         query = query or RunQuery()
-        metric = next((one.field for one in query.where if one.of_score), query.sort)
         with self._database.reading() as connection:
             if connection is None:
                 return 0
-            chosen = self._chosen(connection, replace(query, sort=metric))
-            return connection.scalar(chosen.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+            quick = replace(query, sort=next(iter(query.metrics), query.sort))
+            return connection.scalar(self._chosen(connection, quick, counting=True)) or 0
 
     def metrics(self) -> list[str]:
         """All metrics that some run was measured by."""
@@ -93,11 +90,9 @@ class SqlState:
 
         metric = self._tables.ScoreRow.metric
         with self._database.reading() as connection:
-            return (
-                []
-                if connection is None
-                else list(connection.scalars(select(metric).distinct().order_by(metric)))
-            )
+            if connection is None:
+                return []
+            return list(connection.scalars(select(metric).distinct().order_by(metric)))
 
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
@@ -146,31 +141,29 @@ class SqlState:
 
     # -- rows ------------------------------------------------------------------------------------------------
 
-    def _chosen(self, connection: Connection, query: RunQuery) -> Select[Any]:
-        """What a query asks for as SQL, in any order; what is sorted by a metric begins with its scores."""
-        from sqlalchemy import select
+    def _chosen(self, connection: Connection, query: RunQuery, *, counting: bool = False) -> Select[Any]:
+        """What a query asks for as SQL, in any order; what is sorted by a metric is found by its scores."""
+        from sqlalchemy import func, select
 
         run, score = self._tables.RunRow, self._tables.ScoreRow
-        chosen = select(run.__table__)
-        if Condition(query.sort, "=", 0.0).of_score:
-            chosen = chosen.join(score, score.run == run.id)
-            chosen = chosen.where(score.metric == query.sort, score.value.is_not(None))
+        scored, others = [score.metric == query.sort, score.value.is_not(None)], []
         if query.name is not None:
-            chosen = chosen.where(run.name == query.name)
+            others.append(run.name == query.name)
         if query.finished is not None:
-            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
+            others.append(run.ended.is_not(None) if query.finished else run.ended.is_(None))
         sorted_by = [one for one in query.where if one.of_score and one.field == query.sort]
-        others = [one for one in query.where if one not in sorted_by]
-        chosen = chosen.where(*(_COMPARE[one.compare](score.value, one.value) for one in sorted_by))
-        return chosen.where(*self._fulfilled(connection, others))
+        scored += [_COMPARE[one.compare](score.value, one.value) for one in sorted_by]
+        others += self._fulfilled(connection, [one for one in query.where if one not in sorted_by])
+        chosen = select(func.count() if counting else run.__table__).where(*others)
+        if query.sort in FIELDS:
+            return chosen.select_from(run)
+        joined = [] if counting and not others else [score.run == run.id]
+        return chosen.where(*scored, *joined)
 
     def _order(self, query: RunQuery) -> list[Any]:
         """What to sort by: one direction, so that an index can be walked."""
         run, score = self._tables.RunRow, self._tables.ScoreRow
-        if Condition(query.sort, "=", 0.0).of_score:
-            columns = (score.value, score.run)
-        else:
-            columns = (getattr(run, query.sort), run.id)
+        columns = (getattr(run, query.sort), run.id) if query.sort in FIELDS else (score.value, score.run)
         order = [column.desc() if query.descending else column.asc() for column in columns]
         return [term.nulls_last() if column.nullable else term for term, column in zip(order, columns)]
 
@@ -235,15 +228,16 @@ class SqlState:
 
     def _about(self, runs: Sequence[str]) -> list[Any]:
         """What chooses the changes that tell which versions some runs are, and which aliases these have."""
-        from sqlalchemy import exists, select, tuple_
+        from sqlalchemy import exists
         from sqlalchemy.orm import aliased
 
-        change, later = self._tables.ChangeRow, aliased(self._tables.ChangeRow)
-        mine = select(change.name, change.version).where(change.run.in_(runs))
+        change = self._tables.ChangeRow
+        mine, later = aliased(change), aliased(change)
         passed_on = exists().where(
             later.name == change.name, later.alias == change.alias, later.number > change.number
         )
-        return [tuple_(change.name, change.version).in_(mine), change.alias.is_(None) | ~passed_on]
+        same = (mine.name == change.name) & (mine.version == change.version)
+        return [same, mine.run.in_(runs), change.alias.is_(None) | ~passed_on]
 
     def _changes(self, conditions: Sequence[Any]) -> list[Change]:
         with self._database.reading() as connection:

@@ -356,3 +356,9 @@ class RunQuery:
     sort: str = "started"
     descending: bool = True
     limit: int | None = None
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that it sorts and filters by."""
+        fields = (self.sort, *(condition.field for condition in self.where))
+        return [field for field in fields if field not in FIELDS]

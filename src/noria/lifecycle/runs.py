@@ -170,14 +170,12 @@ def runs(registry: Registry, query: RunQuery, wanted: str | None = None) -> Runs
         found = [run for run in found if standing[run.id] == wanted]
     full = not unended and query.limit is not None and len(found) == query.limit
     total = registry.state.count(query) if full else len(found)
-    asked_by = [Condition(query.sort, "=", 0.0), *query.where]
-    metrics = [condition.field for condition in asked_by if condition.of_score]
     if not found:
-        _check(metrics, registry.state)
+        _check(query.metrics, registry.state)
     found = found[: query.limit]
     versions = registry.state.models([run.id for run in found])
     lines = tuple(_listed(run, standing[run.id], versions) for run in found)
-    return Runs(lines, total - len(found), next(iter(metrics), None))
+    return Runs(lines, total - len(found), next(iter(query.metrics), None))
 
 
 def status(run: RunEntry, artefacts: Artefacts) -> Status:

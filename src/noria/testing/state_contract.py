@@ -100,12 +100,15 @@ class StateContract:
             "both": _ids(state, name="x", finished=True),
             "text": _ids(state, where=_where("key = k2")),
             "other text": _ids(state, where=_where("task != regression")),
+            "beginning": _ids(state, where=_where("task ^= class")),
+            "no wildcard": _ids(state, where=_where("task ^= _lass")),
             "number": _ids(state, where=_where("seconds >= 10", "seconds < 20")),
             "nothing": _ids(state, where=_where("seconds > 20")),
         }
         assert found == {
             "name": ["b", "a"], "finished": ["c", "a"], "unfinished": ["b"], "both": ["a"],
-            "text": ["b"], "other text": ["c"], "number": ["a"], "nothing": [],
+            "text": ["b"], "other text": ["c"], "beginning": ["c"], "no wildcard": [], "number": ["a"],
+            "nothing": [],
         }  # fmt: skip
 
     def test_runs_are_filtered_and_sorted_by_metric(self, connect: Connect) -> None:
@@ -123,6 +126,7 @@ class StateContract:
         assert _ids(state, sort="auc", where=_where("rmse <= 3", "auc > 0")) == ["e", "a"]
         assert _ids(state, where=_where("auc != 0.9", "rmse != 3")) == ["e"]
         assert _ids(state, sort="nothing of that name") == []
+        assert list(state.metrics()) == ["auc", "rmse"]
 
     # -- models ----------------------------------------------------------------------------------------------
 
@@ -139,11 +143,16 @@ class StateContract:
         assert connect().model("dem") is None
 
     def test_models_are_listed_by_name(self, connect: Connect) -> None:
-        """In one order of letters, whatever the machine's language."""
+        """In one order of letters, whatever the machine's language; of some runs, their versions alone."""
         names = ["Zebra", "a-b", "aa", "a_b", "ab", "b", "é"]
         for name in reversed(names):
             _tell(connect(), _history(name))
-        assert connect().models() == [ModelEntry.of(name, _history(name)) for name in sorted(names)]
+        told = [ModelEntry.of(name, _history(name)) for name in sorted(names)]
+        assert connect().models() == told
+        assert connect().models([told[0].versions[0].run, "nothing of that name"]) == told[:1]
+        _tell(connect(), [replace(_registered("b", 3), number=8)])
+        (last,) = connect().models(["b-3"])
+        assert ([version.number for version in last.versions], last.aliases) == ([3], {})
 
     def test_what_fails_in_the_middle_changes_nothing(self, connect: Connect) -> None:
         """An error inside the block takes back what was added in it, and lets the next one in."""
@@ -287,7 +296,9 @@ def _where(*texts: str) -> tuple[Condition, ...]:
 
 
 def _ids(state: State, **query: Any) -> list[str]:
-    return [run.id for run in state.runs(RunQuery(**query))]
+    found = [run.id for run in state.runs(RunQuery(**query))]
+    assert "limit" in query or state.count(RunQuery(**query)) == len(found)
+    return found
 
 
 def _same(found: Sequence[RunEntry], wanted: Sequence[RunEntry]) -> bool:

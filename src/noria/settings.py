@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     state: str | None = Field(
         default=None, description="Address of the state database; a SQLite file in the home folder if absent."
     )
+    artefacts: str | None = Field(
+        default=None,
+        description="Address of the store of runs and models (s3://bucket/prefix); the home folder if absent.",
+    )
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Prepare = Callable[[pl.DataFrame, Schema], pl.DataFrame]
 
-__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "write_text"]
+__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "verify", "write_text"]
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -155,6 +155,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def verify(folder: Path) -> dict[str, Any]:
+    """The manifest of a model folder, after checking every file against it.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is missing, changed or was not there when the model was saved.
+    """
+    manifest = read_manifest(folder)
+    _verify(folder, manifest["files"])
+    return manifest
+
+
 def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> Model:
     """Read a model back after checking every file against the manifest.
 
@@ -173,8 +186,7 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
     TrustError
         If the model holds a feature function that nobody has vouched for.
     """
-    manifest = read_manifest(folder)
-    _verify(folder, manifest["files"])
+    manifest = verify(folder)
     model = registry.system(manifest["system"]).load(folder)
     features = manifest.get("features")
     if features is None:

@@ -43,6 +43,8 @@ class RunEntry:
         Wall-clock time of the walk.
     metric : str
         What the search optimised.
+    tested : str, optional
+        Fingerprint of the rows that were given for testing.
     features, commit : str, optional
         SHA-256 of the feature function, and the commit that the recipe was run at.
     scores : mapping of str to Score
@@ -61,6 +63,7 @@ class RunEntry:
     rows: int | None = None
     trials: int | None = None
     goals_met: bool | None = None
+    tested: str | None = None
     features: str | None = None
     commit: str | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class RunEntry:
             return cls(
                 **known,
                 **{name: record[name] for name in told},
+                tested=record.get("tested"),
                 metric=evaluation.metric,
                 goals_met=evaluation.goals_met,
                 scores=evaluation.scores,

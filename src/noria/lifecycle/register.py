@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -75,7 +76,8 @@ class Registry:
 
     def reindex(self) -> tuple[int, int]:
         """Build the index anew from the artefacts; how many runs and changes there are."""
-        entries = [entry for run in self.artefacts.runs() if (entry := self.artefacts.entry(run))]
+        with ThreadPoolExecutor(self.artefacts.readers) as pool:
+            entries = [entry for entry in pool.map(self.artefacts.entry, self.artefacts.runs()) if entry]
         changes = [change for name in self.artefacts.names() for change in self.artefacts.changes(name)]
         self.state.rebuild(entries, changes)
         return len(entries), len(changes)

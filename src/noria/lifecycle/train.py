@@ -112,9 +112,11 @@ class Training:
         """
         deadline = Deadline(self.recipe.search.budget)
         try:
-            return self._run(deadline)
+            walk = self._run(deadline)
         except KeyboardInterrupt as error:
             raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
+        walk.folder = self.registry.artefacts.folder(walk.run_id)
+        return walk
 
     def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
@@ -336,7 +338,8 @@ class Training:
             "commit": lineage.commit(self.recipe.folder),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
-        artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
+        begun = json.loads((folder / "started.json").read_text(encoding="utf-8"))
+        artifact.write_text(folder / "run.json", json.dumps({**begun, **record}, indent=1))
         version, judged = self._register(run_id, metrics, evaluation)
         journal.clear()
         self.events.emit("run.finished", run=run_id, seconds=seconds, folder=str(folder))

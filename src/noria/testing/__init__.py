@@ -1,6 +1,7 @@
 """What proves a system or a backend right; shipped, so that third parties can use it on their own."""
 
+from noria.testing.artefacts_contract import ArtefactsContract
 from noria.testing.check import Check, CheckFailed, check_system, checks
 from noria.testing.toy import Problem, problems
 
-__all__ = ["Check", "CheckFailed", "Problem", "check_system", "checks", "problems"]
+__all__ = ["ArtefactsContract", "Check", "CheckFailed", "Problem", "check_system", "checks", "problems"]

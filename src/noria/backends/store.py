@@ -50,8 +50,6 @@ class Store:
         root = self._path(folder)
         with self._telling():
             found = self._files.find(root, detail=True)
-            if not found:
-                self._see_bucket()
         return {path.removeprefix(f"{root}/"): int(about["size"]) for path, about in found.items()}
 
     def has(self, path: str) -> bool:
@@ -156,7 +154,7 @@ class Store:
         """Tell a store in which nothing was kept yet from one that does not exist."""
         bucket = self._opened[1].partition("/")[0]
         if bucket and not self._files.exists(bucket):
-            raise FileNotFoundError(f"There is no {bucket!r}.")
+            raise FileNotFoundError("The specified bucket does not exist")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

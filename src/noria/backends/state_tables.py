@@ -41,7 +41,7 @@ class RunRow(Table):
     rows: Mapped[int | None]
     trials: Mapped[int | None]
     goals_met: Mapped[bool | None]
-    tested: Mapped[str | None]
+    tested: Mapped[str | None] = mapped_column(index=True)
     features: Mapped[str | None] = mapped_column(index=True)
     commit: Mapped[str | None]
 

@@ -21,6 +21,7 @@ from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
 from noria.cli.promote import promote
+from noria.cli.prune import prune
 from noria.cli.recipes import recipes
 from noria.cli.rollback import rollback
 from noria.cli.run import run
@@ -42,6 +43,7 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     promote,
     rollback,
     tag,
+    prune,
     learners,
     version,
 )

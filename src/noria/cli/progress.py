@@ -90,6 +90,10 @@ class State:
         self.doing, self.share = "uploading", done / total if total else None
         self.trying = f"{data_size(done)} of {data_size(total)}"
 
+    def _prune_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.share = "removing", data["done"] / data["total"]
+        self.trying = f"{data['done']} of {data['total']}"
+
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
 

@@ -76,8 +76,8 @@ class Deadline:
         return sooner
 
 
-def seconds(text: str | float) -> float:
-    """Read a duration such as ``60``, ``"60s"``, ``"5m"`` or ``"1h"``.
+def seconds(text: str | float, what: str = "A budget") -> float:
+    """Read a duration such as ``60``, ``"60s"``, ``"5m"``, ``"1h"`` or ``"30d"``; `what` names it in the error.
 
     Raises
     ------
@@ -92,5 +92,5 @@ def seconds(text: str | float) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?\s*", str(text))
     value = float(match[1]) * _UNITS[match[2] or ""] if match else 0.0
     if value <= 0:
-        raise ParamError("A budget is a positive duration.", got=repr(text), do="Write it as 60s, 5m or 1h.")
+        raise ParamError(f"{what} is a positive duration.", got=repr(text), do="Write it as 60s, 5m or 1h.")
     return value

@@ -265,7 +265,7 @@ def before(changes: Sequence[Change], alias: str) -> int | None:
 
 _OPERATORS = (">=", "<=", "!=", "=", ">", "<")
 _NUMBERS = ("started", "ended", "seconds", "rows", "trials")
-_TEXTS = ("id", "name", "task", "metric", "key", "snapshot", "features", "commit", "noria")
+_TEXTS = ("id", "name", "task", "metric", "key", "snapshot", "tested", "features", "commit", "noria")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 Each page is walked from top to bottom in an empty folder of its own. A block's opening line says what it is:
 
 - ``python``: executed, in one namespace per page;
-- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``make`` and
-  ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the
-  page has written makes its entry points known; anything else fails;
+- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``export`` sets a
+  variable for what follows, ``make`` and ``pip`` are checked against the Makefile and the extras in
+  pyproject.toml, and installing a package that the page has written makes its entry points known; anything
+  else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
 - ``text`` and ``mermaid``: what the reader sees; not executed.
@@ -15,14 +16,17 @@ Any other block fails, so that nothing is left out unseen.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import pytest
 import yaml
@@ -86,6 +90,8 @@ def command(line: str) -> None:
     words = shlex.split(shortened(line), comments=True)
     if words[0] in {"noria", "pytest"}:
         execute(words)
+    elif words[0] == "export":
+        os.environ.update(word.split("=", 1) for word in words[1:])
     elif words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert set(words[1:]) <= set(targets), line
@@ -155,6 +161,8 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
     monkeypatch.setenv("NORIA_OFFLINE", "true")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with mock.patch.dict(os.environ):
+        yield
 
 
 def write_houses() -> None:
@@ -166,8 +174,11 @@ def write_houses() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
-def test_page_runs(path, desk):
+def test_page_runs(path, desk, request):
     page = path.read_text(encoding="utf-8")
+    if "s3://our-bucket" in page:
+        request.getfixturevalue("bucket")
+        import_module("s3fs").S3FileSystem().mkdir("our-bucket")
     if "houses.csv" in page:
         write_houses()
     walk(page, {"__name__": "page"})
@@ -234,7 +245,7 @@ def tree(tmp_path):
 def test_the_documentation_builds(tree):
     done = build(tree)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "seconds(text: str | float)" in (tree / "docs/reference/noria.core.deadline.md").read_text()
+    assert "seconds(text: str | float" in (tree / "docs/reference/noria.core.deadline.md").read_text()
     assert 'href="docs/tutorial.html"' in (tree / "site/index.html").read_text()
 
 

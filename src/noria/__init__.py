@@ -18,13 +18,13 @@ if TYPE_CHECKING:
         load,
         predict,
         promote,
-        prune,
         recipes,
         rollback,
         run,
         tag,
         train,
     )
+    from noria.api.upkeep import prune
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.settings import Settings
@@ -39,7 +39,7 @@ _HOMES = {
     "load": "noria.api",
     "predict": "noria.api",
     "promote": "noria.api",
-    "prune": "noria.api",
+    "prune": "noria.api.upkeep",
     "recipes": "noria.api",
     "rollback": "noria.api",
     "run": "noria.api",

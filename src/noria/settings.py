@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
     artefacts: str | None = Field(
         default=None,
-        description="Address of the store of runs and models (s3://bucket/prefix); the home folder if absent.",
+        description="Address of a shared store of runs and models, such as s3://bucket/prefix.",
     )
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."

@@ -139,9 +139,9 @@ def published(artefacts, name: str = "demo") -> str:
 
 
 def test_a_store_that_goes_away_in_the_middle_of_an_upload(server, tmp_path):
-    settings = Settings(home=tmp_path / "a", artefacts=f"s3://{server.bucket}/x")
-    events = Events()
-    here, there = RemoteArtefacts(settings, events), RemoteArtefacts(settings.model_copy(update={"home": tmp_path / "b"}))  # fmt: skip
+    events, url = Events(), f"s3://{server.bucket}/x"
+    here = RemoteArtefacts(Settings(home=tmp_path / "a", artefacts=url), events)
+    there = RemoteArtefacts(Settings(home=tmp_path / "b", artefacts=url))
     run = here.create("demo")
     write_run(here.folder(run), "demo")
     (here.folder(run) / "model" / "large").write_bytes(bytes(3_000_000))
@@ -186,7 +186,9 @@ def test_a_process_that_is_killed_in_the_middle_of_an_upload(machine, url):
         "made.publish(run)\n"
     )
     home = str(machine("a").home)
-    done = subprocess.run([sys.executable, "-c", code, home, url], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, home, url], capture_output=True, text=True, check=False
+    )
     assert done.returncode == -9, done.stderr
     here, there, run = RemoteArtefacts(machine("a")), RemoteArtefacts(machine("b")), done.stdout.strip()
     assert there.runs() == [run]
@@ -282,7 +284,7 @@ def test_a_name_that_leads_out_of_the_run(bucket, tmp_path):
     s3fs.S3FileSystem().pipe_file(f"{bucket}/runs/{run}/../../evil", b"x")
     with pytest.raises(ArtifactError, match="leads out of its run"):
         there.folder(run)
-    assert [path for path in tmp_path.rglob("evil*")] == []
+    assert list(tmp_path.rglob("evil*")) == []
 
 
 def test_a_damaged_record_is_told(machine):

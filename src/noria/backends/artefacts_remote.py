@@ -156,7 +156,9 @@ class RemoteArtefacts:
     def changes(self, name: str) -> list[Change]:
         """A history, oldest first."""
         files = [file for file in self.store.names(f"models/{name}") if file.endswith(".json")]
-        return [Change.from_dict(fields) for fields in self._read([f"models/{name}/{file}" for file in files])]
+        return [
+            Change.from_dict(fields) for fields in self._read([f"models/{name}/{file}" for file in files])
+        ]
 
     def add(self, change: Change) -> None:
         """Write the next entry of a history: whole or not at all, and never in place of another."""

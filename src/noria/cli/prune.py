@@ -38,8 +38,8 @@ def prune(
 ) -> None:
     """Remove old versions of models with their runs, after showing them.
 
-    Versions with an alias (champion), the one that a rollback leads to and those tagged keep=true stay, and so
-    do runs that are being worked on. `noria tag titanic@3 keep=true` keeps a version for good.
+    Versions with an alias (champion), the one that a rollback leads to and those tagged keep=true stay, and
+    so do runs that are being worked on. `noria tag titanic@3 keep=true` keeps a version for good.
 
     \b
     Examples:
@@ -63,12 +63,12 @@ def prune(
         _show(found)
     if asks and not typer.confirm("Remove all of this?"):
         return
-    if not dry_run:
+    if found.items and not dry_run:
         with following("prune", quiet=flags["quiet"] or flags["json"]) as session:
             found = noria.prune(name, **wish, only=found, session=session)
     if flags["json"]:
         print_json(found.to_dict())
-    elif found.removed and found.items:
+    elif found.removed:
         typer.echo(f"Removed {_told(found)}.")
 
 

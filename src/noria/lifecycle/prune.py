@@ -213,7 +213,9 @@ class Prune:
         state, artefacts = self.registry.state, self.registry.artefacts
         for entry in state.runs(RunQuery(self.name, finished=False)):
             if self._old(entry.started) and self._free(entry.id):
-                yield Waste("run", entry.id, "was cut off", artefacts.size(entry.id), entry.started, entry.name)
+                yield Waste(
+                    "run", entry.id, "was cut off", artefacts.size(entry.id), entry.started, entry.name
+                )
         if self.name is None:
             known = {entry.id for entry in state.runs(RunQuery())}
             for run in artefacts.runs():

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest import TestCase
 
 import polars as pl
@@ -98,7 +99,7 @@ class ArtefactsContract:
         """The backend on a machine, as another process would see it."""
         return registry.backend("artefacts", self.backend)(settings)
 
-    def finished(self, artefacts: Artefacts, name: str = "demo", **facts: str) -> str:
+    def finished(self, artefacts: Artefacts, name: str = "demo", **facts: Any) -> str:
         """A run that has come to its end, published and released."""
         run = artefacts.create(name)
         write_run(artefacts.folder(run), name, **facts)

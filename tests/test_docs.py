@@ -3,8 +3,8 @@
 Each page is walked from top to bottom in an empty folder of its own. A block's opening line says what it is:
 
 - ``python``: executed, in one namespace per page;
-- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``export`` sets a
-  variable for what follows, ``make`` and ``pip`` are checked against the Makefile and the extras in
+- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``export``
+  sets a variable for what follows, ``make`` and ``pip`` are checked against the Makefile and the extras in
   pyproject.toml, and installing a package that the page has written makes its entry points known; anything
   else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;

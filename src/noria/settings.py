@@ -62,3 +62,7 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Content-addressed copies of the data that runs were trained on."""
         return self.home / "snapshots"
+
+    def snapshot(self, digest: str) -> Path:
+        """The file of one of them, whether it is there or not; its time is that of its last use."""
+        return self.snapshots / digest[:2] / f"{digest}.parquet"

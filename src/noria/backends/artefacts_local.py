@@ -13,7 +13,6 @@ from typing import IO, Any
 from noria.core.artifact import write_text
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
-from noria.data.snapshot import located
 from noria.errors import ArtifactError, NotFoundError, StorageError, suggestion
 from noria.settings import Settings
 
@@ -165,7 +164,7 @@ class LocalSnapshots:
 
     def discard(self, digest: str) -> None:
         """Remove a snapshot."""
-        path = located(digest, self.settings)
+        path = self.settings.snapshot(digest)
         try:
             path.unlink(missing_ok=True)
         except OSError as error:

@@ -16,7 +16,6 @@ from noria.core import artifact
 from noria.core.events import Events
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
-from noria.data.snapshot import located
 from noria.errors import ArtifactError, NotFoundError, StorageError, suggestion
 from noria.settings import Settings
 
@@ -233,13 +232,13 @@ class RemoteSnapshots:
 
     def publish(self, digest: str) -> None:
         """Upload a snapshot of this machine, unless the store has it."""
-        path = located(digest, self.settings)
+        path = self.settings.snapshot(digest)
         if path.is_file() and not self.store.has(_data(digest)):
             self.store.put({_data(digest): path}, "data")
 
     def fetch(self, digest: str) -> None:
         """Bring a snapshot to this machine, if the store has it; `open_snapshot` checks its content."""
-        path = located(digest, self.settings)
+        path = self.settings.snapshot(digest)
         if path.is_file() or not self.store.has(_data(digest)):
             return
         draft = path.with_name(f".part-{os.getpid()}-{path.name}")

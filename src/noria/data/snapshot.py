@@ -26,7 +26,7 @@ import polars as pl
 from noria.errors import ArtifactError, DataError, NotFoundError, StorageError
 from noria.settings import Settings
 
-__all__ = ["Snapshot", "fingerprint", "located", "open_snapshot", "save"]
+__all__ = ["Snapshot", "fingerprint", "open_snapshot", "save"]
 
 _DIGEST_BYTES = 20
 _VERSION = b"noria-snapshot-1"
@@ -201,7 +201,7 @@ def save(table: pl.DataFrame, settings: Settings) -> Snapshot:
     [1, 2]
     """
     digest = fingerprint(table)
-    path = located(digest, settings)
+    path = settings.snapshot(digest)
     if path.is_file():
         with contextlib.suppress(OSError):  # the time matters to `noria prune` only
             os.utime(path)
@@ -215,11 +215,6 @@ def save(table: pl.DataFrame, settings: Settings) -> Snapshot:
                 do="Free some space there, or set NORIA_HOME to another disk.",
             ) from error
     return Snapshot(digest, table.height, table.width, path, path.stat().st_size)
-
-
-def located(digest: str, settings: Settings) -> Path:
-    """The file of a snapshot, whether it is there or not; its time is that of its last use by `save`."""
-    return settings.snapshots / digest[:2] / f"{digest}.parquet"
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:
@@ -252,7 +247,7 @@ def open_snapshot(digest: str, settings: Settings) -> pl.DataFrame:
     ArtifactError
         If the file is damaged or was changed.
     """
-    path = located(digest, settings)
+    path = settings.snapshot(digest)
     if not path.is_file():
         raise NotFoundError(
             f"There is no snapshot {digest}.", got=str(path), do="Run again from the source of the data."

@@ -91,7 +91,7 @@ def test_search_settings_in_place_of_the_recipes_own(session, people, tmp_path):
     ],
 )
 def test_a_model_gets_a_name_that_a_file_can_have(source, target, name):
-    assert noria.api._name_of(source if source is not None else target) == name
+    assert noria.api._walks._name_of(source if source is not None else target) == name
     Recipe.parse({"name": name})
 
 
@@ -203,7 +203,7 @@ def test_shipped_code_and_code_that_trained_here_are_trusted(featured):
     assert not session.trusts("0" * 64)
     shipped = [recipe.folder / "features.py" for recipe in noria.recipes()]
     for path in filter(lambda path: path.is_file(), shipped):
-        assert session.trusts(noria.api._sha256(path))
+        assert session.trusts(noria.api._session._sha256(path))
 
 
 def test_importing_and_a_session_touch_nothing(tmp_path):

@@ -107,7 +107,7 @@ def command(line: str) -> None:
 
 def execute(words: list[str]) -> None:
     """Run a program of the environment."""
-    if words[1:2] in (["run"], ["train"]) and "--budget" not in words:
+    if words[1:2] in (["run"], ["train"]) and not {"--budget", "--refit"} & set(words):
         words += ["--budget", BUDGET]
     program = [sys.executable, "-m", "pytest"] if words[0] == "pytest" else [str(PROGRAM)]
     done = subprocess.run(

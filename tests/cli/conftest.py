@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+import noria as package
 from noria.cli import main
 
 
@@ -41,6 +44,28 @@ def home(tmp_path_factory) -> Path:
         with pytest.raises(SystemExit) as left:
             main([*TRAIN, str(folder / "pets.csv")])
         assert left.value.code == 0
+        yield folder
+    finally:
+        os.environ.pop("NORIA_HOME") if before is None else os.environ.update(NORIA_HOME=before)
+
+
+@pytest.fixture(scope="session")
+def history(home, tmp_path_factory) -> Path:
+    """A home with two finished runs of 'pets', and one that was cut off."""
+    folder = shutil.copytree(home, tmp_path_factory.mktemp("history") / "home")
+    before = os.environ.get("NORIA_HOME")
+    os.environ["NORIA_HOME"] = str(folder)
+    try:
+        with contextlib.chdir(folder), pytest.raises(SystemExit) as left:
+            main([*TRAIN, str(home / "pets.csv"), "--seed", "3"])
+        assert left.value.code == 0
+        done = sorted((folder / "runs").iterdir())[0]
+        cut = shutil.copytree(done, done.with_name("pets-20200101-000000-1"))
+        for name in ("run.json", "manifest.json"):
+            (cut / name).unlink()
+        started = (cut / "started.json").read_text(encoding="utf-8")
+        (cut / "started.json").write_text(started.replace(done.name, cut.name), encoding="utf-8")
+        package.Session().registry.reindex()
         yield folder
     finally:
         os.environ.pop("NORIA_HOME") if before is None else os.environ.update(NORIA_HOME=before)
@@ -83,4 +108,11 @@ def noria(capsys, monkeypatch, tmp_path) -> Callable[..., Done]:
 def trained(noria, home, monkeypatch) -> Callable[..., Done]:
     """Run a command in the home that has the model 'pets'."""
     monkeypatch.setenv("NORIA_HOME", str(home))
+    return noria
+
+
+@pytest.fixture
+def looked(noria, history, monkeypatch) -> Callable[..., Done]:
+    """Run a command in the home that has a history."""
+    monkeypatch.setenv("NORIA_HOME", str(history))
     return noria

@@ -16,7 +16,21 @@ import pytest
 from noria.cli import options
 from noria.core.recipe import Search
 
-VERBS = ("run", "train", "predict", "recipes", "new", "models", "learners", "version")
+VERBS = (
+    *(
+        "run",
+        "train",
+        "predict",
+        "recipes",
+        "new",
+        "models",
+        "runs",
+        "show",
+        "compare",
+        "learners",
+        "version",
+    ),
+)
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 
 
@@ -127,6 +141,14 @@ def test_completion_reaches_the_shell(tmp_path):
 def test_trained_names_are_completed(home, monkeypatch):
     monkeypatch.setenv("NORIA_HOME", str(home))
     assert options.complete_model("p") == ["pets"]
+
+
+def test_ids_of_runs_are_completed(history, monkeypatch):
+    monkeypatch.setenv("NORIA_HOME", str(history))
+    found = options.complete_run("pets")
+    assert found == ["pets", *sorted(path.name for path in (history / "runs").iterdir())]
+    assert options.complete_run("pets-2020") == ["pets-20200101-000000-1"]
+    assert options.complete_run("dogs") == []
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path):

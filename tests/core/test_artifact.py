@@ -175,7 +175,7 @@ def test_a_newer_format_and_no_manifest(tmp_path, model):
     with pytest.raises(ArtifactError) as caught:
         load(folder)
     assert str(caught.value) == (
-        f"The model in {folder} was saved by a newer Noria.\n  got: format 99, saved by Noria 9.0\n"
+        f"The model in {folder} was saved by a newer Noria.\n  got: manifest.json of format 99, saved by Noria 9.0\n"
         "  do:  Run: pip install --upgrade noria"
     )
     (folder / "manifest.json").unlink()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+
 import polars as pl
 import pytest
 
+from noria.core.events import Events
 from noria.core.protocol import Trial
 from noria.errors import StorageError
-from noria.lifecycle.journal import Journal
+from noria.lifecycle.journal import EventLog, Journal, records
 from noria.systems.tabular.learners import LEARNERS
 from noria.systems.tabular.options import TabularOptions
 from noria.systems.tabular.target import NumberTarget
@@ -83,3 +86,58 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         "  do:  Free some space, and run the same command to go on from here."
     )
     assert len(Journal(tmp_path)) == 0
+
+
+# -- events --------------------------------------------------------------------------------------------------
+
+
+def kinds(folder) -> list[str]:
+    return [record["kind"] for record in records(folder / "events.jsonl")]
+
+
+def test_events_are_written_as_they_happen_and_those_from_before_the_folder_too(tmp_path):
+    events = Events()
+    log = EventLog(events)
+    events.emit("data.read", rows=3)
+    events.emit("download.progress", done=1)
+    log.open(tmp_path)
+    assert kinds(tmp_path) == ["data.read"]
+    events.emit("trial.finished", score=0.5, where=tmp_path)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert json.loads(lines[1])["score"] == 0.5
+    assert json.loads(lines[1])["time"] >= json.loads(lines[0])["time"] > 1e9
+    log.close()
+    log.close()
+    events.emit("run.finished")
+    assert kinds(tmp_path) == ["data.read", "trial.finished"]
+
+
+def test_a_log_that_was_never_opened_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    events = Events()
+    log = EventLog(events)
+    events.emit("data.read", rows=3)
+    log.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost", [1, 9])
+def test_a_log_is_gone_on_with_after_its_last_whole_line(tmp_path, lost):
+    for kind in ("one", "two"):
+        events = Events()
+        log = EventLog(events)
+        log.open(tmp_path)
+        events.emit(f"{kind}.begun")
+        events.emit(f"{kind}.lost")
+        log.close()
+        path = tmp_path / "events.jsonl"
+        path.write_bytes(path.read_bytes()[:-lost])
+        assert kinds(tmp_path)[-1] == f"{kind}.begun"
+    assert kinds(tmp_path) == ["one.begun", "two.begun"]
+
+
+def test_events_that_cannot_be_written_are_told(tmp_path):
+    (tmp_path / "events.jsonl").mkdir()
+    with pytest.raises(StorageError) as caught:
+        EventLog(Events()).open(tmp_path)
+    assert str(caught.value).startswith(f"Cannot write {tmp_path / 'events.jsonl'}.\n  got: Is a directory\n")

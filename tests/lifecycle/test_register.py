@@ -49,25 +49,6 @@ def ended(registry: Registry, name: str = "demo", key: str = "k", accuracy: floa
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_was_cut_off_is_found_by_name_and_key(registry):
-    run = begun(registry)
-    registry.artefacts.release(run)
-    assert list(registry.unfinished("other", "k")) == []
-    assert list(registry.unfinished("demo", "other")) == []
-    assert list(registry.unfinished("demo", "k")) == [run]
-
-
-def test_a_run_that_somebody_works_on_or_that_has_a_version_is_not_taken_up(registry, settings):
-    begun(registry)
-    other = Registry(LocalArtefacts(settings), SqlState(settings))
-    assert list(other.unfinished("demo", "k")) == []
-    done = ended(registry, key="done")
-    assert list(registry.unfinished("demo", "done")) == [done]
-    registry.artefacts.release(done)
-    registry.register("demo", done)
-    assert list(registry.unfinished("demo", "done")) == []
-
-
 def test_a_discarded_run_is_in_no_list(registry):
     registry.discard(begun(registry))
     assert registry.runs(RunQuery()) == []
@@ -83,6 +64,33 @@ def test_runs_are_asked_for_by_what_they_reached(registry):
     assert ranked[0].scores["accuracy"] == Score("accuracy", 0.6, 0.7, 0.9)
     assert len(registry.runs(RunQuery(finished=False))) == 1
     assert len(registry.runs(RunQuery(limit=2))) == 2
+    assert registry.state.count(RunQuery(limit=2)) == 3
+    assert registry.state.count(above) == 1
+    assert registry.state.metrics() == ["accuracy"]
+
+
+def test_the_beginning_of_a_text_is_meant_literally(registry):
+    one = ended(registry, "a_b")
+    ended(registry, "axb")
+    found = registry.runs(RunQuery(where=(Condition.parse("id ^= a_b"),)))
+    assert [run.id for run in found] == [one]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("accuracy", "That is not a condition.\n  got: 'accuracy'\n  do:  Write it as 'accuracy >= 0.9'."),
+        ("accuracy ^= 1", "'accuracy' is a number, and begins with nothing.\n  got: 'accuracy ^= 1'\n"
+                          "  do:  Use >= or <=."),
+        ("task > x", "'task' is a text, which is equal, is not, or begins like another.\n  got: 'task > x'\n"
+                     "  do:  Write 'task = ...', 'task != ...' or 'task ^= ...'."),
+        ("taks = x", "'taks' is compared with a number.\n  got: 'x'\n  do:  Did you mean 'task'?"),
+    ],
+)  # fmt: skip
+def test_a_wrong_condition(text, said):
+    with pytest.raises(ParamError) as caught:
+        Condition.parse(text)
+    assert str(caught.value) == said
 
 
 # -- versions ------------------------------------------------------------------------------------------------
@@ -159,6 +167,25 @@ def test_tags_are_set_and_taken_away(registry):
     registry.tag("demo", 1, {"owner": "ann", "stage": "test"})
     registry.tag("demo", 1, {"stage": ""})
     assert registry.find("demo@1").tags == {"owner": "ann"}
+
+
+def test_of_some_runs_only_their_versions_are_read(registry):
+    runs = [ended(registry) for _ in range(4)]
+    other = ended(registry, "other")
+    loose = ended(registry, "other", key="loose")
+    for run in runs:
+        registry.register("demo", run)
+    registry.register("other", other)
+    for version in (2, 3, 1):
+        registry.promote("demo", version)
+    registry.promote("demo", 2, "challenger")
+    registry.tag("demo", 2, {"owner": "ann"})
+    registry.remove("demo", 4)
+    one, two = registry.state.models([runs[1], runs[3], other, loose])
+    assert [(version.number, version.tags) for version in one.versions] == [(2, {"owner": "ann"})]
+    assert (one.aliases, registry.model("demo").aliases["champion"]) == ({"challenger": 2}, 1)
+    assert two == registry.model("other")
+    assert registry.state.models([loose]) == registry.state.models([]) == []
 
 
 def test_a_version_that_answers_is_not_removed_and_numbers_are_not_given_again(registry):

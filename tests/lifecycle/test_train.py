@@ -41,11 +41,13 @@ def events_of(session: noria.Session) -> list:
 # -- what is kept --------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_kept_whole(session, people):
+def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     heard = events_of(session)
     run = noria.train(people(), "y", name="toy", session=session, goal={"accuracy": ">= 0.1"}, **QUICK)
     assert {path.name for path in run.folder.iterdir()} == {
-        "started.json", "trials.jsonl", "run.json", "report.md", "model", "figures", "lock"
+        "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "model", "figures", "lock",
+        "manifest.json",
     }  # fmt: skip
     record = json.loads((run.folder / "run.json").read_text())
     assert record["evaluation"] == json.loads(json.dumps(run.evaluation.to_dict()))
@@ -388,9 +390,9 @@ def test_another_wish_or_other_data_begin_anew(source, session, people):
     heard = events_of(session)
     noria.train(source, "y", name="toy", session=session, **{**QUICK, "seed": 9})
     noria.train(people(120, seed=3), "y", name="toy", session=session, **QUICK)
-    noria.train(source, "y", name="toy", session=session, resume=False, **QUICK)
     assert "run.resumed" not in [event.kind for event in heard]
     noria.train(source, "y", name="toy", session=session, **QUICK)
+    noria.train(source, "y", name="toy", session=session, resume=False, **QUICK)
     assert [event.kind for event in heard].count("run.resumed") == 1
 
 

@@ -16,6 +16,7 @@ from noria.data.infer import infer
 from noria.data.validate import prepare
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
+from noria.lifecycle.plan import Plan
 from noria.lifecycle.tune import Search
 from noria.systems.tabular import TabularSystem
 from noria.systems.tabular.learners import LEARNERS
@@ -45,7 +46,7 @@ class Bench:
         folds = [Fold(self.table, *at[::-1]) for at in enumerate(self.system.folds(self.table, 3, seed))]
         return Search(
             self.system, folds, self.system.metrics()[0], LocalExecutor(workers), ctx,
-            Journal(folder), learners=chosen, most_trials=trials,
+            Journal(folder), Plan(chosen, trials),
         )  # fmt: skip
 
 
@@ -201,7 +202,7 @@ def test_of_very_few_rows_the_folds_are_repeated_and_each_row_is_reported_once(p
     search = bench.search(tmp_path / "a", 2)
     search = Search(
         bench.system, [Fold(bench.table, *at[::-1]) for at in enumerate(splits)], search.metric,
-        LocalExecutor(2), search.ctx, Journal(tmp_path / "a"), learners=search.learners, most_trials=2,
+        LocalExecutor(2), search.ctx, Journal(tmp_path / "a"), Plan(search.learners, 2),
     )  # fmt: skip
     tuned = search.run()
     assert tuned.truth.sort(tuned.truth.columns).equals(bench.table.sort(bench.table.columns))

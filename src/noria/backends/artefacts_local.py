@@ -8,12 +8,13 @@ import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from noria.core.artifact import write_text
+from noria.core.manifest import read_json
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
-from noria.errors import ArtifactError, NotFoundError, StorageError, suggestion
+from noria.errors import NotFoundError, StorageError, suggestion
 from noria.settings import Settings
 
 __all__ = ["LocalArtefacts", "LocalSnapshots", "taken"]
@@ -113,8 +114,8 @@ class LocalArtefacts:
 
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
-        started = _read(self._path(run) / "started.json")
-        return RunEntry.of(started, _read(self._path(run) / "run.json")) if started else None
+        started = read_json(self._path(run) / "started.json")
+        return RunEntry.of(started, read_json(self._path(run) / "run.json")) if started else None
 
     def size(self, run: str) -> int:
         """The bytes of the files of a run; 0 if there is no such run."""
@@ -126,13 +127,13 @@ class LocalArtefacts:
 
     def change(self, name: str, number: int) -> Change | None:
         """One entry of a history, if there is one of that number."""
-        fields = _read(self._change(name, number))
+        fields = read_json(self._change(name, number))
         return Change.from_dict(fields) if fields is not None else None
 
     def changes(self, name: str) -> list[Change]:
         """A history, oldest first."""
         paths = sorted((self.settings.models / name).glob("[0-9]*.json"))
-        return [Change.from_dict(_read(path)) for path in paths]
+        return [Change.from_dict(read_json(path)) for path in paths]
 
     def add(self, change: Change) -> None:
         """Write the next entry of a history: whole or not at all, and never in place of another."""
@@ -193,14 +194,3 @@ def _names(folder: Path) -> list[str]:
         return []
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise ArtifactError(
-            f"{path} is damaged.", got=str(error), do="Restore it from a copy, or remove its folder."
-        ) from error

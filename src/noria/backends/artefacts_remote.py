@@ -12,7 +12,7 @@ from typing import Any
 
 from noria.backends.artefacts_local import LocalArtefacts, LocalSnapshots, taken
 from noria.backends.store import Store
-from noria.core import artifact
+from noria.core import artifact, keep
 from noria.core.events import Events
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
@@ -119,7 +119,7 @@ class RemoteArtefacts:
         NotFoundError
             If there is no such run.
         ArtifactError
-            If what came is not what the model's manifest says.
+            If what came is not what the manifests say.
         """
         for place in (self._own(run), self._copy(run)):
             if place.is_dir():
@@ -195,7 +195,7 @@ class RemoteArtefacts:
         try:
             if short:
                 raise ArtifactError("", got=f"file {short[0]!r} was cut short")
-            artifact.verify(folder / "model")
+            keep.verify(folder)
         except ArtifactError as error:
             raise ArtifactError(
                 f"The run {run!r} in {self.store.url} is damaged or was tampered with.",

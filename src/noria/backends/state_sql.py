@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -18,13 +20,22 @@ from noria.errors import StorageError
 from noria.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 __all__ = ["SqlState"]
 
 SCHEMA = 1
+_MANY = 10_000
 _WAIT = 30.0  # seconds that a writer waits for another
-_COMPARE = {"=": "__eq__", "!=": "__ne__", ">": "__gt__", ">=": "__ge__", "<": "__lt__", "<=": "__le__"}
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "^=": lambda column, text: column.startswith(text, autoescape=True),
+}
 
 
 class SqlState:
@@ -65,46 +76,54 @@ class SqlState:
 
     def runs(self, query: RunQuery | None = None) -> list[RunEntry]:
         """The runs that a query asks for, by default all, newest first."""
-        from sqlalchemy import select
-
         query = query or RunQuery()
-        run, score = self._tables.RunRow, self._tables.ScoreRow
-        chosen = select(run.__table__)
-        if query.name is not None:
-            chosen = chosen.where(run.name == query.name)
-        if query.finished is not None:
-            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
-        for condition in query.where:
-            chosen = chosen.where(self._fulfilled(condition))
-        if Condition(query.sort, "=", 0.0).of_score:
-            order = score.value
-            chosen = chosen.join(score, (score.run == run.id) & (score.metric == query.sort))
-        else:
-            order = getattr(run, query.sort)
-        by = order.desc().nulls_last() if query.descending else order.asc().nulls_last()
-        chosen = chosen.order_by(by, run.id.desc()).limit(query.limit)
         with self._reading() as connection:
             if connection is None:
                 return []
+            chosen = self._chosen(connection, query).order_by(*self._order(query)).limit(query.limit)
             rows = [dict(row) for row in connection.execute(chosen).mappings()]
             scores = self._scores(connection, [row["id"] for row in rows])
         return [RunEntry(**row, scores=scores.get(row["id"], {})) for row in rows]
+
+    def count(self, query: RunQuery | None = None) -> int:
+        """How many runs a query asks for, its limit aside."""
+        from sqlalchemy import func
+
+        query = query or RunQuery()
+        metric = next((one.field for one in query.where if one.of_score), query.sort)
+        with self._reading() as connection:
+            if connection is None:
+                return 0
+            chosen = self._chosen(connection, replace(query, sort=metric))
+            return connection.scalar(chosen.with_only_columns(func.count(), maintain_column_froms=True)) or 0
+
+    def metrics(self) -> list[str]:
+        """All metrics that some run was measured by."""
+        from sqlalchemy import select
+
+        metric = self._tables.ScoreRow.metric
+        with self._reading() as connection:
+            return (
+                []
+                if connection is None
+                else list(connection.scalars(select(metric).distinct().order_by(metric)))
+            )
 
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
         changes = self.changes(name)
         return ModelEntry.of(name, changes) if changes else None
 
-    def models(self) -> list[ModelEntry]:
-        """All names, in alphabetical order."""
+    def models(self, runs: Sequence[str] | None = None) -> list[ModelEntry]:
+        """All names, in alphabetical order; or those of some runs, with theirs alone."""
+        changes = self._changes(() if runs is None else self._about(runs))
         return [
-            ModelEntry.of(name, list(changes))
-            for name, changes in groupby(self._changes(), key=lambda change: change.name)
+            ModelEntry.of(name, list(mine)) for name, mine in groupby(changes, key=lambda change: change.name)
         ]
 
     def changes(self, name: str) -> list[Change]:
         """The history of a name, oldest first."""
-        return self._changes(name)
+        return self._changes([self._tables.ChangeRow.name == name])
 
     @contextmanager
     def alone(self, name: str) -> Iterator[SqlHistory]:
@@ -112,8 +131,9 @@ class SqlState:
         with self._writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))
+            change = self._tables.ChangeRow
             yield SqlHistory(
-                connection, self._tables.ChangeRow, _read_changes(connection, self._tables, name)
+                connection, change, _read_changes(connection, self._tables, [change.name == name])
             )
 
     def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
@@ -130,6 +150,36 @@ class SqlState:
                 connection.execute(insert(tables.ChangeRow), rows)
 
     # -- rows ------------------------------------------------------------------------------------------------
+
+    def _chosen(self, connection: Connection, query: RunQuery) -> Select[Any]:
+        """What a query asks for as SQL, in any order; what is sorted by a metric begins with its scores."""
+        from sqlalchemy import select
+
+        run, score = self._tables.RunRow, self._tables.ScoreRow
+        chosen = select(run.__table__)
+        if Condition(query.sort, "=", 0.0).of_score:
+            chosen = chosen.join(score, score.run == run.id)
+            chosen = chosen.where(score.metric == query.sort, score.value.is_not(None))
+        if query.name is not None:
+            chosen = chosen.where(run.name == query.name)
+        if query.finished is not None:
+            chosen = chosen.where(run.ended.is_not(None) if query.finished else run.ended.is_(None))
+        for condition in query.where:
+            if condition.of_score and condition.field == query.sort:
+                chosen = chosen.where(_COMPARE[condition.compare](score.value, condition.value))
+            else:
+                chosen = chosen.where(self._fulfilled(connection, condition))
+        return chosen
+
+    def _order(self, query: RunQuery) -> list[Any]:
+        """What to sort by: one direction, so that an index can be walked."""
+        run, score = self._tables.RunRow, self._tables.ScoreRow
+        if Condition(query.sort, "=", 0.0).of_score:
+            columns = (score.value, score.run)
+        else:
+            columns = (getattr(run, query.sort), run.id)
+        order = [column.desc() if query.descending else column.asc() for column in columns]
+        return [term.nulls_last() if column.nullable else term for term, column in zip(order, columns)]
 
     def _insert(self, connection: Connection, entries: Sequence[RunEntry]) -> None:
         from sqlalchemy import insert
@@ -151,15 +201,21 @@ class SqlState:
         connection.execute(delete(tables.ScoreRow).where(tables.ScoreRow.run == run))
         connection.execute(delete(tables.RunRow).where(tables.RunRow.id == run))
 
-    def _fulfilled(self, condition: Condition) -> Any:
-        """A condition as SQL."""
-        from sqlalchemy import select
+    def _fulfilled(self, connection: Connection, condition: Condition) -> Any:
+        """A condition as SQL: quick to look up where few runs fulfil it, quick to stop where many do."""
+        from sqlalchemy import func, select
 
-        run, score, compare = self._tables.RunRow, self._tables.ScoreRow, _COMPARE[condition.compare]
+        run, compare = self._tables.RunRow, _COMPARE[condition.compare]
         if not condition.of_score:
-            return getattr(getattr(run, condition.field), compare)(condition.value)
-        fitting = getattr(score.value, compare)(condition.value)
-        return run.id.in_(select(score.run).where(score.metric == condition.field, fitting))
+            return compare(getattr(run, condition.field), condition.value)
+        score = self._tables.ScoreRow.__table__.alias().columns
+        fitting = select(score.run).where(
+            score.metric == condition.field, compare(score.value, condition.value)
+        )
+        counted = select(func.count()).select_from(fitting.limit(_MANY).subquery())
+        if connection.execute(counted).scalar_one() < _MANY:
+            return run.id.in_(fitting)
+        return fitting.where(score.run == run.id).exists()
 
     def _scores(self, connection: Connection, runs: Sequence[str]) -> dict[str, dict[str, Score]]:
         from sqlalchemy import select
@@ -173,9 +229,21 @@ class SqlState:
                 found.setdefault(run, {})[metric] = Score(metric, *known)
         return found
 
-    def _changes(self, name: str | None = None) -> list[Change]:
+    def _about(self, runs: Sequence[str]) -> list[Any]:
+        """What chooses the changes that tell which versions some runs are, and which aliases these have."""
+        from sqlalchemy import exists, select, tuple_
+        from sqlalchemy.orm import aliased
+
+        change, later = self._tables.ChangeRow, aliased(self._tables.ChangeRow)
+        mine = select(change.name, change.version).where(change.run.in_(runs))
+        passed_on = exists().where(
+            later.name == change.name, later.alias == change.alias, later.number > change.number
+        )
+        return [tuple_(change.name, change.version).in_(mine), change.alias.is_(None) | ~passed_on]
+
+    def _changes(self, conditions: Sequence[Any]) -> list[Change]:
         with self._reading() as connection:
-            return [] if connection is None else _read_changes(connection, self._tables, name)
+            return [] if connection is None else _read_changes(connection, self._tables, conditions)
 
     # -- connections -----------------------------------------------------------------------------------------
 
@@ -272,13 +340,11 @@ class SqlHistory:
         self.changes.append(change)
 
 
-def _read_changes(connection: Connection, tables: Any, name: str | None) -> list[Change]:
+def _read_changes(connection: Connection, tables: Any, conditions: Sequence[Any]) -> list[Change]:
     from sqlalchemy import select
 
     table = tables.ChangeRow
-    chosen = select(table.__table__).order_by(table.name, table.number)
-    if name is not None:
-        chosen = chosen.where(table.name == name)
+    chosen = select(table.__table__).where(*conditions).order_by(table.name, table.number)
     return [Change(**row) for row in connection.execute(chosen).mappings()]
 
 

@@ -50,7 +50,10 @@ class ScoreRow(Table):
     """A metric of a run, with its interval where there is one."""
 
     __tablename__ = "scores"
-    __table_args__ = (Index("scores_metric_value", "metric", "value"),)
+    __table_args__ = (
+        Index("scores_metric_value", "metric", "value"),
+        {"sqlite_with_rowid": False},
+    )
 
     run: Mapped[str] = mapped_column(primary_key=True)
     metric: Mapped[str] = mapped_column(primary_key=True)
@@ -63,6 +66,7 @@ class ChangeRow(Table):
     """An entry of a model's history; its fields are those of `noria.core.runs.Change`."""
 
     __tablename__ = "changes"
+    __table_args__ = (Index("changes_name_version", "name", "version"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -70,7 +74,7 @@ class ChangeRow(Table):
     version: Mapped[int]
     when: Mapped[float]
     who: Mapped[str]
-    run: Mapped[str | None]
+    run: Mapped[str | None] = mapped_column(index=True)
     alias: Mapped[str | None]
     before: Mapped[int | None]
     why: Mapped[str] = mapped_column(Text)

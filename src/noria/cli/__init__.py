@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from noria._version import __version__
+from noria.cli.compare import compare
 from noria.cli.history import history
 from noria.cli.learners import learners
 from noria.cli.models import models
@@ -23,30 +24,25 @@ from noria.cli.predict import predict
 from noria.cli.promote import promote
 from noria.cli.prune import prune
 from noria.cli.recipes import recipes
+from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
+from noria.cli.runs import runs
+from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
-from noria.errors import Interrupted, NoriaError
+from noria.errors import Interrupted, NoriaError, ParamError
 
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    run,
-    train,
-    predict,
-    recipes,
-    new,
-    models,
-    history,
-    promote,
-    rollback,
-    tag,
-    prune,
-    learners,
-    version,
+    *(run, train, predict, recipes, new),
+    *(runs, show, compare, reproduce),
+    *(models, history, promote, rollback, tag, prune),
+    *(learners, version),
 )
+_NEED_NOTHING = (recipes, runs, models, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 
@@ -60,7 +56,7 @@ app = typer.Typer(
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
 for _verb in _VERBS:
-    app.command(no_args_is_help=_verb in (run, train, predict, new, history, promote, rollback, tag))(_verb)
+    app.command(no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
 
 
 def _print_version(wanted: bool) -> None:
@@ -112,7 +108,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except NoriaError as error:
         code = _fail(error, as_json="--json" in words, debug=debug)
     except _USAGE_ERROR as error:
-        code = _fail(_usage(error), as_json="--json" in words, debug=False)
+        if str(error).startswith("Usage:"):  # a verb without its arguments: the message is its help
+            typer.echo(str(error), err=True)
+            code = ParamError.exit_code
+        else:
+            code = _fail(_usage(error), as_json="--json" in words, debug=False)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(Interrupted("Stopped."), as_json="--json" in words, debug=debug)
     except BrokenPipeError:
@@ -135,8 +135,6 @@ def _fail(error: NoriaError, *, as_json: bool, debug: bool) -> int:
 
 def _usage(error: Any) -> NoriaError:
     """A command line that is not understood, as one of our own errors."""
-    from noria.errors import ParamError
-
     command = error.ctx.command_path if error.ctx is not None else "noria"
     return ParamError(error.format_message().rstrip("."), do=f"Run: {command} --help")
 

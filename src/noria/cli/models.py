@@ -61,9 +61,9 @@ def models(
     show(made)
 
 
-def shown(model: ModelEntry, *, every: bool) -> Iterator[tuple[Version, list[str]]]:
+def shown(model: ModelEntry, *, every: bool) -> Iterator[tuple[Version, tuple[str, ...]]]:
     """The versions of a model with their aliases, newest first: every one, or those with an alias."""
     for version in reversed(model.versions):
-        aliases = [alias for alias, number in model.aliases.items() if number == version.number]
+        aliases = model.held_by(version.number)
         if every or aliases:
             yield version, aliases

@@ -20,6 +20,7 @@ __all__ = [
     "WALK",
     "complete_model",
     "complete_recipe",
+    "complete_run",
     "goals",
     "pairs",
     "search",
@@ -90,7 +91,10 @@ TABLE: Mapping[str, Any] = {
 """What the data section of a recipe says, as flags of ``noria train``."""
 
 WALK: Mapping[str, Any] = {
-    "fresh": Annotated[bool, typer.Option("--fresh", help="Start anew, even if a run was interrupted.")],
+    "fresh": Annotated[
+        bool,
+        typer.Option("--fresh", help="Start anew, even if a run was interrupted or nothing has changed."),
+    ],
     "require_goal": Annotated[
         bool, typer.Option("--require-goal", help="Exit with code 9 if the goal is missed.")
     ],
@@ -237,3 +241,12 @@ def complete_model(incomplete: str) -> list[str]:
 
     names = (path.name for path in Settings().models.glob("*/"))
     return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Names of trained models and ids of runs that begin like this."""
+    from noria.settings import Settings
+
+    runs = Settings().runs
+    ids = (path.name for path in runs.glob("[!.]*") if path.name.startswith(incomplete))
+    return [*complete_model(incomplete), *sorted(ids)]

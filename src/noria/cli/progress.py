@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from noria.cli.units import data_size, duration, number
+from noria.cli.units import ago, data_size, duration, number
 from noria.core.events import Event
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ class Screen:
         """Take note of an event; the next picture shows it."""
         with self._lock:
             self.state.take(event)
-        if event.kind == "run.resumed":
-            self._console.print(_resumed(event.data), style="dim")
+        said = {"run.resumed": _resumed, "run.unchanged": _unchanged}.get(event.kind)
+        if said is not None:
+            self._console.print(said(event.data), style="dim")
 
     def draw(self) -> RenderableType:
         """The two lines as of now."""
@@ -179,6 +180,10 @@ def _resumed(data: dict[str, Any]) -> str:
     return f"Going on from an interrupted run with {data['trials']} trials; --fresh starts anew."
 
 
+def _unchanged(data: dict[str, Any]) -> str:
+    return f"Nothing has changed since run {data['run']} ({ago(data['ended'])}); --fresh runs it again."
+
+
 class Lines:
     """One line per stage, for pipes and logs.
 
@@ -215,8 +220,9 @@ def _stage_line(data: dict[str, Any], state: State) -> str | None:
 
 def _search_line(data: dict[str, Any], _: State) -> str:
     learners, folds = len(data["learners"]), data["folds"]
+    doing = f"searching for up to {duration(data['budget'])}" if data["budget"] else "fitting known settings"
     return (
-        f"searching for up to {duration(data['budget'])} by {data['metric']}: {data['rows']:,} rows, "
+        f"{doing} by {data['metric']}: {data['rows']:,} rows, "
         f"{folds} {'fold' if folds == 1 else 'folds'}, {learners} learners"
     )
 
@@ -232,6 +238,7 @@ _LINES = {
     "stage.started": _stage_line,
     "data.read": lambda data, _: f"{data['rows']:,} rows, {data['columns']} columns from {data['source']}",
     "run.resumed": lambda data, _: _resumed(data),
+    "run.unchanged": lambda data, _: _unchanged(data),
     "search.started": _search_line,
     "search.finished": _found_line,
     "run.finished": lambda data, _: f"done in {duration(data['seconds'])}",

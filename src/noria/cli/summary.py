@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noria.cli.ui import console, grid, show, table
-from noria.cli.units import data_size, duration, number
+from noria.cli.units import ago, data_size, duration, interval, number
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
     from noria.api import Run
+    from noria.core.recipe import Recipe
     from noria.core.result import Evaluation, Goal
+    from noria.lifecycle.show import Details
 
-__all__ = ["show_run"]
+__all__ = ["show_details", "show_run"]
 
 _LEADERS = 5
 _NOTES = 6
+_DIGEST = 12
 
 
 def show_run(run: Run) -> None:
     """What was predicted, from what, how well, by which learners, and what to do next."""
+    facts = {"predicts": _predicts(run.recipe, run.record), "rows": _rows(run.evaluation)}
+    places = {
+        "run": _short(run.folder),
+        "report": _short(run.report),
+        "next": f"noria predict {run.name} new.csv -o scored.parquet",
+    }
+    _show(_title(run), _grid(facts), *_results(run.evaluation, run.notes), _grid(places))
+
+
+def show_details(run: Details) -> None:
+    """Everything about a run: where it came from, how well it did, and what became of it."""
+    if run.record is None or run.evaluation is None:
+        _show(_heading(run), _grid(_unfinished(run)))
+        return
+    facts = {
+        "predicts": _predicts(run.recipe, run.record),
+        "rows": _rows(run.evaluation),
+        **_origin(run.record.get("lineage", {}), run),
+    }
+    places = {"run": _short(run.folder), "report": _short(run.report)}
+    _show(_heading(run), _grid(facts), *_results(run.evaluation, run.record["notes"]), _grid(places))
+
+
+def _show(*parts: Table | Text) -> None:
     from rich.padding import Padding
 
-    parts = [Padding(part, (1, 0, 0, 1), expand=False) for part in _parts(run)]
-    show(*parts, "")
+    show(*(Padding(part, (1, 0, 0, 1), expand=False) for part in parts), "")
 
 
-def _parts(run: Run) -> Iterator[Table | Text]:
-    evaluation = run.evaluation
-    yield _title(run)
-    yield _facts(run)
+def _results(evaluation: Evaluation, notes: Sequence[str]) -> Iterator[Table]:
+    """Scores, leaderboard and notes, as far as there are any."""
     yield _scores(evaluation, tick=_can_print("✓✗"))
     if evaluation.leaderboard:
         yield _leaderboard(evaluation)
-    notes = [note for note in run.notes if note not in _split_notes(run)]
-    if notes:
-        yield _notes(notes)
-    yield _places(run)
+    others = [note for note in notes if note not in _split_notes(evaluation)]
+    if others:
+        yield _notes(others)
 
 
 def _can_print(marks: str) -> bool:
@@ -56,6 +79,8 @@ def _title(run: Run) -> Text:
     from rich.text import Text
 
     took = f"{run.trials} trials in {duration(run.seconds)}"
+    if run.record["earlier"]:
+        took = f"taken from run {run.record['earlier']}: data, code and parameters are the same"
     text = Text.assemble((run.name, "bold"), f"  version {run.version}, {took}")
     if not run.promotion.promoted:
         text.append(f"\nnot promoted: {run.promotion.why}", "yellow")
@@ -64,24 +89,89 @@ def _title(run: Run) -> Text:
     return text
 
 
-def _facts(run: Run) -> Table:
-    facts = grid()
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column()
-    facts.add_row("predicts", f"{run.recipe.data.target} ({run.record['task']})")
-    facts.add_row("rows", _rows(run))
+def _heading(run: Details) -> Text:
+    """Which run it is, how it stands, and which versions its model is."""
+    from rich.text import Text
+
+    entry = run.entry
+    took = f"{entry.trials} trials in {duration(entry.seconds)}, " if entry.seconds else ""
+    text = Text.assemble((entry.id, "bold"), f"  {run.status}, {took}started {ago(entry.started)}")
+    for model in run.models:
+        for version in model.versions:
+            aliases = ", ".join(model.held_by(version.number))
+            text.append(f"\n{model.name}@{version.number}" + (f", {aliases}" if aliases else ""), "green")
+            text.append("".join(f"  {key}={value}" for key, value in version.tags.items()), "dim")
+    if run.recipe.title:
+        text.append(f"\n{run.recipe.title}", "dim")
+    return text
+
+
+def _unfinished(run: Details) -> dict[str, str]:
+    """How far a run came that has not ended, or not yet."""
+    trials = [event for event in run.events if event["kind"] == "trial.finished"]
+    facts = {
+        "predicts": run.recipe.data.target,
+        "data": f"{run.recipe.data.source or 'a table'}, fingerprint {run.entry.snapshot[:_DIGEST]}",
+        "trials": f"{len(trials)} finished",
+    }
+    if trials:
+        facts["best"] = f"{number(trials[-1]['best'])} out of fold, after {duration(trials[-1]['elapsed'])}"
+    if run.events:
+        facts["last"] = f"{run.events[-1]['kind']}, {ago(run.events[-1]['time'])}"
+    facts["run"] = _short(run.folder)
+    if run.status == "stopped":
+        facts["next"] = "the same command again goes on from here"
     return facts
 
 
-def _rows(run: Run) -> str:
+def _origin(lineage: Mapping[str, Any], run: Details) -> dict[str, str]:
+    """Data, code and environment, a line each."""
+    data, code, around = (lineage.get(part) or {} for part in ("data", "code", "environment"))
+    test = f", tested on {data['test'][:_DIGEST]}" if data.get("test") else ""
+    facts = {
+        "data": f"{data.get('source') or 'a table'}, fingerprint {run.entry.snapshot[:_DIGEST]}{test}",
+        "code": _code(code),
+        "search": f"seed {run.recipe.search.seed}, {_search(run.record or {})}",
+        "made with": f"Noria {run.entry.noria}",
+    }
+    if around:
+        facts["made with"] += (
+            f", Python {around['python']}, {around['cpus']} CPUs, {len(around['packages'])} packages (--json)"
+            f"\n{around['platform']}"
+        )
+    return facts
+
+
+def _search(record: Mapping[str, Any]) -> str:
+    earlier = record.get("earlier")
+    return f"taken from run {earlier}" if earlier else f"until {record.get('until')}"
+
+
+def _code(code: Mapping[str, Any]) -> str:
+    if not code:
+        return "not in a Git repository"
+    cut = ", which was cut" if code["cut"] else ""
+    changes = {
+        True: f", and changes to it: code.diff{cut}",
+        False: "",
+        None: ", changes unknown: Git was slow",
+    }
+    return f"commit {code['commit'][:_DIGEST]}{changes[code['dirty']]}"
+
+
+def _predicts(recipe: Recipe, record: Mapping[str, Any]) -> str:
+    return f"{recipe.data.target} ({record['task']})"
+
+
+def _rows(evaluation: Evaluation) -> str:
     """How the rows were divided, in words."""
-    said = _split_notes(run)
-    return said[0].rstrip(".") if said else f"{run.evaluation.rows:,} evaluated, {run.evaluation.how}"
+    said = _split_notes(evaluation)
+    return said[0].rstrip(".") if said else f"{evaluation.rows:,} evaluated, {evaluation.how}"
 
 
-def _split_notes(run: Run) -> list[str]:
+def _split_notes(evaluation: Evaluation) -> list[str]:
     """The notes that tell how the rows were divided."""
-    return [note for note in run.evaluation.notes if run.evaluation.how in note][:1]
+    return [note for note in evaluation.notes if evaluation.how in note][:1]
 
 
 def _scores(evaluation: Evaluation, *, tick: bool) -> Table:
@@ -93,8 +183,7 @@ def _scores(evaluation: Evaluation, *, tick: bool) -> Table:
     for name, score in evaluation.scores.items():
         base, goal = evaluation.baseline.get(name), goals.get(name)
         value = Text(number(score.value), style="bold" if goal or name == evaluation.metric else "")
-        interval = f"{number(score.low)} to {number(score.high)}" if score.low == score.low else ""
-        cells: list[Text | str] = [name, value, interval, number(base.value if base else None)]
+        cells: list[Text | str] = [name, value, interval(score), number(base.value if base else None)]
         made.add_row(*cells, *([_verdict(goal, score.value, tick=tick)] if goals else []))
     return made
 
@@ -140,13 +229,13 @@ def _notes(notes: list[str]) -> Table:
     return made
 
 
-def _places(run: Run) -> Table:
+def _grid(facts: Mapping[str, str]) -> Table:
+    """Labels and what they say."""
     made = grid()
     made.add_column(style="dim", no_wrap=True)
     made.add_column(overflow="fold")
-    made.add_row("run", _short(run.folder))
-    made.add_row("report", _short(run.report))
-    made.add_row("next", f"noria predict {run.name} new.csv -o scored.parquet")
+    for label, said in facts.items():
+        made.add_row(label, said)
     return made
 
 

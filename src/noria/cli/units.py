@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
-__all__ = ["ago", "data_size", "duration", "number"]
+if TYPE_CHECKING:
+    from noria.core.result import Score
+
+__all__ = ["ago", "data_size", "duration", "interval", "number"]
 
 
 def number(value: float | None) -> str:
@@ -20,6 +24,20 @@ def number(value: float | None) -> str:
         return ""
     size = abs(value)
     return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 10 else f"{value:.4f}"
+
+
+def interval(score: Score | None) -> str:
+    """The interval of a score, where there is one.
+
+    Examples
+    --------
+    >>> from noria.core.result import Score
+    >>> interval(Score("accuracy", 0.8, 0.7512, 0.8534)), interval(Score("accuracy", 0.8))
+    ('0.7512 to 0.8534', '')
+    """
+    if score is None or math.isnan(score.low):
+        return ""
+    return f"{number(score.low)} to {number(score.high)}"
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria._version import __version__
-from noria.core import registry
+from noria.core import manifest, registry
 from noria.core.features import FeaturedModel, FeatureFunction
 from noria.core.protocol import Model
 from noria.core.signature import Signature
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
 
     Prepare = Callable[[pl.DataFrame, Schema], pl.DataFrame]
 
-__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "verify", "write_text"]
+__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "write_text"]
 
 FORMAT = 1
-_MANIFEST = "manifest.json"
 
 
 @contextmanager
@@ -103,23 +101,18 @@ def save(
     """
     with new_folder(folder) as draft:
         model.save(draft)
-        files = {
-            path.relative_to(draft).as_posix(): {"sha256": _sha256(path), "bytes": path.stat().st_size}
-            for path in sorted(draft.rglob("*"))
-            if path.is_file()
-        }
-        manifest = {
+        told = {
             "format": FORMAT,
             "noria": __version__,
             "system": system,
             "signature": model.signature.to_dict(),
             "about": dict(about or {}),
-            "files": files,
+            "files": manifest.hashed(draft, filter(Path.is_file, draft.rglob("*"))),
         }
         if isinstance(model, FeaturedModel):
             function = model.function
-            manifest["features"] = {"function": function.name, "sha256": function.sha256}
-        (draft / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            told["features"] = {"function": function.name, "sha256": function.sha256}
+        (draft / manifest.NAME).write_text(json.dumps(told, indent=1), encoding="utf-8")
     return folder
 
 
@@ -131,41 +124,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     ArtifactError
         If there is none, or it is damaged or of a newer format.
     """
-    path = folder / _MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        files, newer = manifest["files"], manifest["format"] > FORMAT
-        manifest["system"], {name: entry["sha256"] for name, entry in files.items()}
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            f"{folder} is not a model folder: it has no {_MANIFEST}.", do="Name a folder that Noria saved."
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"The manifest of the model in {folder} is damaged.",
-            got=f"{type(error).__name__}: {error}",
-            do="Restore the folder from a copy, or train again.",
-        ) from error
-    if newer:
-        raise ArtifactError(
-            f"The model in {folder} was saved by a newer Noria.",
-            got=f"format {manifest['format']}, saved by Noria {manifest.get('noria')}",
-            do="Run: pip install --upgrade noria",
-        )
-    return manifest
-
-
-def verify(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder, after checking every file against it.
-
-    Raises
-    ------
-    ArtifactError
-        If a file is missing, changed or was not there when the model was saved.
-    """
-    manifest = read_manifest(folder)
-    _verify(folder, manifest["files"])
-    return manifest
+    return manifest.read(folder, "model", FORMAT, "system")
 
 
 def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> Model:
@@ -186,9 +145,11 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
     TrustError
         If the model holds a feature function that nobody has vouched for.
     """
-    manifest = verify(folder)
-    model = registry.system(manifest["system"]).load(folder)
-    features = manifest.get("features")
+    told = read_manifest(folder)
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    manifest.verify(folder, told["files"], "model", present=present - {manifest.NAME})
+    model = registry.system(told["system"]).load(folder)
+    features = told.get("features")
     if features is None:
         return model
     path = folder / "features.py"
@@ -198,7 +159,7 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
             got="its features.py is not in the manifest",
             do="Restore the folder from a copy, or train again.",
         )
-    sha256 = _sha256(path)
+    sha256 = manifest.sha256(path)
     if not trusted(sha256):
         raise TrustError(
             f"The model in {folder} holds Python code (features.py) that did not come from here.",
@@ -206,31 +167,8 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
             do="Read the file; if you trust it, load with trust=True or --trust.",
         )
     function = FeatureFunction.compile(features["function"], path.read_text(encoding="utf-8"), str(path))
-    signature = Signature.from_dict(manifest["signature"])
+    signature = Signature.from_dict(told["signature"])
     return FeaturedModel(model, function, signature.inputs, prepare, signature.example)
-
-
-def _verify(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} - {_MANIFEST}
-    for name in sorted(present | set(files)):
-        if name not in files:
-            problem = "is not in the manifest"
-        elif name not in present:
-            problem = "is missing"
-        elif (folder / name).is_symlink() or _sha256(folder / name) != files[name]["sha256"]:
-            problem = "has changed since the model was saved"
-        else:
-            continue
-        raise ArtifactError(
-            f"The model in {folder} is damaged or was tampered with.",
-            got=f"file {name!r} {problem}",
-            do="Restore the folder from a copy, or train again.",
-        )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -148,12 +148,20 @@ class State(Protocol):
         """The runs that a query asks for."""
         ...
 
+    def count(self, query: RunQuery = ...) -> int:
+        """How many runs a query asks for, its limit aside."""
+        ...
+
+    def metrics(self) -> list[str]:
+        """All metrics that some run was measured by."""
+        ...
+
     def model(self, name: str) -> ModelEntry | None:
         """The versions and aliases of a name."""
         ...
 
-    def models(self) -> list[ModelEntry]:
-        """All names, in alphabetical order."""
+    def models(self, runs: Sequence[str] | None = None) -> list[ModelEntry]:
+        """All names, in alphabetical order; or those of some runs, with theirs alone."""
         ...
 
     def changes(self, name: str) -> list[Change]:

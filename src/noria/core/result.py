@@ -16,7 +16,7 @@ from noria.errors import RecipeError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Evaluation", "Explanation", "Figure", "Goal", "Leader", "Score"]
+__all__ = ["Evaluation", "Explanation", "Figure", "Goal", "Leader", "Score", "html_table", "without_nan"]
 
 _COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
@@ -217,7 +217,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields, NaN as null; `from_dict` reads them back."""
-        return asdict(self, dict_factory=_without_nan)
+        return asdict(self, dict_factory=without_nan)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Evaluation:
@@ -231,16 +231,21 @@ class Evaluation:
         return cls(**known)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.frame().columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>"
-            for row in self.frame().iter_rows()
-        )
-        caption = f"{self.rows:,} held-out rows; {html.escape(self.how)}"
-        return f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
+        return html_table(self.frame(), f"{self.rows:,} held-out rows; {self.how}")
 
 
-def _without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def html_table(frame: pl.DataFrame, caption: str) -> str:
+    """A table as notebooks show it."""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in frame.columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>"
+        for row in frame.iter_rows()
+    )
+    return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For ``dataclasses.asdict``: numbers that are none become None, as JSON has no word for them."""
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in pairs}
 
 

@@ -7,10 +7,20 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from noria.core.result import Evaluation, Score
+from noria.core.result import Evaluation, Score, without_nan
 from noria.errors import ArtifactError, ParamError, suggestion
 
-__all__ = ["Change", "Condition", "ModelEntry", "RunEntry", "RunQuery", "Version", "before", "moment"]
+__all__ = [
+    "FIELDS",
+    "Change",
+    "Condition",
+    "ModelEntry",
+    "RunEntry",
+    "RunQuery",
+    "Version",
+    "before",
+    "moment",
+]
 
 Kind = Literal["registered", "promoted", "rolled back", "tagged", "removed"]
 
@@ -74,7 +84,7 @@ class RunEntry:
         return self.ended is not None
 
     @classmethod
-    def of(cls, started: Mapping[str, Any], record: Mapping[str, Any] | None = None) -> RunEntry:
+    def of(cls, started: Mapping[str, Any] | None, record: Mapping[str, Any] | None = None) -> RunEntry:
         """The line of a run whose ``started.json``, and ``run.json`` if it has ended, hold these.
 
         Raises
@@ -83,7 +93,9 @@ class RunEntry:
             If one of them lacks what every run has.
         """
         try:
-            known = {name: started[name] for name in ("id", "name", "started", "key", "snapshot", "noria")}
+            known = {
+                name: (started or {})[name] for name in ("id", "name", "started", "key", "snapshot", "noria")
+            }
             if record is None:
                 return cls(**known)
             evaluation = Evaluation.from_dict(record["evaluation"])
@@ -98,14 +110,14 @@ class RunEntry:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(
-                f"The record of run {started.get('id')!r} is damaged.",
+                f"The record of run {(started or {}).get('id')!r} is damaged.",
                 got=f"{type(error).__name__}: {error}",
                 do="Restore its folder from a copy, or remove it, and run: noria reindex",
             ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
-        return asdict(self)
+        return asdict(self, dict_factory=without_nan)
 
 
 @dataclass(frozen=True)
@@ -238,6 +250,10 @@ class ModelEntry:
                 aliases[change.alias] = change.version
         return cls(name, tuple(versions.values()), aliases)
 
+    def held_by(self, version: int) -> tuple[str, ...]:
+        """The aliases that a version answers to."""
+        return tuple(alias for alias, number in self.aliases.items() if number == version)
+
 
 def before(changes: Sequence[Change], alias: str) -> int | None:
     """The version that a roll back of an alias leads to: the last that was promoted and is still there.
@@ -263,14 +279,16 @@ def before(changes: Sequence[Change], alias: str) -> int | None:
     return stack[-1] if stack else None
 
 
-_OPERATORS = (">=", "<=", "!=", "=", ">", "<")
 _NUMBERS = ("started", "ended", "seconds", "rows", "trials")
 _TEXTS = ("id", "name", "task", "metric", "key", "snapshot", "tested", "features", "commit", "noria")
+FIELDS = (*_NUMBERS, *_TEXTS)
+"""The facts of a run that can be asked for, beside its scores."""
+_OPERATORS = (">=", "<=", "!=", "^=", "=", ">", "<")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a run must fulfil: a field or a metric, compared with a value.
+    """What a run must fulfil: a field or a metric, compared with a value; ``^=`` means begins with.
 
     Examples
     --------
@@ -296,13 +314,17 @@ class Condition:
         if not operator or not name or not wanted:
             raise ParamError("That is not a condition.", got=repr(text), do="Write it as 'accuracy >= 0.9'.")
         if name in _TEXTS:
-            if operator not in ("=", "!="):
+            if operator not in ("=", "!=", "^="):
                 raise ParamError(
-                    f"{name!r} is a text, which is only equal or not.",
+                    f"{name!r} is a text, which is equal, is not, or begins like another.",
                     got=repr(text),
-                    do=f"Write: {name} = ...",
+                    do=f"Write '{name} = ...', '{name} != ...' or '{name} ^= ...'.",
                 )
             return cls(name, operator, wanted)
+        if operator == "^=":
+            raise ParamError(
+                f"{name!r} is a number, and begins with nothing.", got=repr(text), do="Use >= or <=."
+            )
         try:
             return cls(name, operator, float(wanted))
         except ValueError as error:
@@ -313,7 +335,7 @@ class Condition:
     @property
     def of_score(self) -> bool:
         """Whether the field is a metric, and no fact about the run."""
-        return self.field not in (*_NUMBERS, *_TEXTS)
+        return self.field not in FIELDS
 
 
 @dataclass(frozen=True)

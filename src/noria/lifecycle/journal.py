@@ -1,18 +1,21 @@
-"""What a search has finished, on disk, so that it can be taken up again after Ctrl-C or a kill."""
+"""What a run has done so far, on disk, so that it can be taken up again, or looked at, after a kill."""
 
 from __future__ import annotations
 
 import json
-from io import BytesIO
+import os
+from contextlib import ExitStack
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from noria.core.events import Event, Events
 from noria.core.protocol import Learner, Trial
 from noria.errors import StorageError
 
-__all__ = ["Journal"]
+__all__ = ["EventLog", "Journal", "records"]
 
 
 class Journal:
@@ -29,7 +32,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._lines = folder / "trials.jsonl"
         self._predictions = folder / "trials"
-        self._records = {record["number"]: record for record in _complete_lines(self._lines)}
+        _mend(self._lines)
+        self._records = {record["number"]: record for record in records(self._lines)}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -64,11 +68,7 @@ class Journal:
             with self._lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
-            raise StorageError(
-                f"Cannot write {self._lines}.",
-                got=error.strerror or str(error),
-                do="Free some space, and run the same command to go on from here.",
-            ) from error
+            raise _unwritable(self._lines, error) from error
         self._records[trial.number] = record
 
     def outcome(self, number: int, learner: Learner) -> str | None:
@@ -105,18 +105,82 @@ class Journal:
         return self._predictions / f"{number:05d}.arrow"
 
 
+class EventLog:
+    """The events of a run as lines of JSON, ``events.jsonl``, each written as it happens.
+
+    What happens before the run has a folder is written once it has one. Progress is left out: of it, only
+    the end counts.
+
+    Parameters
+    ----------
+    events : Events
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._early: list[bytes] = []
+        self._path = Path()
+        self._file: FileIO | None = None
+        self._closing = ExitStack()
+        self._closing.callback(events.ignore, self._hear)
+        events.listen(self._hear)
+
+    def open(self, folder: Path) -> None:
+        """Write into a run's folder from now on, after what an earlier process wrote there.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written.
+        """
+        self._path = folder / "events.jsonl"
+        try:
+            _mend(self._path)
+            self._file = self._closing.enter_context(FileIO(self._path, "a"))
+            self._file.write(b"".join(self._early))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def close(self) -> None:
+        """Write no more."""
+        self._closing.close()
+
+    def _hear(self, event: Event) -> None:
+        if event.kind.endswith(".progress"):
+            return
+        line = json.dumps(event.to_dict(), default=str).encode() + b"\n"
+        if self._file is None:
+            self._early.append(line)
+            return
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+
 def _arrow(table: pl.DataFrame) -> bytes:
     buffer = BytesIO()
     table.write_ipc(buffer)
     return buffer.getvalue()
 
 
-def _complete_lines(path: Path) -> list[dict[str, Any]]:
-    """The records of all lines but a last one that was cut off in the middle of writing."""
+def records(path: Path) -> list[dict[str, Any]]:
+    """The records of a file of JSON lines; a last one that was cut off in the middle of writing is none."""
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return [json.loads(line) for line in whole.splitlines()]
+    text = path.read_bytes()
+    return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
+
+
+def _mend(path: Path) -> None:
+    """Take a last line that was cut off out of a file that is to be gone on with."""
+    if path.exists():
+        text = path.read_bytes()
+        os.truncate(path, text.rfind(b"\n") + 1)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"Cannot write {path}.",
+        got=error.strerror or str(error),
+        do="Free some space, and run the same command to go on from here.",
+    )

@@ -1,18 +1,204 @@
-"""Where a run came from: the code it was started from."""
+"""Where a run came from: data, code, parameters, environment, seed."""
 
 from __future__ import annotations
 
+import os
+import platform
+import re
 import subprocess
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import metadata, resources
 from pathlib import Path
+from threading import Timer
+from typing import Any
 
-__all__ = ["commit"]
+from noria.core import registry
+from noria.core.recipe import Recipe, validated
+from noria.lifecycle.prepare import Prepared
+
+__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage", "package"]
+
+DIFF = "code.diff"
+_MOST = 1_000_000  # bytes of a diff that are kept
+_PATIENCE = 5.0  # seconds that Git is given
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false")
+_CHANGES = ("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
 
 
-def commit(folder: Path | None) -> str | None:
-    """The Git commit that a folder, or the working directory, is checked out at; None outside of Git."""
-    command = ["git", "rev-parse", "HEAD"]
+@dataclass(frozen=True)
+class Code:
+    """The state of a Git repository.
+
+    Attributes
+    ----------
+    commit : str
+        What is checked out.
+    diff : str
+        How the files that Git tracks differ from it; at most 1 MB.
+    cut : bool
+        Whether there is more of the diff, or Git could not tell in time.
+    """
+
+    commit: str
+    diff: str = ""
+    cut: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields; of the diff, only its digest. `dirty` is None where Git could not tell."""
+        dirty = True if self.diff else None if self.cut else False
+        digest = sha256(self.diff.encode()).hexdigest() if self.diff else None
+        return {"commit": self.commit, "dirty": dirty, "diff": digest, "cut": self.cut}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run is started from.
+
+    Attributes
+    ----------
+    code : Code, optional
+        Of the repository that the recipe lies in, or else the working directory; None outside of Git.
+    environment : mapping
+    """
+
+    code: Code | None
+    environment: Mapping[str, Any]
+
+
+def begin(folder: Path | None) -> Future[Origin]:
+    """Look up, beside the run that begins now, what it is started from.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Of the recipe.
+
+    Examples
+    --------
+    >>> begin(None).result().environment["python"] == platform.python_version()
+    True
+    """
+    places = [place.resolve() for place in (folder, Path()) if place is not None]
+
+    def look() -> Origin:
+        found = (state for place in places if (state := code(place)) is not None)
+        return Origin(next(found, None), environment())
+
+    pool = ThreadPoolExecutor(1)
     try:
-        done = subprocess.run(command, cwd=folder or Path(), capture_output=True, text=True, check=False)
-    except OSError:
+        return pool.submit(look)
+    finally:
+        pool.shutdown(wait=False)
+
+
+def code(folder: Path) -> Code | None:
+    """The state of the repository that a folder lies in; None if there is none, no commit, or no Git.
+
+    Files that Git does not track are left out: they are data and runs, as often as not.
+    """
+    commit, _ = _git(folder, "rev-parse", "HEAD")
+    if not commit:
         return None
-    return done.stdout.strip() or None
+    diff, cut = _git(folder, *_CHANGES)
+    return Code(commit.strip(), diff, cut)
+
+
+def _git(folder: Path, *arguments: str) -> tuple[str, bool]:
+    """What Git prints, and whether it was cut off for its length or its time; nothing if Git fails."""
+    try:
+        process = subprocess.Popen(
+            [*_GIT, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except OSError:
+        return "", False
+    timer = Timer(_PATIENCE, process.kill)
+    timer.start()
+    with process:
+        assert process.stdout is not None
+        text = process.stdout.read(_MOST + 1)
+    timer.cancel()
+    cut = process.returncode < 0 or len(text) > _MOST
+    return text[:_MOST].decode(errors="replace") if cut or not process.returncode else "", cut
+
+
+def environment() -> dict[str, Any]:
+    """Python, machine, and the versions of what Noria can use and is installed; nothing is imported."""
+    packages = {}
+    for name in _wishes():
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "packages": packages,
+    }
+
+
+def _wishes() -> list[str]:
+    """The packages that Noria and its extras require, by name."""
+    try:
+        stated = metadata.requires("noria") or []
+    except metadata.PackageNotFoundError:
+        return []
+    return sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in stated})
+
+
+def lineage(
+    recipe: Recipe,
+    system: str,
+    data: Prepared,
+    metric: str,
+    pipeline: Sequence[Mapping[str, Any]],
+    origin: Origin,
+) -> dict[str, Any]:
+    """All that a run came from, JSON-ready.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    system : str
+        The system that was chosen.
+    data : Prepared
+    metric : str
+        What was searched by.
+    pipeline : sequence of dict
+        The learners, settings and weights of the joint model.
+    origin : Origin
+    """
+    wish = recipe.model_dump(mode="json")
+    options = validated(registry.system(system).options, recipe.options, "options")
+    resolved = {
+        **wish,
+        "task": data.task.value,
+        "system": system,
+        "search": {**wish["search"], "metric": metric},
+        "options": options.model_dump(mode="json"),
+    }
+    return {
+        "data": {
+            "fingerprint": data.snapshot.hash,
+            "source": recipe.data.source or None,
+            "rows": data.snapshot.rows,
+            "columns": data.snapshot.columns,
+            "test": data.tested,
+        },
+        "code": origin.code and origin.code.to_dict(),
+        "parameters": {"recipe": resolved, "pipeline": list(pipeline)},
+        "environment": dict(origin.environment),
+        "seed": recipe.search.seed,
+    }
+
+
+def package() -> str:
+    """A digest of Noria's own code, which tells a changed checkout from another of the same version."""
+    root = Path(str(resources.files("noria")))
+    digest = sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

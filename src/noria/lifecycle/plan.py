@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,27 @@ from noria.core.protocol import Learner, Trial
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Proposer", "portfolio"]
+__all__ = ["Plan", "Proposer", "portfolio"]
 
 _CURIOSITY = 0.2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search may try.
+
+    Attributes
+    ----------
+    learners : sequence of Learner
+        The baseline first.
+    most_trials : int, optional
+    replay : sequence of Learner
+        Settings of an earlier search, the baseline first: they are fitted, all of them, and no others.
+    """
+
+    learners: Sequence[Learner]
+    most_trials: int | None = None
+    replay: Sequence[Learner] = ()
 
 
 def portfolio(learners: Sequence[Learner], rows: int, columns: int) -> Iterator[Learner]:

@@ -42,6 +42,8 @@ class Prepared:
         Of the columns as they came; what a caller of the model sends.
     schema : Schema
         Of the columns after the feature function.
+    tested : str, optional
+        Fingerprint of the rows given for testing, as they came.
     """
 
     table: pl.DataFrame
@@ -50,6 +52,7 @@ class Prepared:
     schema: Schema
     task: Task
     snapshot: Snapshot
+    tested: str | None
     function: FeatureFunction | None
     example: dict[str, Any]
     notes: list[str]
@@ -90,6 +93,7 @@ class Preparation:
         test = self.test if self.test is not None else given.test
         test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
+        tested = None if test is None else save_snapshot(test, self.settings).hash
         where = str(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
@@ -119,6 +123,7 @@ class Preparation:
             schema,
             task,
             snapshot,
+            tested,
             function,
             columns.example(raw),
             [*self.notes, *found, *notes],

@@ -51,13 +51,10 @@ class Registry:
         with suppress(StorageError):  # the folder is what counts, and what failed before is told
             self.state.forget(run)
 
-    def unfinished(self, name: str, key: str) -> Iterator[str]:
-        """Runs of `name` with this key that were cut off, newest first, each claimed for this process."""
-        asked = RunQuery(name, where=(Condition("key", "=", key),))
-        registered = {change.run for change in self.state.changes(name)}
-        for entry in self.state.runs(asked):
-            if entry.id not in registered and self.artefacts.claim(entry.id):
-                yield entry.id
+    def promotion(self, name: str, version: int) -> Change | None:
+        """The first promotion of a version: what it was judged to be when it was registered."""
+        promoted = (change for change in self.state.changes(name) if change.kind == "promoted")
+        return next((change for change in promoted if change.version == version), None)
 
     def champion(self, name: str) -> RunEntry | None:
         """The run of the version that answers for `name`."""
@@ -155,7 +152,7 @@ class Registry:
         """
         with self._alone(name) as history:
             model = _known(ModelEntry.of(name, history.changes), version)
-            held = [alias for alias, number in model.aliases.items() if number == version]
+            held = model.held_by(version)
             if held:
                 raise ParamError(
                     f"Version {version} of {name!r} is {held[0]}, and stays.", do="Promote another one first."
@@ -196,6 +193,10 @@ class Registry:
             known = [*model.aliases, *(str(version.number) for version in model.versions)]
             raise NotFoundError(f"No version of {name!r} is {alias!r}.", do=suggestion(alias, known))
         return next(one for one in _known(model, number).versions if one.number == number)
+
+    def find_run(self, reference: str) -> str:
+        """The id of a run: given as it is, or by a reference to a version."""
+        return reference if self.run(reference) is not None else self.find(reference).run
 
     # -- the history -----------------------------------------------------------------------------------------
 

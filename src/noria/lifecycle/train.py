@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from noria._version import __version__
-from noria.core import artifact, memory, registry
+from noria.core import artifact, keep, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
@@ -33,7 +33,7 @@ from noria.core.protocol import (
 )
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
-from noria.core.schema import Role, Type
+from noria.core.runs import Condition, RunEntry, RunQuery
 from noria.core.split import Split
 from noria.data.conform import conform
 from noria.errors import (
@@ -45,21 +45,22 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, lineage, report
-from noria.lifecycle.journal import Journal
+from noria.lifecycle import evaluate, lineage, report, reuse
+from noria.lifecycle.journal import EventLog, Journal
+from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
 from noria.lifecycle.promote import Verdict, verdict
 from noria.lifecycle.register import Registry
+from noria.lifecycle.reuse import Found
 from noria.lifecycle.tune import Search, Tuned
 from noria.settings import Settings
 
 __all__ = ["Training", "Walk"]
 
+
 _RESERVE = 0.04
 _INTERVALS = 0.02
 _COPIES = 6
-_ROLES = set(Role) - set(Type)
-_BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
 
 @dataclass
@@ -89,7 +90,12 @@ class Training:
     source, test : object
         Tables or addresses that stand in for the recipe's own.
     resume : bool
-        Whether an unfinished run of the same recipe and data is taken up again.
+        Whether an unfinished run of the same recipe and data is taken up again, and what has not changed
+        since the last run is taken from it.
+    replay : sequence of dict, optional
+        Learners and settings, as ``{"learner": ..., "params": ...}``, that are fitted instead of searching.
+    register : bool
+        Whether the model becomes a version of its name.
     """
 
     recipe: Recipe
@@ -100,7 +106,10 @@ class Training:
     source: Any = None
     test: Any = None
     resume: bool = True
-    notes: list[str] = field(default_factory=list)
+    replay: Sequence[Mapping[str, Any]] = ()
+    register: bool = True
+    _origin: Future[lineage.Origin] = field(init=False, repr=False)
+    _log: EventLog = field(init=False, repr=False)
 
     def __call__(self) -> Walk:
         """Walk.
@@ -111,10 +120,14 @@ class Training:
             Of the kind that fits; nothing half-made is registered.
         """
         deadline = Deadline(self.recipe.search.budget)
+        self._origin = lineage.begin(self.recipe.folder)
+        self._log = EventLog(self.events)
         try:
             walk = self._run(deadline)
         except KeyboardInterrupt as error:
             raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
+        finally:
+            self._log.close()
         walk.folder = self.registry.artefacts.folder(walk.run_id)
         return walk
 
@@ -123,11 +136,18 @@ class Training:
             data = Preparation(self.recipe, self.settings, self.events, self.source, self.test)()
             system = self._system(data)
             self._metric(system)
-            self._learners(system)
-        run_id, resumed = self._claim(data)
+            learners = self._learners(system)
+        key = reuse.key(self.recipe, data, learners, self.replay, self.register)
+        earlier = self._finished(key) if self.resume else None
+        found = reuse.taken(self.registry.artefacts, earlier, self.recipe) if earlier is not None else None
+        if earlier is not None and found is not None and found.recipe == self.recipe.to_dict():
+            return self._unchanged(earlier, found, system)
+        run_id, resumed = self._claim(data, key)
         folder = self.registry.artefacts.folder(run_id)
         journal = Journal(folder)
         try:
+            keep.unseal(folder)
+            self._log.open(folder)
             self.events.emit(
                 "run.started", run=run_id, name=self.recipe.name, folder=str(folder), budget=deadline.budget
             )
@@ -135,7 +155,12 @@ class Training:
                 self.events.emit("run.resumed", run=run_id, trials=len(journal))
                 deadline.started -= journal.seconds
                 deadline.budget = max(deadline.budget, deadline.elapsed + 1.0)
-            return self._walk(data, system, run_id, folder, deadline, journal)
+            if found is None:
+                found = self._find(data, system, folder, deadline, journal)
+            else:
+                reuse.link(self.registry.artefacts.folder(str(found.earlier)), folder)
+            with self._stage("keep"):
+                return self._keep(data, system, found, run_id, journal)
         except (BudgetError, InputError):
             self.registry.discard(run_id)
             raise
@@ -146,9 +171,10 @@ class Training:
         finally:
             self.registry.artefacts.release(run_id)
 
-    def _walk(
-        self, data: Prepared, system: System, run_id: str, folder: Path, deadline: Deadline, journal: Journal
-    ) -> Walk:
+    def _find(
+        self, data: Prepared, system: System, folder: Path, deadline: Deadline, journal: Journal
+    ) -> Found:
+        """Search, evaluate, and where time has an order, go on to the last row."""
         metrics, metric = system.metrics(), self._metric(system)
         self._inspect(system, data)
         train, held_out, how = self._split(system, data)
@@ -160,8 +186,21 @@ class Training:
         if system.tags.needs_time_order and train.height < data.table.height:
             with self._stage("catching up"):
                 tuned = replace(tuned, model=tuned.rejoin(data.table))
-        with self._stage("keep"):
-            return self._keep(data, tuned, metrics, evaluation, run_id, deadline, journal)
+        model: Any = tuned.model
+        if data.function is not None:
+            inputs = columns.inputs(data.raw_schema, self.recipe.data.target)
+            model = FeaturedModel(model, data.function, inputs, conform, data.example)
+        notes = [*data.notes, *evaluation.notes]
+        return Found(
+            model=model,
+            evaluation=evaluation,
+            trials=tuned.trials,
+            until=tuned.why,
+            pipeline=[asdict(member) for member in tuned.pipeline],
+            seconds=deadline.elapsed,
+            notes=notes,
+            recipe=self.recipe.to_dict(),
+        )
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -178,16 +217,27 @@ class Training:
             data.notes.append(note)
             self.events.emit("note", text=note)
 
-    def _claim(self, data: Prepared) -> tuple[str, bool]:
-        """A run to work on: the unfinished one of this recipe and these data, or a new one."""
-        name = self.recipe.name
-        wish = json.dumps(self.recipe.to_dict(), sort_keys=True)
-        source = data.function.source if data.function else ""
-        key = hashlib.sha256(f"{__version__}{wish}{data.snapshot.hash}{source}".encode()).hexdigest()
-        artefacts = self.registry.artefacts
-        if self.resume:
-            for found in self.registry.unfinished(name, key):
-                return found, True
+    def _finished(self, key: str) -> RunEntry | None:
+        """The newest finished run of this recipe's name with this key."""
+        asked = (Condition("key", "=", key),)
+        known = self.registry.runs(RunQuery(self.recipe.name, finished=True, where=asked, limit=1))
+        return known[0] if known else None
+
+    def _unchanged(self, earlier: RunEntry, found: Found, system: System) -> Walk:
+        """The earlier run itself, whose version is registered and judged if it was cut off before that."""
+        self.events.emit("run.unchanged", run=earlier.id, ended=earlier.ended)
+        folder = self.registry.artefacts.folder(earlier.id)
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        version, judged = self._register(earlier.id, system, found.evaluation)
+        return Walk(earlier.id, folder, version, judged, found.evaluation, found.model, record)
+
+    def _claim(self, data: Prepared, key: str) -> tuple[str, bool]:
+        """A run to work on: one of this key that was cut off, or a new one."""
+        name, artefacts = self.recipe.name, self.registry.artefacts
+        cut_off = RunQuery(name, finished=False, where=(Condition("key", "=", key),))
+        for entry in self.registry.runs(cut_off) if self.resume else ():
+            if artefacts.claim(entry.id):
+                return entry.id, True
         run_id = artefacts.create(name)
         started = {
             "id": run_id,
@@ -228,6 +278,22 @@ class Training:
                 raise RecipeError(f"There is no learner {name!r} for this task.", do=suggestion(name, known))
         return [learner for learner in learners if learner.name in wanted or learner is learners[0]]
 
+    def _replayed(self, learners: Sequence[Learner]) -> list[Learner]:
+        """The settings of an earlier run, the baseline first."""
+        known = {learner.name: learner for learner in learners}
+        made = []
+        for setting in self.replay:
+            name, params = setting["learner"], setting["params"]
+            if name not in known:
+                raise RecipeError(
+                    f"The earlier run had the learner {name!r}, which is not at hand.",
+                    do="Install the extra that brings it, or search again.",
+                )
+            made.append(known[name].with_params(known[name].params.replace(**params)))
+        if made and made[0].name != learners[0].name:
+            made.insert(0, learners[0].with_params(learners[0].portfolio(1)[0]))
+        return made
+
     def _split(self, system: System, data: Prepared) -> tuple[pl.DataFrame, pl.DataFrame | None, str]:
         """Training rows, held-out rows if there are any, and in words how they were chosen."""
         wish = self.recipe.split
@@ -251,13 +317,15 @@ class Training:
         wish = self.recipe.search
         folds = system.folds(train, wish.folds, wish.seed)
         learners = self._learners(system)
+        replay = self._replayed(learners)
         reserve = min(_RESERVE * deadline.budget + 0.2, 0.5 * deadline.budget)
-        ctx = Context(data.schema, data.task, wish.seed, deadline.earlier(reserve), 1, self.events)
+        until = Deadline() if replay else deadline.earlier(reserve)
+        ctx = Context(data.schema, data.task, wish.seed, until, 1, self.events)
         if len(folds) < self.executor.workers:
             ctx = Context(**{**vars(ctx), "threads": self.executor.workers})
         self.events.emit(
-            "search.started", budget=deadline.budget, metric=metric.name, rows=train.height,
-            folds=len(folds), learners=[learner.name for learner in learners],
+            "search.started", budget=None if replay else deadline.budget, metric=metric.name,
+            rows=train.height, folds=len(folds), learners=[learner.name for learner in learners],
         )  # fmt: skip
         search = Search(
             system,
@@ -266,8 +334,7 @@ class Training:
             self.executor,
             ctx,
             journal,
-            learners=learners,
-            most_trials=wish.trials,
+            Plan(learners, wish.trials, replay),
         )
         return search.run()
 
@@ -297,68 +364,64 @@ class Training:
         )
         return evaluation, Evidence(train, rows, predictions, tuned.truth, tuned.predictions)
 
-    def _keep(
-        self,
-        data: Prepared,
-        tuned: Tuned,
-        metrics: Sequence[Metric],
-        evaluation: Evaluation,
-        run_id: str,
-        deadline: Deadline,
-        journal: Journal,
-    ) -> Walk:
-        """Save model, report and record, in this order; a run counts once its record stands."""
-        folder = self.registry.artefacts.folder(run_id)
-        model: Any = tuned.model
-        if data.function is not None:
-            inputs = columns.inputs(data.raw_schema, self.recipe.data.target)
-            model = FeaturedModel(tuned.model, data.function, inputs, conform, data.example)
-        system = self.recipe.system or registry.pick(data.schema, data.task).name
+    def _keep(self, data: Prepared, system: System, found: Found, run_id: str, journal: Journal) -> Walk:
+        """Save model, report, record and manifest, in this order; a run counts once it is registered."""
+        folder, model, evaluation = self.registry.artefacts.folder(run_id), found.model, found.evaluation
         if not (folder / "model").exists():
-            artifact.save(
-                model, folder / "model", system=system, about={"run": run_id, "name": self.recipe.name}
-            )
-        seconds = deadline.elapsed
+            about = {"run": run_id, "name": self.recipe.name}
+            artifact.save(model, folder / "model", system=system.name, about=about)
+        origin = self._origin.result()
         record = {
             "id": run_id,
             "name": self.recipe.name,
             "recipe": self.recipe.to_dict(),
             "task": data.task.value,
             "ended": time.time(),
-            "seconds": seconds,
-            "trials": tuned.trials,
-            "until": tuned.why,
+            "seconds": found.seconds,
+            "trials": found.trials,
+            "until": found.until,
+            "earlier": found.earlier,
             "snapshot": data.snapshot.hash,
+            "tested": data.tested,
             "rows": data.table.height,
-            "notes": [*data.notes, *evaluation.notes],
+            "notes": found.notes,
             "evaluation": evaluation.to_dict(),
             "noria": __version__,
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
-            "commit": lineage.commit(self.recipe.folder),
+            "commit": origin.code and origin.code.commit,
+            "lineage": lineage.lineage(
+                self.recipe, system.name, data, evaluation.metric, found.pipeline, origin
+            ),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        if origin.code and origin.code.diff:
+            artifact.write_text(folder / lineage.DIFF, origin.code.diff)
         begun = json.loads((folder / "started.json").read_text(encoding="utf-8"))
         artifact.write_text(folder / "run.json", json.dumps({**begun, **record}, indent=1))
-        version, judged = self._register(run_id, metrics, evaluation)
+        self.events.emit("run.kept", run=run_id, seconds=found.seconds)
+        self._log.close()
+        keep.seal(folder, run_id)
+        version, judged = self._register(run_id, system, evaluation)
         journal.clear()
-        self.events.emit("run.finished", run=run_id, seconds=seconds, folder=str(folder))
+        self.events.emit("run.finished", run=run_id, seconds=found.seconds, folder=str(folder))
         return Walk(run_id, folder, version, judged, evaluation, model, record)
 
-    def _register(
-        self, run_id: str, metrics: Sequence[Metric], evaluation: Evaluation
-    ) -> tuple[int, Verdict]:
+    def _register(self, run_id: str, system: System, evaluation: Evaluation) -> tuple[int, Verdict]:
         """Make the model a version of its name, and the champion if the recipe's rule says so."""
         name, rule = self.recipe.name, self.recipe.promote
         self.registry.artefacts.publish(run_id)
         self.registry.record(run_id)
+        if not self.register:
+            return 0, Verdict(False, "made to compare, not to be used")
         version = self.registry.register(name, run_id)
-        compared = next(one for one in metrics if one.name == (rule.metric or evaluation.metric))
-        champion = self.registry.champion(name)
-        judged = verdict(rule, compared, evaluation, champion)
-        if champion is None or champion.id != run_id:
-            alias = "champion" if judged.promoted else "challenger"
-            self.registry.promote(name, version, alias, judged.why)
+        known = self.registry.promotion(name, version)
+        if known is not None:
+            return version, Verdict(known.alias == "champion", known.why)
+        wanted = rule.metric or evaluation.metric
+        metric = next(metric for metric in system.metrics() if metric.name == wanted)
+        judged = verdict(rule, metric, evaluation, self.registry.champion(name))
+        self.registry.promote(name, version, "champion" if judged.promoted else "challenger", judged.why)
         return version, judged
 
     def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
@@ -367,6 +430,7 @@ class Training:
             "task": record["task"],
             "rows, columns": f"{record['rows']:,}, {len(data.schema.features)} features",
             "search": f"{record['trials']} trials in {record['seconds']:.1f} s, until {record['until']}",
+            **({"taken from run": record["earlier"]} if record["earlier"] else {}),
             "metric of the search": evaluation.metric,
             "seed": str(self.recipe.search.seed),
             "data (fingerprint)": record["snapshot"][:16],

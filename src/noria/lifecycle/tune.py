@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,9 +18,9 @@ from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model
 from noria.core.result import Leader
 from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
-from noria.lifecycle.plan import Proposer, portfolio
+from noria.lifecycle.plan import Plan, Proposer, portfolio
 
-__all__ = ["Search", "Tuned"]
+__all__ = ["Member", "Search", "Tuned"]
 
 _CHECK_EVERY = 10
 _PATIENCE = 5
@@ -29,6 +30,23 @@ _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
 _SCOUTS = 2
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trial that has a share in the final model.
+
+    Attributes
+    ----------
+    learner : str
+    params : dict
+    weight : float
+        0 to 1; those of all members add up to 1.
+    """
+
+    learner: str
+    params: dict[str, Any]
+    weight: float
 
 
 @dataclass
@@ -42,6 +60,8 @@ class Tuned:
     truth, predictions, baseline_predictions : Table
         The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
+    pipeline : tuple of Member
+        What the model is made of, in the order of the trials.
     trials : int
     why : str
         Why it ended.
@@ -56,6 +76,7 @@ class Tuned:
     predictions: pl.DataFrame
     baseline_predictions: pl.DataFrame
     leaderboard: tuple[Leader, ...]
+    pipeline: tuple[Member, ...]
     trials: int
     why: str
     rejoin: Callable[[pl.DataFrame], Model]
@@ -102,8 +123,7 @@ class Search:
     ctx : Context
         Its deadline is when the search, the joining included, must be over.
     journal : Journal
-    learners : sequence of Learner
-    most_trials : int, optional
+    plan : Plan
     """
 
     def __init__(
@@ -114,13 +134,12 @@ class Search:
         executor: Executor,
         ctx: Context,
         journal: Journal,
-        *,
-        learners: Sequence[Learner],
-        most_trials: int | None = None,
+        plan: Plan,
     ) -> None:
         self.system, self.folds, self.metric = system, folds, metric
         self.executor, self.ctx, self.journal = executor, ctx, journal
-        self.learners, self.most_trials = learners, most_trials
+        self.learners, self.most_trials, self.replay = plan.learners, plan.most_trials, plan.replay
+        self._tuning = False
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
         self.truth = self.table[judged]
@@ -154,6 +173,10 @@ class Search:
             ) from error
 
     def _explore(self) -> str:
+        for number, learner in enumerate(self.replay):
+            self._try(number, learner)
+        if self.replay:
+            return "all settings of the earlier run were fitted"
         number, stale = 0, 0
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
@@ -177,7 +200,6 @@ class Search:
 
     def _proposals(self) -> Iterator[Learner]:
         """Known settings, then guided ones for as long as they are asked for."""
-        self._tuning = False
         yield from portfolio(self.learners, self.rows, self.columns)
         self._tuning = True
         proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
@@ -287,7 +309,7 @@ class Search:
     def _hopeless(self, learner: Learner, predictions: pl.DataFrame) -> bool:
         """Whether the first folds lie further behind the best than half its lead over the baseline."""
         known = any(trial.learner.name == learner.name for trial in self.trials)
-        if not known or predictions.height == self.truth.height:
+        if self.replay or not known or predictions.height == self.truth.height:
             return False
         part = self.truth.head(predictions.height)
         baseline, best = (
@@ -359,8 +381,8 @@ class Search:
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), tried, why,
-            partial(self._rejoined, ctx),
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
+            why, partial(self._rejoined, ctx),
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -384,6 +406,14 @@ class Search:
         for trial in trials:
             parts = self.executor.map(partial(self._fit_fold, trial.learner, ctx), self.folds)
             trial.models = [part[0] for part in parts]
+
+    def _pipeline(self) -> tuple[Member, ...]:
+        """Every trial with a weight."""
+        return tuple(
+            Member(trial.learner.name, trial.learner.params.to_dict(), float(weight))
+            for trial, weight in zip(self.trials, self._weights)
+            if weight > 0
+        )
 
     def _leaderboard(self) -> tuple[Leader, ...]:
         """Every learner's best trial, best first."""

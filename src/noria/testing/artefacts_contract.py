@@ -13,7 +13,7 @@ from unittest import TestCase
 
 import polars as pl
 
-from noria.core import registry
+from noria.core import keep, registry
 from noria.core.artifact import FORMAT
 from noria.core.ports import Artefacts
 from noria.core.result import Evaluation, Score
@@ -52,6 +52,7 @@ def write_run(folder: Path, name: str, *, data: str = "none", key: str = "k", st
         **begun, "ended": started + 4.0, "task": "classification", "seconds": 4.0, "rows": 50, "trials": 3,
         "features": None, "commit": None, "evaluation": evaluation.to_dict(),
     }  # fmt: skip
+    keep.unseal(folder)
     trees = f"trees of {folder.name}\n" * 100
     told = {"sha256": hashlib.sha256(trees.encode()).hexdigest(), "bytes": len(trees)}
     manifest = {"format": FORMAT, "noria": "1", "system": "tabular", "files": {"deep/trees.txt": told}}
@@ -66,6 +67,7 @@ def write_run(folder: Path, name: str, *, data: str = "none", key: str = "k", st
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    keep.seal(folder, folder.name)
 
 
 def _read(folder: Path) -> dict[str, bytes]:

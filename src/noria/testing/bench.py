@@ -18,6 +18,7 @@ from noria.data.conform import conform
 from noria.data.infer import infer
 from noria.data.validate import prepare
 from noria.lifecycle.journal import Journal
+from noria.lifecycle.plan import Plan
 from noria.lifecycle.tune import Search, Tuned
 from noria.testing.toy import Problem
 
@@ -98,7 +99,7 @@ class Bench:
         with TemporaryDirectory() as folder:
             return Search(
                 system, folds, system.metrics()[0], LocalExecutor(workers),
-                self.context(seed), Journal(Path(folder)), learners=system.learners(), most_trials=trials,
+                self.context(seed), Journal(Path(folder)), Plan(system.learners(), trials),
             ).run()  # fmt: skip
 
     def shuffled(self, seed: int = 0) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from noria.api import Session
+from noria.api._session import Session
 from noria.core.deadline import seconds
 from noria.errors import ParamError
 

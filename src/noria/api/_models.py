@@ -1,0 +1,152 @@
+"""Registered models: loaded, predicted with, promoted and tagged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria.api._session import Session
+from noria.core import artifact
+from noria.core.runs import Change
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from noria.core.features import FeaturedModel
+    from noria.core.protocol import Model
+
+__all__ = ["history", "load", "predict", "promote", "rollback", "tag"]
+
+
+def load(name: str | Path, *, trust: bool = False, session: Session | None = None) -> Model | FeaturedModel:
+    """The champion of a name, or the model in a folder.
+
+    Parameters
+    ----------
+    name : str or Path
+    trust : bool
+        Run the feature function of a folder that was not trained here.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    ArtifactError, TrustError
+        If the folder is damaged, or holds code that nobody has vouched for.
+    """
+    from noria.data.conform import conform
+
+    session = session or Session()
+    trusted: Callable[[str], bool] = (lambda _: True) if trust else session.trusts
+    return artifact.load(_model_folder(name, session), prepare=conform, trusted=trusted)
+
+
+def predict(
+    model: str | Path,
+    source: Any,
+    *,
+    output: str | Path | None = None,
+    trust: bool = False,
+    session: Session | None = None,
+) -> pl.DataFrame | int:
+    """Predict every row of a source.
+
+    Parameters
+    ----------
+    model : str or Path
+        A name or a folder.
+    source : str, path or table
+    output : str or Path, optional
+        A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
+        than memory.
+
+    Returns
+    -------
+    Table of rows and predictions, or the number of rows written to `output`.
+    """
+    from noria.data import sources
+    from noria.lifecycle import predict as batch
+
+    session = session or Session()
+    loaded = load(model, trust=trust, session=session)
+    if output is not None:
+        batches = sources.scan(source, settings=session.settings, events=session.events)
+        return batch.write(loaded, batches, Path(output), session.events)
+    rows = sources.read(source, settings=session.settings, events=session.events)
+    return batch.joined(rows, loaded.predict(rows))
+
+
+def promote(
+    model: str, *, alias: str = "champion", why: str = "", session: Session | None = None
+) -> Change | None:
+    """Let a version answer to an alias, whatever the recipe's rule says.
+
+    Parameters
+    ----------
+    model : str
+        ``name@3``, ``name@challenger``, or a name, which means its newest version.
+    alias : str
+    why : str
+        For the history.
+
+    Returns
+    -------
+    Change, or None if the version had the alias already.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model or version.
+    """
+    registry = (session or Session()).registry
+    name, _, wanted = model.partition("@")
+    found = registry.find(model) if wanted else registry.model(name).versions[-1]
+    return registry.promote(name, found.number, alias, why)
+
+
+def rollback(name: str, *, alias: str = "champion", why: str = "", session: Session | None = None) -> Change:
+    """Let the version answer again that did before the last promotion.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none.
+    """
+    return (session or Session()).registry.rollback(name, alias, why)
+
+
+def history(name: str, *, session: Session | None = None) -> list[Change]:
+    """What happened to the versions of a model, oldest first.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    """
+    registry = (session or Session()).registry
+    registry.model(name)
+    return registry.state.changes(name)
+
+
+def tag(model: str, tags: Mapping[str, str], *, session: Session | None = None) -> Change:
+    """Set tags of a version, such as ``{"owner": "ann"}``; an empty value takes a tag away.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model or version.
+    """
+    registry = (session or Session()).registry
+    found = registry.find(model)
+    return registry.tag(found.name, found.number, tags)
+
+
+def _model_folder(name: str | Path, session: Session) -> Path:
+    path = Path(name)
+    for folder in (path / "model", path):
+        if (folder / "manifest.json").is_file():
+            return folder
+    if isinstance(name, Path) or len(path.parts) > 1:
+        artifact.read_manifest(path)
+    return session.artefacts.folder(session.registry.find(str(name)).run) / "model"

@@ -1,0 +1,289 @@
+"""A walk from data to a registered model: of a recipe, of a table, on new data, or once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from noria.api._recipes import find_recipe
+from noria.api._session import Session
+from noria.core.recipe import Recipe
+from noria.core.result import Evaluation, Figure
+from noria.errors import ParamError, suggestion
+
+if TYPE_CHECKING:
+    from noria.core.features import FeaturedModel
+    from noria.core.protocol import Model
+    from noria.lifecycle.promote import Verdict
+    from noria.lifecycle.refit import Reproduction
+
+__all__ = ["Run", "refit", "reproduce", "run", "train"]
+
+_PLACES = {
+    **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
+    **dict.fromkeys(("columns", "drop", "group", "series", "time", "weight"), "data"),
+    **dict.fromkeys(("holdout", "how"), "split"),
+    **dict.fromkeys(("budget", "metric", "folds", "learners", "trials", "seed"), "search"),
+}
+"""Where each key of `train` stands in a recipe."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One walk of the life, finished.
+
+    Attributes
+    ----------
+    id, name : str
+    version : int
+        Of the registered model.
+    promotion : Verdict
+        Whether it took the champion's place, and why.
+    folder : Path
+        Everything about the run; it can be copied.
+    recipe : Recipe
+    evaluation : Evaluation
+    model : Model
+    record : dict
+        The manifest of the run, JSON-ready.
+    """
+
+    id: str
+    name: str
+    version: int
+    promotion: Verdict
+    folder: Path
+    recipe: Recipe
+    evaluation: Evaluation
+    model: Model | FeaturedModel
+    record: Mapping[str, Any]
+
+    @property
+    def report(self) -> Path:
+        """The report, Markdown."""
+        return self.folder / "report.md"
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The pictures of the report; a notebook shows them."""
+        from noria.lifecycle import report
+
+        return report.drawn(self.folder)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was repaired, and what a reader should know."""
+        return list(self.record["notes"])
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the whole run."""
+        return self.record["seconds"]
+
+    @property
+    def trials(self) -> int:
+        """How many settings were tried."""
+        return self.record["trials"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {
+            **self.record,
+            "version": self.version,
+            "promoted": self.promotion.promoted,
+            "why": self.promotion.why,
+            "folder": str(self.folder),
+            "goals_met": self.evaluation.goals_met,
+        }
+
+    def _repr_html_(self) -> str:
+        return self.evaluation._repr_html_()
+
+
+def run(
+    recipe: str | Path | Recipe | Mapping[str, Any],
+    *,
+    session: Session | None = None,
+    resume: bool = True,
+    **search: Any,
+) -> Run:
+    """Walk the whole life of a recipe.
+
+    Parameters
+    ----------
+    recipe : str, Path, Recipe or mapping
+        The name of a shipped recipe, the path of a recipe file or folder, or the recipe itself.
+    session : Session, optional
+    resume : bool
+        Whether an unfinished run of the same recipe and data is taken up again.
+    **search
+        ``budget``, ``metric``, ``folds``, ``learners``, ``trials``, ``seed`` in place of the recipe's own.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NoriaError
+        Of the kind that fits; see `noria.errors`.
+
+    Examples
+    --------
+    >>> run = run("iris", budget="3s")
+    >>> run.evaluation.scores["accuracy"].value > 0.8
+    True
+    """
+    found = find_recipe(recipe)
+    if search:
+        found = found.change(search=search)
+    return _walk(found, session, resume=resume)
+
+
+def train(
+    source: Any,
+    target: str,
+    *,
+    test: Any = None,
+    session: Session | None = None,
+    resume: bool = True,
+    **keys: Any,
+) -> Run:
+    """Train on a table without a recipe.
+
+    Parameters
+    ----------
+    source : str, path or table
+        Anything that ``data: source:`` of a recipe takes, or a pandas, Polars or Arrow object.
+    target : str
+        The column to be learned.
+    test : str, path or table, optional
+        Rows to evaluate on; without it, `holdout` is the share of the rows that is kept aside.
+    session : Session, optional
+    resume : bool
+        Whether an unfinished run of the same data and keys is taken up again.
+    **keys
+        Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``system``, ``features``,
+        ``options``, ``goal``; of its data: ``columns``, ``drop``, ``group``, ``series``, ``time``,
+        ``weight``; of its split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s), ``metric``,
+        ``folds``, ``learners``, ``trials``, ``seed``.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ParamError
+        If a key is unknown.
+
+    Examples
+    --------
+    >>> rows = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
+    >>> run = train(rows, "y", task="regression", budget="3s", learners=["ridge"])
+    >>> run.evaluation.scores["r2"].value > 0.9
+    True
+    """
+    fields: dict[str, Any] = {"data": {"target": target}, "split": {}, "search": {}}
+    for key, value in keys.items():
+        if key not in _PLACES:
+            raise ParamError(f"train() has no argument {key!r}.", do=suggestion(key, _PLACES))
+        place = _PLACES[key]
+        if value is not None:
+            (fields[place] if place else fields)[key] = value
+    named, tested = isinstance(source, str | Path), isinstance(test, str | Path)
+    fields["data"]["source"] = str(source) if named else ""
+    fields["data"]["test"] = str(test) if tested else None
+    fields.setdefault("name", _name_of(source if named else target))
+    recipe = Recipe.parse(fields, folder=Path())
+    table, given = None if named else source, None if tested else test
+    return _walk(recipe, session, resume=resume, source=table, test=given)
+
+
+def refit(model: str, source: Any = None, *, test: Any = None, session: Session | None = None) -> Run:
+    """Fit a model's pipeline on new data, without searching again.
+
+    The learners and settings of the joint model stay; what is learned from the rows, weights and
+    calibration included, is learned anew. The result is the next version of the name.
+
+    Parameters
+    ----------
+    model : str
+        ``name``, ``name@3`` or ``name@challenger``.
+    source, test : str, path or table, optional
+        The source of the model's recipe, read again, if absent.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    """
+    from noria.lifecycle import refit as once_more
+
+    session = session or Session()
+    folder = session.artefacts.folder(session.registry.find(model).run)
+    recipe, record = once_more.again(folder, session.trusts)
+    return _walk(recipe, session, source=source, test=test, replay=once_more.pipeline(record))
+
+
+def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
+    """Repeat a run: the same trials on the same rows, and say whether the same model comes out.
+
+    Parameters
+    ----------
+    run : str
+        The id of a run, or ``name``, ``name@3`` or ``name@challenger`` for the run of a version.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or its data were not kept.
+    """
+    from noria.data.snapshot import open_snapshot
+    from noria.lifecycle import refit as once_more
+
+    session = session or Session()
+    folder = session.artefacts.folder(session.registry.find_run(run))
+    recipe, record = once_more.again(folder, session.trusts)
+    tables = []
+    for digest in (record["snapshot"], record["tested"]):
+        if digest:
+            session.artefacts.snapshots.fetch(digest)
+        tables.append(open_snapshot(digest, session.settings) if digest else None)
+    repeated = _walk(
+        once_more.as_kept(recipe), session, source=tables[0], test=tables[1],
+        replay=once_more.trials(folder), resume=False, register=False,
+    )  # fmt: skip
+    return once_more.reproduction(folder, repeated.folder)
+
+
+def _walk(recipe: Recipe, session: Session | None, **wish: Any) -> Run:
+    """Walk, with further arguments of `Training`."""
+    from noria.lifecycle.train import Training
+
+    session = session or Session()
+    training = Training(recipe, session.settings, session.registry, session.executor, session.events, **wish)
+    walk = training()
+    return Run(
+        walk.run_id,
+        recipe.name,
+        walk.version,
+        walk.promotion,
+        walk.folder,
+        recipe,
+        walk.evaluation,
+        walk.model,
+        walk.record,
+    )
+
+
+def _name_of(source: str | Path) -> str:
+    stem = Path(str(source)).name.partition(".")[0]
+    plain = (letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in stem)
+    return "".join(plain).strip("-_")[:80] or "model"

@@ -1,0 +1,136 @@
+"""A run's pipeline once more: on new data without a search, or on the same to see whether it comes out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from noria.core import artifact
+from noria.core.recipe import Recipe
+from noria.errors import ArtifactError, TrustError
+
+__all__ = ["Reproduction", "again", "as_kept", "pipeline", "reproduction", "trials"]
+
+_TOLD_BY_ROWS: Mapping[str, Any] = {"source": "", "test": None, "query": None, "table": None, "names": None}
+_CLOSE = 1e-6
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Whether a run came out the same a second time.
+
+    Attributes
+    ----------
+    run, again : str
+        The ids of both runs.
+    scores : dict
+        By metric, the score then and now.
+    files : list of str
+        Those of the model that are not byte for byte the same.
+    differs : list of str
+        What else was not the same, in words: versions, code, machine.
+    """
+
+    run: str
+    again: str
+    scores: dict[str, tuple[float, float]]
+    files: list[str]
+    differs: list[str]
+
+    @property
+    def exact(self) -> bool:
+        """Whether the models are the same, byte for byte."""
+        return not self.files
+
+    @property
+    def close(self) -> bool:
+        """Whether all scores are the same but for rounding."""
+        return all(abs(then - now) <= _CLOSE * max(abs(then), 1.0) for then, now in self.scores.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields."""
+        return {**asdict(self), "exact": self.exact, "close": self.close}
+
+
+def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe of a finished run, with the features as its model has them, and its record.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    trusts : callable
+        Whether the feature function's source, given by its SHA-256, may be run.
+
+    Raises
+    ------
+    ArtifactError
+        If the run has no record.
+    TrustError
+        If the feature function did not come from here.
+    """
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs") from error
+    recipe = Recipe.parse(record["recipe"], folder=folder / "model")
+    features = artifact.read_manifest(folder / "model").get("features")
+    if features is None:
+        return recipe, record
+    if not trusts(features["sha256"]):
+        raise TrustError(
+            f"The model in {folder} holds Python code (features.py) that did not come from here.",
+            got=f"features.py with SHA-256 {features['sha256'][:12]}...",
+            do="Read the file; to use it, train here with it.",
+        )
+    return recipe.change(features=f"features.py:{features['function']}"), record
+
+
+def as_kept(recipe: Recipe) -> Recipe:
+    """The recipe for rows that were kept as they had been read: nothing is asked of a source any more."""
+    return recipe.change(data={**_TOLD_BY_ROWS, "drop": []})
+
+
+def pipeline(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The learners and settings of a run's joint model."""
+    chosen = record["lineage"]["parameters"]["pipeline"]
+    return [{"learner": part["learner"], "params": part["params"]} for part in chosen]
+
+
+def trials(folder: Path) -> list[dict[str, Any]]:
+    """The learners and settings of a run's finished trials, in their order."""
+    lines = (folder / "trials.jsonl").read_text(encoding="utf-8").splitlines()
+    return [
+        {"learner": record["learner"], "params": record["params"]}
+        for record in map(json.loads, lines)
+        if record["outcome"] == "finished"
+    ]
+
+
+def reproduction(folder: Path, other: Path) -> Reproduction:
+    """Compare a run with its repetition."""
+    one, two = (json.loads((path / "run.json").read_text(encoding="utf-8")) for path in (folder, other))
+    then, now = (record["evaluation"]["scores"] for record in (one, two))
+    files, files_now = (artifact.read_manifest(path / "model")["files"] for path in (folder, other))
+    return Reproduction(
+        run=one["id"],
+        again=two["id"],
+        scores={name: (then[name]["value"], now[name]["value"]) for name in then if name in now},
+        files=sorted(name for name in {*files, *files_now} if files.get(name) != files_now.get(name)),
+        differs=_differences(one, two),
+    )
+
+
+def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
+    """What was not the same about two runs: versions and the machine."""
+    then, now = ({"noria": run["noria"], **run["lineage"]["environment"]} for run in (one, two))
+    packages, packages_now = then.pop("packages"), now.pop("packages")
+    facts, facts_now = {**then, **packages}, {**now, **packages_now}
+    return [
+        f"{name}: {facts.get(name, 'absent')} then, {facts_now.get(name, 'absent')} now"
+        for name in sorted({*facts, *facts_now})
+        if facts.get(name) != facts_now.get(name)
+    ]

@@ -1,0 +1,119 @@
+"""What need not be done again: a search whose data, code and parameters are those of an earlier run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from noria.core import artifact
+from noria.core.features import FeaturedModel
+from noria.core.ports import Artefacts
+from noria.core.protocol import Learner, Model
+from noria.core.recipe import Recipe
+from noria.core.result import Evaluation
+from noria.core.runs import RunEntry
+from noria.data.conform import conform
+from noria.errors import ArtifactError, NotFoundError
+from noria.lifecycle import lineage
+from noria.lifecycle.prepare import Prepared
+
+__all__ = ["Found", "key", "link", "taken"]
+
+_WHERE = ("source", "test", "query", "table", "names", "drop")  # told by the rows themselves
+
+
+@dataclass
+class Found:
+    """What the search and the evaluation came to.
+
+    Attributes
+    ----------
+    model : Model
+    evaluation : Evaluation
+    trials : int
+    until : str
+        Why the search ended.
+    pipeline : list of dict
+        The learners, settings and weights of the joint model.
+    seconds : float
+        What the search and all before it took.
+    notes : list of str
+        Of the data and the evaluation.
+    recipe : dict
+        That the run was of.
+    earlier : str, optional
+        The run that all this was taken from.
+    """
+
+    model: Model | FeaturedModel
+    evaluation: Evaluation
+    trials: int
+    until: str
+    pipeline: list[dict[str, Any]]
+    seconds: float
+    notes: list[str]
+    recipe: dict[str, Any]
+    earlier: str | None = None
+
+
+def key(
+    recipe: Recipe,
+    data: Prepared,
+    learners: Sequence[Learner],
+    replay: Sequence[Mapping[str, Any]],
+    registered: bool,
+) -> str:
+    """A digest of all that the search and the evaluation depend on; names, goals and words are left out."""
+    wish = recipe.to_dict()
+    asked = {
+        **{name: wish.get(name) for name in ("task", "system", "options", "split", "search")},
+        "data": {name: value for name, value in wish.get("data", {}).items() if name not in _WHERE},
+        "rows": [data.snapshot.hash, data.tested],
+        "features": data.function.source if data.function else None,
+        "learners": [learner.name for learner in learners],
+        "replay": list(replay),
+        "registered": registered,
+        "noria": lineage.package(),
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe) -> Found | None:
+    """What an earlier run of the same key came to, by the recipe's goals; None if it cannot be read."""
+    try:
+        folder = artefacts.folder(earlier.id)
+        model = artifact.load(folder / "model", prepare=conform, trusted=lambda _: True)
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (ArtifactError, NotFoundError, FileNotFoundError):
+        return None
+    return Found(
+        model=model,
+        evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
+        pipeline=record["lineage"]["parameters"]["pipeline"],
+        **{name: record[name] for name in ("trials", "until", "seconds", "notes", "recipe")},
+        earlier=record["earlier"] or earlier.id,
+    )
+
+
+def link(earlier: Path, folder: Path) -> None:
+    """Take model, figures and trials over from another run; on the same file system they take no room."""
+    if (folder / "model").exists():
+        return
+    shutil.copytree(earlier / "figures", folder / "figures", copy_function=_hard_link, dirs_exist_ok=True)
+    _hard_link(earlier / "trials.jsonl", folder / "trials.jsonl")
+    with artifact.new_folder(folder / "model") as draft:
+        shutil.copytree(earlier / "model", draft, copy_function=_hard_link, dirs_exist_ok=True)
+
+
+def _hard_link(source: str | Path, target: str | Path) -> None:
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import polars as pl
+import pytest
+
+import noria
+from noria.errors import ParamError
+from noria.lifecycle.compare import text
+from noria.settings import Settings
+
+QUICK = {"budget": "60s", "trials": 3, "name": "toy", "learners": ["naive_bayes"]}
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return noria.Session(Settings(home=tmp_path_factory.mktemp("home"), workers=2))
+
+
+@pytest.fixture(scope="module")
+def runs(session, people):
+    """Three runs: of other learners, and of other rows and columns too."""
+    one = noria.train(people(), "y", session=session, **QUICK)
+    two = noria.train(people(), "y", session=session, **{**QUICK, "learners": ["logistic"]})
+    more = people(180, seed=1).with_columns(spare=pl.int_range(180) % 7)
+    return one, two, noria.train(more, "y", session=session, seed=5, **QUICK)
+
+
+def differing(comparison) -> dict[tuple[str, str], tuple]:
+    return {(row[0], row[1]): row[2:] for row in comparison.differences().rows()}
+
+
+def test_scores_stand_side_by_side_with_their_difference(session, runs):
+    one, two, _ = runs
+    found = noria.compare(one.id, two.id, session=session)
+    first, second = (run.evaluation.scores["accuracy"] for run in (one, two))
+    rows = found.frame().filter(metric="accuracy").rows()
+    assert rows == [
+        ("accuracy", one.id, first.value, first.low, first.high, None),
+        ("accuracy", two.id, second.value, second.low, second.high, second.value - first.value),
+    ]
+
+
+def test_only_what_differs_is_told_unless_everything_is_wanted(session, runs):
+    one, two, _ = runs
+    found = noria.compare(one.id, two.id, session=session)
+    told = differing(found)
+    assert told["recipe", "search.learners"] == ("naive_bayes", "logistic")
+    assert told["learners", "naive_bayes.share"][1] == "-"
+    assert {section for section, _ in told} == {"recipe", "learners"}
+    every = {row[1]: row[2:] for row in found.differences(every=True).rows()}
+    assert every["search.seed"] == ("0", "0")
+    assert every["packages.polars"] == (pl.__version__,) * 2
+    assert every["column age"] == ("number, feature",) * 2
+    assert found.other_rows == []
+
+
+def test_other_data_and_seeds_are_told_and_that_the_rows_were_others(session, runs):
+    names = [run.id for run in runs]
+    found = noria.compare(*names, session=session)
+    told = differing(found)
+    assert told["data", "rows"] == ("160", "160", "180")
+    assert told["data", "column spare"][0] == "-"
+    assert len(told["data", "fingerprint"][0]) == 12
+    assert told["recipe", "search.seed"] == ("0", "0", "5")
+    assert found.other_rows == ["data", "split", "seed"]
+
+
+def test_a_run_is_like_its_copy(session, runs, tmp_path):
+    copied = shutil.copytree(runs[0].folder, tmp_path / "copied")
+    found = noria.compare(runs[0].id, copied, session=session)
+    assert found.differences().is_empty()
+    assert set(found.frame()["difference"].drop_nulls()) == {0.0}
+
+
+def test_it_renders_itself(session, runs):
+    one, two, _ = runs
+    found = noria.compare("toy@1", "toy@2", session=session)
+    told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert told["runs"]["toy@2"]["id"] == two.id
+    assert told["same_rows"] is True
+    assert {"section": "recipe", "name": "search.learners",
+            "values": {"toy@1": ["naive_bayes"], "toy@2": ["logistic"]}} in told["facts"]  # fmt: skip
+    assert len(found.to_dict(every=True)["facts"]) > len(told["facts"])
+    assert "<caption>Difference from toy@1</caption>" in found._repr_html_()
+    assert one.id not in found._repr_html_()
+
+
+def test_there_must_be_two_finished_runs(session, runs, tmp_path):
+    with pytest.raises(ParamError) as caught:
+        noria.compare("toy@1", session=session)
+    assert str(caught.value) == (
+        "There is nothing to compare with.\n  got: 1 run\n  do:  Name two or more runs."
+    )
+    stopped = shutil.copytree(runs[0].folder, tmp_path / "stopped")
+    for name in ("run.json", "manifest.json"):
+        (stopped / name).unlink()
+    with pytest.raises(ParamError) as caught:
+        noria.compare("toy@1", stopped, session=session)
+    assert str(caught.value) == (
+        f"Run {runs[0].id!r} has no scores yet.\n  got: stopped\n  do:  Run: noria show {runs[0].id}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, "-"), (False, "no"), (3, "3"), (0.123456, "0.1235"), ([], "-"), (["a", 1.5], "a, 1.5"),
+     ("ab" * 20, "ab" * 6), ("no digest, though of forty letters long.",) * 2],
+)  # fmt: skip
+def test_facts_in_words(value, said):
+    assert text(value) == said

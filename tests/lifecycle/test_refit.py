@@ -1,0 +1,132 @@
+"""A pipeline on new data, and a run a second time."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+import noria
+from noria.errors import NotFoundError, RecipeError, TrustError
+from noria.settings import Settings
+
+QUICK = {
+    "name": "toy",
+    "budget": "60s",
+    "trials": 4,
+    "learners": ["naive_bayes", "decision_tree", "logistic"],
+}
+
+
+@pytest.fixture
+def featured(people, tmp_path):
+    """Keys of a run with a feature function."""
+    path = tmp_path / "features.py"
+    path.write_text(
+        "import polars as pl\n"
+        "def made(table):\n    return table.with_columns(more=pl.col(pl.Float64).first())\n"
+    )
+    return {**QUICK, "features": f"{path}:made"}
+
+
+# -- refit ---------------------------------------------------------------------------------------------------
+
+
+def test_refit_fits_the_pipeline_on_other_rows(session, people):
+    first = noria.train(people(), "y", session=session, **QUICK)
+    run = noria.refit("toy", people(300, seed=7), session=session)
+    lines = [json.loads(line) for line in (run.folder / "trials.jsonl").read_text().splitlines()]
+    fitted = [(line["learner"], line["params"]) for line in lines]
+    assert fitted == [
+        ("baseline", {}),
+        *((part["learner"], part["params"]) for part in first.record["lineage"]["parameters"]["pipeline"]),
+    ]
+    assert (run.version, run.record["rows"]) == (2, 300)
+    assert run.record["recipe"] == first.record["recipe"]
+
+
+def test_refit_reads_the_source_of_the_recipe_again(session, people, tmp_path):
+    path = tmp_path / "rows.csv"
+    people(100).write_csv(path)
+    noria.train(path, "y", session=session, **QUICK)
+    people(160).write_csv(path)
+    run = noria.refit("toy@1", session=session)
+    assert (run.version, run.record["rows"]) == (2, 160)
+
+
+def test_refit_of_a_run_without_a_source_needs_rows(session, people):
+    noria.train(people(), "y", session=session, **QUICK)
+    with pytest.raises(RecipeError, match="There are no data to learn from"):
+        noria.refit("toy", session=session)
+
+
+def test_refit_keeps_the_features(session, people, featured):
+    first = noria.train(people(), "y", session=session, **featured)
+    run = noria.refit("toy", people(200, seed=7), session=session)
+    assert run.record["features"] == first.record["features"]
+
+
+def test_an_unknown_model(session):
+    with pytest.raises(NotFoundError):
+        noria.refit("toy", session=session)
+
+
+# -- reproduce -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_reproduced_byte_for_byte(session, people, featured):
+    run = noria.train(people(), "y", test=people(50, seed=3), session=session, **featured)
+    done = noria.reproduce(run.id, session=session)
+    assert (done.exact, done.close, done.files) == (True, True, [])
+    assert done.scores["accuracy"] == (run.evaluation.scores["accuracy"].value,) * 2
+    assert done.again != run.id
+    assert [version.run for version in session.registry.model("toy").versions] == [run.id]
+    assert noria.train(people(), "y", test=people(50, seed=3), session=session, **featured).id == run.id
+
+
+def test_a_series_is_reproduced(session):
+    months = pl.datetime_range(pl.datetime(2015, 1, 1), pl.datetime(2020, 12, 1), "1mo", eager=True)
+    rows = pl.DataFrame({"t": months, "y": [10.0 + at % 12 + at % 5 for at in range(len(months))]})
+    wish = {
+        "task": "forecasting",
+        "time": "t",
+        "name": "months",
+        "trials": 4,
+        "learners": ["theta", "additive"],
+    }
+    run = noria.train(rows, "y", session=session, budget="60s", options={"horizon": 6}, **wish)
+    assert noria.reproduce("months", session=session).exact
+    assert run.version == 1
+
+
+def test_what_is_not_the_same_is_told(session, people):
+    run = noria.train(people(), "y", session=session, **QUICK)
+    record = json.loads((run.folder / "run.json").read_text())
+    record["evaluation"]["scores"]["accuracy"]["value"] -= 0.1
+    record["lineage"]["environment"]["python"] = "3.1"
+    (run.folder / "run.json").write_text(json.dumps(record))
+    done = noria.reproduce("toy", session=session)
+    assert (done.exact, done.close) == (True, False)
+    assert any(line.startswith("python: 3.1 then") for line in done.differs)
+
+
+def test_data_that_were_not_kept(session, people):
+    run = noria.train(people(), "y", session=session, **QUICK)
+    for path in session.settings.snapshots.rglob("*.parquet"):
+        path.unlink()
+    with pytest.raises(NotFoundError, match="There is no snapshot"):
+        noria.reproduce(run.id, session=session)
+
+
+def test_code_from_elsewhere_is_not_run(session, people, featured, tmp_path):
+    run = noria.train(people(), "y", session=session, **featured)
+    other = noria.Session(Settings(home=tmp_path / "other"))
+    other.settings.runs.mkdir(parents=True)
+    run.folder.rename(other.settings.runs / run.id)
+    other.registry.record(run.id)
+    record = json.loads((other.settings.runs / run.id / "run.json").read_text())
+    (other.settings.runs / run.id / "run.json").write_text(json.dumps({**record, "features": None}))
+    other.registry.record(run.id)
+    with pytest.raises(TrustError):
+        noria.reproduce(run.id, session=other)

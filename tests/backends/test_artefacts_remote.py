@@ -305,8 +305,8 @@ def test_what_only_the_work_needs_stays_here_and_progress_is_told(machine):
     here.publish(run)
     files = sorted(here.store.files(f"runs/{run}"))
     assert files == [
-        "figures/one.json", "manifest.json", "model/deep/trees.txt", "model/manifest.json", "report.md", "run.json",
-        "started.json",
+        "figures/one.json", "manifest.json", "model/deep/trees.txt", "model/manifest.json", "report.md",
+        "run.json", "started.json",
     ]  # fmt: skip
     assert {event.kind for event in seen} == {"upload.progress"}
     total = sum((folder / name).stat().st_size for name in files if name != "run.json")

@@ -42,7 +42,7 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     *(models, history, promote, rollback, tag, prune),
     *(learners, version),
 )
-_NEED_NOTHING = (recipes, runs, models, learners, version)
+_NEED_NOTHING = (recipes, runs, models, prune, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from noria.core.events import Events
 from noria.core.runs import Change, Condition, ModelEntry, RunQuery, before
-from noria.errors import NotFoundError, ParamError
+from noria.errors import ParamError
 from noria.lifecycle.register import Registry
 
 if TYPE_CHECKING:
@@ -198,8 +198,6 @@ class Prune:
             self.registry.remove(item.name, item.version, f"pruned: {item.why}", spared)
         except ParamError:  # needed by now
             return False
-        except NotFoundError:  # removed, and not indexed
-            self.registry.catch_up(item.name)
         return self._remove_folder(item)
 
     def _remove_folder(self, item: Waste) -> bool:

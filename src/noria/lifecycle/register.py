@@ -143,7 +143,7 @@ class Registry:
         why: str = "",
         spared: Callable[[Sequence[Change]], Collection[int]] = lambda _: (),
     ) -> Change:
-        """Take a version out; its number is not given again.
+        """Take a version out, if it is not out already; its number is not given again.
 
         Raises
         ------
@@ -151,6 +151,9 @@ class Registry:
             If it answers to an alias, or is spared as the history stands.
         """
         with self._alone(name) as history:
+            gone = {change.version: change for change in history.changes if change.kind == "removed"}
+            if version in gone:
+                return gone[version]
             model = _known(ModelEntry.of(name, history.changes), version)
             held = model.held_by(version)
             if held:
@@ -160,11 +163,6 @@ class Registry:
             if version in spared(history.changes):
                 raise ParamError(f"Version {version} of {name!r} is needed, and stays.")
             return self._add(name, history, "removed", version, why=why)
-
-    def catch_up(self, name: str) -> None:
-        """Take over what a process that was killed could write and not index."""
-        with self._alone(name):
-            pass
 
     # -- finding ---------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ import noria
 from noria.backends.artefacts_remote import RemoteArtefacts
 from noria.core.events import Events
 from noria.core.runs import Change, RunQuery
-from noria.data import snapshot
 from noria.errors import ArtifactError, NotFoundError, ParamError, StorageError
 from noria.settings import Settings
 from noria.testing import ArtefactsContract
@@ -61,12 +60,20 @@ def test_what_one_machine_trains_another_predicts_with(tmp_path, machine, people
     rows = people(10, seed=4)
     assert noria.load("toy", session=there).predict(rows).equals(run.model.predict(rows))
     assert there.artefacts.folder(run.id) == there.settings.cache / "runs" / run.id
-    digest = run.record["snapshot"]
-    there.artefacts.snapshots.fetch(digest)
-    assert snapshot.open_snapshot(digest, there.settings).equals(people())
+    assert noria.show("toy", session=there).entry.id == run.id
+    assert noria.train(people(), "y", name="toy", session=there, **QUICK).id == run.id
     before = (here.registry.runs(RunQuery()), here.state.models())
     there.registry.reindex()
     assert (there.registry.runs(RunQuery()), there.state.models()) == before
+
+
+def test_another_machine_reproduces_a_run(machine, people):
+    here, there = noria.Session(machine("a")), noria.Session(machine("b"))
+    run = noria.train(people(), "y", test=people(40, seed=1), name="toy", session=here, **QUICK)
+    assert len(here.artefacts.snapshots.kept()) == 2
+    again = noria.reproduce(run.id, session=there)
+    assert again.exact
+    assert again.run == run.id
 
 
 def test_a_machine_with_a_database_of_its_own_reads_the_store_first(machine):

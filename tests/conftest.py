@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -89,3 +97,106 @@ def people() -> Callable[..., pl.DataFrame]:
         )
 
     return make
+
+
+class Postgres:
+    """A PostgreSQL server of its own, in a folder that goes with it."""
+
+    def __init__(self, binaries: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.binaries = binaries
+        self.folder = Path(tempfile.mkdtemp(prefix="noria-pg-"))
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._numbers = itertools.count(1)
+        if self._as:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self.run("initdb", "-D", self.data, "-U", "noria", "-A", "trust", "--no-sync", "-E", "UTF8")
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def uri(self, database: str = "postgres") -> str:
+        return f"postgresql://noria:secret@127.0.0.1:{self.port}/{database}"
+
+    def database(self) -> str:
+        """The address of a new, empty database."""
+        name = f"db{next(self._numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.uri(name)
+
+    def sql(self, script: str, database: str = "postgres") -> None:
+        """Run SQL; the first error ends it."""
+        where = ["-h", "127.0.0.1", "-p", self.port, "-U", "noria", "-d", database]
+        self.run("psql", "-q", "-v", "ON_ERROR_STOP=1", *where, input=script.encode())
+
+    def start(self) -> None:
+        serving = f"-c listen_addresses=127.0.0.1 -c fsync=off -k {self.folder} -p {self.port}"
+        self.run("pg_ctl", "-D", self.data, "-o", serving, "-w", "-l", self.folder / "log", "start")
+
+    def stop(self) -> None:
+        self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop")
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The server is down for as long as the block lasts."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def run(self, program: str, *arguments: object, **options) -> None:
+        command = [*self._as, str(self.binaries / program), *map(str, arguments)]
+        subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, **options)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real server that lives as long as the tests."""
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *filter(None, [shutil.which("initdb")])]
+    if not found:
+        pytest.skip("PostgreSQL is not installed on this machine")
+    if os.geteuid() == 0 and not shutil.which("runuser"):
+        pytest.skip("root cannot run PostgreSQL, and runuser is absent")
+    server = Postgres(Path(found[0]).parent)
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(server.folder)
+
+
+class Disk:
+    """A file system of its own, in memory, that may be made read-only."""
+
+    def __init__(self, folder: Path, size: str) -> None:
+        self.folder = folder
+        self.mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+
+    def lock(self) -> None:
+        """Make it read-only."""
+        self.mount("-o", "remount,ro")
+
+    def mount(self, *options: str) -> None:
+        subprocess.run(["mount", *options, str(self.folder)], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Callable[[str], Disk]]:
+    """Make a small file system; its size is written as in ``192k``."""
+    folder = tmp_path / "disk"
+
+    def make(size: str) -> Disk:
+        folder.mkdir()
+        try:
+            return Disk(folder, size)
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"a small file system cannot be mounted: {getattr(error, 'stderr', error)}")
+
+    yield make
+    if folder.is_mount():
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

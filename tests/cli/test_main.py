@@ -17,20 +17,11 @@ from noria.cli import options
 from noria.core.recipe import Search
 
 VERBS = (
-    *(
-        "run",
-        "train",
-        "predict",
-        "recipes",
-        "new",
-        "models",
-        "runs",
-        "show",
-        "compare",
-        "learners",
-        "version",
-    ),
-)
+    *("run", "train", "predict", "recipes", "new"),
+    *("runs", "show", "compare", "reproduce"),
+    *("models", "history", "promote", "rollback", "tag"),
+    *("reindex", "learners", "version"),
+)  # fmt: skip
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 
 

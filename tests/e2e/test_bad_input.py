@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import noria
+from noria.core.runs import RunQuery
 from noria.errors import ArtifactError, NoriaError, StorageError, TrustError
 from noria.settings import Settings
 
@@ -515,21 +516,9 @@ def test_a_home_that_may_not_be_written(table, tmp_path):
     assert list((tmp_path / "home").iterdir()) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 192 KiB that may be remounted."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=192k", "tmpfs", str(disk)]
-    done = shutil.which("mount") and subprocess.run(command, capture_output=True, text=True, check=False)
-    if not done or done.returncode:
-        pytest.skip(f"a small file system cannot be mounted: {done.stderr.strip() if done else 'no mount'}")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
 def test_a_full_disk(table, small_disk):
-    session = noria.Session(Settings(home=small_disk / "home", workers=2))
+    disk = small_disk("192k").folder
+    session = noria.Session(Settings(home=disk / "home", workers=2))
     with pytest.raises(StorageError):
         train(
             session,
@@ -537,14 +526,47 @@ def test_a_full_disk(table, small_disk):
             name="full",
         )
     assert session.artefacts.names() == []
-    assert not [path for path in small_disk.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    assert not [path for path in disk.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
 
 
 def test_a_read_only_disk(table, small_disk):
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    disk = small_disk("192k")
+    disk.lock()
     with pytest.raises(StorageError) as caught:
-        train(noria.Session(Settings(home=small_disk / "home")), table)
+        train(noria.Session(Settings(home=disk.folder / "home")), table)
     assert "Read-only file system" in str(caught.value)
+
+
+def test_what_was_trained_can_be_used_on_a_read_only_disk(table, small_disk):
+    disk = small_disk("8m")
+    settings = Settings(home=disk.folder / "home", workers=2)
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAINED, str(settings.home)], input=table.write_json(), text=True, check=False
+    )
+    assert done.returncode == 0
+    disk.lock()
+    session = noria.Session(settings)
+    assert session.registry.find("toy").number == 1
+    assert [run.name for run in session.registry.runs(RunQuery(finished=True))] == ["toy"]
+    assert noria.predict("toy", table, session=session).height == ROWS
+    for write in (
+        lambda: train(session, table),
+        lambda: session.registry.tag("toy", 1, {"owner": "Ann"}),
+        lambda: noria.reindex(session=session),
+    ):
+        with pytest.raises(StorageError, match=r"Read-only file system|readonly database"):
+            write()
+    assert session.registry.find("toy").tags == {}
+
+
+_TRAINED = """
+import io, sys
+import noria, polars as pl
+from noria.settings import Settings
+table = pl.read_json(io.StringIO(sys.stdin.read()))
+session = noria.Session(Settings(home=sys.argv[1], workers=2))
+noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["naive_bayes"])
+"""
 
 
 _LIMITED = """

@@ -12,6 +12,7 @@ from noria.core.result import Evaluation, Score
 from noria.core.runs import Condition, RunQuery
 from noria.errors import NotFoundError, ParamError, StorageError
 from noria.lifecycle.register import Registry
+from noria.lifecycle.reindex import Reindexed
 from noria.settings import Settings
 
 
@@ -235,7 +236,7 @@ def test_the_index_is_built_again_from_the_folders(registry, settings):
     (settings.home / "state.db").unlink()
     again = Registry(LocalArtefacts(settings), SqlState(settings))
     assert again.runs(RunQuery()) == []
-    assert again.reindex() == (4, 4)
+    assert again.reindex() == Reindexed(4, 4, {})
     assert again.runs(RunQuery()) == runs
     assert again.state.models() == models
 

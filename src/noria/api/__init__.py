@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
-from noria.api._runs import compare, runs, show
+from noria.api._runs import compare, reindex, runs, show
 from noria.api._session import Session
 from noria.api._upkeep import prune
 from noria.api._walks import Run, refit, reproduce, run, train
@@ -21,6 +21,7 @@ __all__ = [
     "prune",
     "recipes",
     "refit",
+    "reindex",
     "reproduce",
     "rollback",
     "run",

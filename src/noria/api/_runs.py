@@ -9,10 +9,11 @@ from noria.api._session import Session
 
 if TYPE_CHECKING:
     from noria.lifecycle.compare import Comparison
+    from noria.lifecycle.reindex import Reindexed
     from noria.lifecycle.runs import Runs
     from noria.lifecycle.show import Details
 
-__all__ = ["compare", "runs", "show"]
+__all__ = ["compare", "reindex", "runs", "show"]
 
 
 def runs(
@@ -86,3 +87,31 @@ def compare(*references: str | Path, session: Session | None = None) -> Comparis
 
     session = session or Session()
     return compared({str(reference): show(reference, session=session) for reference in references})
+
+
+def reindex(*, session: Session | None = None) -> Reindexed:
+    """Build the index of runs and models anew from their folders.
+
+    Parameters
+    ----------
+    session : Session, optional
+
+    Returns
+    -------
+    Reindexed
+        How many runs and changes there are, and which folders are damaged and left out.
+
+    Raises
+    ------
+    StorageError
+        If the state database cannot be written; it is as it was before.
+
+    Examples
+    --------
+    >>> reindex().damaged
+    {}
+    """
+    from noria.lifecycle import reindex as folders
+
+    session = session or Session()
+    return folders.reindex(session.artefacts, session.state, session.events)

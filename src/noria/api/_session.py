@@ -64,7 +64,7 @@ class Session:
 
         made = Registry(self.artefacts, self.state)
         if not self.state.made() and (self.artefacts.runs() or self.artefacts.names()):
-            made.reindex()
+            made.reindex(self.events)
         return made
 
     def trusts(self, sha256: str) -> bool:

@@ -114,8 +114,10 @@ class LocalArtefacts:
 
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
-        started = read_json(self._path(run) / "started.json")
-        return RunEntry.of(started, read_json(self._path(run) / "run.json")) if started else None
+        started, record = (read_json(self._path(run) / file) for file in ("started.json", "run.json"))
+        if started is None and record is None:
+            return None
+        return RunEntry.of(started or {"id": run}, record)
 
     def size(self, run: str) -> int:
         """The bytes of the files of a run; 0 if there is no such run."""

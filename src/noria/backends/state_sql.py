@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,23 +9,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria._lazy import require
+from noria.backends.state_database import Database
 from noria.core.result import Score
 from noria.core.runs import Change, Condition, ModelEntry, RunEntry, RunQuery
-from noria.errors import StorageError
 from noria.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, Select
+    from sqlalchemy import Connection, Select
 
 __all__ = ["SqlState"]
 
-SCHEMA = 1
 _MANY = 10_000
-_WAIT = 30.0  # seconds that a writer waits for another
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -50,34 +45,29 @@ class SqlState:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.file = None if settings.state else settings.home / "state.db"
-        self._made = False
+        self._database = Database(settings)
 
     def made(self) -> bool:
         """Whether the database has its tables."""
-        if not self._made and (self.file is None or self.file.exists()):
-            import sqlalchemy
-
-            with self._telling():
-                self._made = sqlalchemy.inspect(self._engine).has_table(self._tables.SchemaRow.__tablename__)
-        return self._made
+        return self._database.made()
 
     def put(self, entry: RunEntry) -> None:
         """Add the line of a run, or replace it."""
-        with self._writing() as connection:
+        with self._database.writing(entry.id) as connection:
             self._forget(connection, entry.id)
             self._insert(connection, [entry])
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA optimize")
 
     def forget(self, run: str) -> None:
         """Remove the line of a run."""
-        with self._writing() as connection:
+        with self._database.writing(run) as connection:
             self._forget(connection, run)
 
     def runs(self, query: RunQuery | None = None) -> list[RunEntry]:
         """The runs that a query asks for, by default all, newest first."""
         query = query or RunQuery()
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             if connection is None:
                 return []
             chosen = self._chosen(connection, query).order_by(*self._order(query)).limit(query.limit)
@@ -91,7 +81,7 @@ class SqlState:
 
         query = query or RunQuery()
         metric = next((one.field for one in query.where if one.of_score), query.sort)
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             if connection is None:
                 return 0
             chosen = self._chosen(connection, replace(query, sort=metric))
@@ -102,7 +92,7 @@ class SqlState:
         from sqlalchemy import select
 
         metric = self._tables.ScoreRow.metric
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return (
                 []
                 if connection is None
@@ -128,26 +118,31 @@ class SqlState:
     @contextmanager
     def alone(self, name: str) -> Iterator[SqlHistory]:
         """Hold the history of a name alone; what was added counts when the block ends without an error."""
-        with self._writing() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (name,))
+        with self._database.writing(name) as connection:
             change = self._tables.ChangeRow
             yield SqlHistory(
                 connection, change, _read_changes(connection, self._tables, [change.name == name])
             )
 
     def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
-        """Put these in place of everything that is known of runs and models, at once or not at all."""
+        """Put these in place of everything that is known of runs and models, at once or not at all.
+
+        They are read while nobody else can write, once the index is held. A SQLite file that is damaged is
+        set aside.
+        """
         from sqlalchemy import delete, insert
 
-        tables = self._tables
-        with self._writing() as connection:
-            for table in (tables.RunRow, tables.ScoreRow, tables.ChangeRow):
+        tables = (self._tables.RunRow, self._tables.ScoreRow, self._tables.ChangeRow)
+        self._database.mend()
+        with self._database.writing() as connection:
+            for table in tables:
                 connection.execute(delete(table))
             self._insert(connection, list(entries))
             rows = [change.to_dict() for change in changes]
             if rows:
-                connection.execute(insert(tables.ChangeRow), rows)
+                connection.execute(insert(self._tables.ChangeRow), rows)
+            for table in tables:
+                connection.exec_driver_sql(f"ANALYZE {table.__tablename__}")
 
     # -- rows ------------------------------------------------------------------------------------------------
 
@@ -242,87 +237,14 @@ class SqlState:
         return [tuple_(change.name, change.version).in_(mine), change.alias.is_(None) | ~passed_on]
 
     def _changes(self, conditions: Sequence[Any]) -> list[Change]:
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return [] if connection is None else _read_changes(connection, self._tables, conditions)
-
-    # -- connections -----------------------------------------------------------------------------------------
 
     @cached_property
     def _tables(self) -> Any:
         from noria.backends import state_tables
 
         return state_tables
-
-    @cached_property
-    def _engine(self) -> Engine:
-        if self.file is not None:
-            return _sqlite(self.file)
-        from sqlalchemy import create_engine, make_url
-
-        url = make_url(self.settings.state or "")
-        if url.drivername == "postgresql":
-            require("psycopg", extra="postgres")
-            url = url.set(drivername="postgresql+psycopg")
-        return create_engine(url, pool_pre_ping=True)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection | None]:
-        """A connection, or None as long as there is no database."""
-        if not self.made():
-            yield None
-            return
-        with self._telling(), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A connection whose changes count together when the block ends without an error."""
-        with self._telling():
-            self._make()
-            with self._engine.connect().execution_options(writing=True) as connection, connection.begin():
-                yield connection
-
-    def _make(self) -> None:
-        """The tables, if they are not there yet: one process makes them, others wait for it."""
-        if self.made():
-            return
-        if self.file is None:
-            self._fill(self._engine)
-            return
-        with _locked(self.file):
-            if self.made():
-                return
-            draft = self.file.with_name("state.db.new")
-            try:
-                engine = _sqlite(draft, new=True)
-                self._fill(engine)
-                engine.dispose()
-                draft.rename(self.file)
-            finally:
-                for left in self.file.parent.glob("state.db.new*"):
-                    left.unlink()
-
-    def _fill(self, engine: Engine) -> None:
-        from sqlalchemy import insert
-
-        tables = self._tables
-        with engine.begin() as connection:
-            tables.Table.metadata.create_all(connection)
-            connection.execute(insert(tables.SchemaRow), [{"version": SCHEMA}])
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Turn the database's errors into our own."""
-        from sqlalchemy.exc import DBAPIError
-
-        try:
-            yield
-        except DBAPIError as error:
-            raise StorageError(
-                f"The state database {self.file or self._engine.url.render_as_string()} fails.",
-                got=str(error.orig).strip().splitlines()[0],
-                do="See that it can be reached and written, and run the same command again.",
-            ) from error
 
 
 class SqlHistory:
@@ -351,40 +273,3 @@ def _read_changes(connection: Connection, tables: Any, conditions: Sequence[Any]
 def _numbers(score: Score) -> Mapping[str, float | None]:
     named = {"value": score.value, "low": score.low, "high": score.high}
     return {name: None if math.isnan(number) else number for name, number in named.items()}
-
-
-def _sqlite(file: Path, *, new: bool = False) -> Engine:
-    """An engine whose writers wait for each other, and whose readers do not wait (write-ahead log)."""
-    from sqlalchemy import create_engine, event
-
-    engine = create_engine(f"sqlite:///{file}", connect_args={"timeout": _WAIT})
-
-    @event.listens_for(engine, "connect")
-    def _connected(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous = NORMAL")
-        if new:
-            connection.execute("PRAGMA journal_mode = WAL")
-
-    @event.listens_for(engine, "begin")
-    def _begun(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("writing")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-    return engine
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold a lock beside a database file that is about to be made."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.with_name("state.db.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        raise StorageError(
-            f"Cannot write {file}.",
-            got=error.strerror or str(error),
-            do="Set NORIA_HOME to a folder that can be written.",
-        ) from error

@@ -17,7 +17,7 @@ class Table(DeclarativeBase):
         float: Double,
         int: BigInteger,
         bool: Boolean,
-        str: String,
+        str: String().with_variant(String(collation="C"), "postgresql"),
         dict[str, Any]: JSON,
     }
 

@@ -24,6 +24,7 @@ from noria.cli.predict import predict
 from noria.cli.promote import promote
 from noria.cli.prune import prune
 from noria.cli.recipes import recipes
+from noria.cli.reindex import reindex
 from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
@@ -40,9 +41,9 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, recipes, new),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag, prune),
-    *(learners, version),
+    *(reindex, learners, version),
 )
-_NEED_NOTHING = (recipes, runs, models, prune, learners, version)
+_NEED_NOTHING = (recipes, runs, models, prune, reindex, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

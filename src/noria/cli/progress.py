@@ -97,6 +97,10 @@ class State:
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
 
+    def _reindex_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.share = "reading", data["done"] / data["total"]
+        self.trying = f"{data['done']:,} of {data['total']:,} runs"
+
 
 class Screen:
     """Two lines that are kept up to date: time left, and what is known and tried.
@@ -241,5 +245,6 @@ _LINES = {
     "run.unchanged": lambda data, _: _unchanged(data),
     "search.started": _search_line,
     "search.finished": _found_line,
+    "reindex.progress": lambda data, _: f"{data['done']:,} of {data['total']:,} runs read",
     "run.finished": lambda data, _: f"done in {duration(data['seconds'])}",
 }

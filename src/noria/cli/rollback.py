@@ -24,6 +24,7 @@ def rollback(
     \b
     Examples:
       noria rollback titanic --why "too slow"
+      noria rollback titanic --alias candidate
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
 

@@ -173,5 +173,9 @@ class State(Protocol):
         ...
 
     def rebuild(self, entries: Iterable[RunEntry], changes: Iterable[Change]) -> None:
-        """Put these in place of everything that is known of runs and models, at once or not at all."""
+        """Put these in place of everything that is known of runs and models, at once or not at all.
+
+        They are read while nobody else can write, once the index is held. An index that is damaged is set
+        aside.
+        """
         ...

@@ -7,13 +7,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from noria.core.events import Events
 from noria.core.ports import Artefacts, History, State
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
 from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+from noria.lifecycle.reindex import Reindexed, reindex
 
 __all__ = ["Registry"]
 
@@ -71,13 +72,9 @@ class Registry:
         """The runs that a query asks for."""
         return self.state.runs(query)
 
-    def reindex(self) -> tuple[int, int]:
-        """Build the index anew from the artefacts; how many runs and changes there are."""
-        with ThreadPoolExecutor(self.artefacts.readers) as pool:
-            entries = [entry for entry in pool.map(self.artefacts.entry, self.artefacts.runs()) if entry]
-        changes = [change for name in self.artefacts.names() for change in self.artefacts.changes(name)]
-        self.state.rebuild(entries, changes)
-        return len(entries), len(changes)
+    def reindex(self, events: Events | None = None) -> Reindexed:
+        """Build the index anew from the artefacts; what is damaged is left out and named."""
+        return reindex(self.artefacts, self.state, events or Events())
 
     # -- versions --------------------------------------------------------------------------------------------
 

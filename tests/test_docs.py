@@ -3,9 +3,10 @@
 Each page is walked from top to bottom in an empty folder of its own. A block's opening line says what it is:
 
 - ``python``: executed, in one namespace per page;
-- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``make`` and
-  ``pip`` are checked against the Makefile and the extras in pyproject.toml, and installing a package that the
-  page has written makes its entry points known, ``export`` sets a variable; anything else fails;
+- ``console``: every line is a command; ``noria`` and ``pytest`` are executed and must succeed, ``export``
+  sets a variable for what follows, ``make`` and ``pip`` are checked against the Makefile and the extras in
+  pyproject.toml, and installing a package that the page has written makes its entry points known; anything
+  else fails;
 - any language with ``file=NAME``: written to that file, for the blocks below it;
 - ``yaml``: parsed as a recipe, or as a part of one;
 - ``text`` and ``mermaid``: what the reader sees; not executed.
@@ -22,8 +23,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import pytest
 import yaml
@@ -159,8 +162,8 @@ def desk(tmp_path, monkeypatch):
     monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
     monkeypatch.setenv("NORIA_OFFLINE", "true")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    for name in ("NORIA_MLFLOW", "MLFLOW_TRACKING_URI"):  # whatever a page exports is undone after it
-        monkeypatch.setenv(name, "")
+    with mock.patch.dict(os.environ):
+        yield
 
 
 def write_houses() -> None:
@@ -172,8 +175,11 @@ def write_houses() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
-def test_page_runs(path, desk):
+def test_page_runs(path, desk, request):
     page = path.read_text(encoding="utf-8")
+    if "s3://our-bucket" in page:
+        request.getfixturevalue("bucket")
+        import_module("s3fs").S3FileSystem().mkdir("our-bucket")
     if "houses.csv" in page:
         write_houses()
     if MLFLOW in page:

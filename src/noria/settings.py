@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     state: str | None = Field(
         default=None, description="Address of the state database; a SQLite file in the home folder if absent."
     )
+    artefacts: str | None = Field(
+        default=None,
+        description="Address of a shared store of runs and models, such as s3://bucket/prefix.",
+    )
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."
     )
@@ -61,3 +65,7 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Content-addressed copies of the data that runs were trained on."""
         return self.home / "snapshots"
+
+    def snapshot(self, digest: str) -> Path:
+        """The file of one of them, whether it is there or not; its time is that of its last use."""
+        return self.snapshots / digest[:2] / f"{digest}.parquet"

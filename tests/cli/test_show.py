@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from noria.lifecycle import keep
+from noria.core import keep
 
 
 def test_a_run_is_shown_on_one_screen(looked, history):

@@ -343,29 +343,16 @@ def test_s3_without_its_extra(settings):
     assert caught.value.do == 'Run: pip install "noria[s3]"'
 
 
-@pytest.mark.skipif(not (installed("s3fs") and installed("moto")), reason="s3fs and moto[server] are needed")
-def test_s3(settings, monkeypatch):
+def test_s3(settings, bucket):
     import s3fs
-    from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    try:
-        store = s3fs.S3FileSystem(skip_instance_cache=True)
-        store.mkdir("noria-bucket")
-        store.pipe("noria-bucket/p1.csv", CSV)
-        store.pipe("noria-bucket/p2.csv", b"a,b\n3,z\n")
-        assert read("s3://noria-bucket/p1.csv", settings=settings).height == 2
-        assert read("s3://noria-bucket/*.csv", settings=settings)["a"].to_list() == [1, 2, 3]
-        with pytest.raises(SourceError, match=r"There is no s3://noria-bucket/none\.csv"):
-            read("s3://noria-bucket/none.csv", settings=settings)
-    finally:
-        server.stop()
+    store = s3fs.S3FileSystem()
+    store.pipe(f"{bucket}/p1.csv", CSV)
+    store.pipe(f"{bucket}/p2.csv", b"a,b\n3,z\n")
+    assert read(f"s3://{bucket}/p1.csv", settings=settings).height == 2
+    assert read(f"s3://{bucket}/*.csv", settings=settings)["a"].to_list() == [1, 2, 3]
+    with pytest.raises(SourceError, match=rf"There is no s3://{bucket}/none\.csv"):
+        read(f"s3://{bucket}/none.csv", settings=settings)
 
 
 def test_mirror_folder_answers_a_url_that_its_note_names(mirror, mirrored):

@@ -198,7 +198,7 @@ def test_a_version_that_answers_is_not_removed_and_numbers_are_not_given_again(r
     assert str(caught.value) == (
         "Version 1 of 'demo' is champion, and stays.\n  do:  Promote another one first."
     )
-    registry.remove("demo", 2)
+    assert registry.remove("demo", 2) == registry.remove("demo", 2)
     assert registry.register("demo", ended(registry)) == 3
     assert [version.number for version in registry.model("demo").versions] == [1, 3]
 

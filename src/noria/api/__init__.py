@@ -7,6 +7,7 @@ from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, runs, show
 from noria.api._session import Session
+from noria.api._upkeep import prune
 from noria.api._walks import Run, refit, reproduce, run, train
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "mirror",
     "predict",
     "promote",
+    "prune",
     "recipes",
     "refit",
     "reindex",

@@ -48,6 +48,8 @@ class Session:
     @cached_property
     def artefacts(self) -> Artefacts:
         """Where the folders of runs and the histories of models are kept."""
+        if self.settings.artefacts:
+            return registry.backend("artefacts", "remote")(self.settings, self.events)
         return registry.backend("artefacts", "local")(self.settings)
 
     @cached_property

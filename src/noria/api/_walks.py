@@ -251,10 +251,11 @@ def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
     session = session or Session()
     folder = session.artefacts.folder(session.registry.find_run(run))
     recipe, record = once_more.again(folder, session.trusts)
-    tables = [
-        open_snapshot(record[name], session.settings) if record[name] else None
-        for name in ("snapshot", "tested")
-    ]
+    tables = []
+    for digest in (record["snapshot"], record["tested"]):
+        if digest:
+            session.artefacts.snapshots.fetch(digest)
+        tables.append(open_snapshot(digest, session.settings) if digest else None)
     repeated = _walk(
         once_more.as_kept(recipe), session, source=tables[0], test=tables[1],
         replay=once_more.trials(folder), resume=False, register=False,

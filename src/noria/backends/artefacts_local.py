@@ -12,11 +12,12 @@ from typing import IO
 
 from noria.core.artifact import write_text
 from noria.core.manifest import read_json
+from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
 from noria.errors import NotFoundError, StorageError, suggestion
 from noria.settings import Settings
 
-__all__ = ["LocalArtefacts"]
+__all__ = ["LocalArtefacts", "LocalSnapshots", "taken"]
 
 
 class LocalArtefacts:
@@ -31,15 +32,21 @@ class LocalArtefacts:
     system drops when that process ends, however it ends.
     """
 
+    readers = 1
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.snapshots = LocalSnapshots(settings)
         self._locks: dict[str, IO[str]] = {}
 
-    def create(self, name: str) -> str:
-        """Reserve a folder for a new run of `name`, claimed for this process; return the run's id."""
+    def create(self, name: str, mark: str = "") -> str:
+        """Reserve a folder for a new run of `name`, claimed for this process; return the run's id.
+
+        The id is the name, the time, a mark, and a number that no other run of this home has.
+        """
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         for number in range(1, 1000):
-            run = f"{name}-{stamp}-{number}"
+            run = f"{name}-{stamp}-{mark}{number}"
             try:
                 self._path(run).mkdir(parents=True)
             except FileExistsError:
@@ -50,15 +57,16 @@ class LocalArtefacts:
                     got=error.strerror,
                     do="Set NORIA_HOME to a folder that can be written.",
                 ) from error
-            self.claim(run)
-            return run
+            if self.claim(run):
+                return run
         raise StorageError(f"Too many runs of {name!r} were started in this second.", do="Try again.")
 
     def claim(self, run: str) -> bool:
         """Take a run on this machine for this process; False if another process works on it."""
-        if not self._path(run).is_dir():
+        try:
+            file = (self._path(run) / "lock").open("a")
+        except FileNotFoundError:
             return False
-        file = (self._path(run) / "lock").open("a")
         if not _locked(file):
             file.close()
             return False
@@ -111,6 +119,10 @@ class LocalArtefacts:
             return None
         return RunEntry.of(started or {"id": run}, record)
 
+    def size(self, run: str) -> int:
+        """The bytes of the files of a run; 0 if there is no such run."""
+        return sum(path.stat().st_size for path in self._path(run).rglob("*") if path.is_file())
+
     def names(self) -> list[str]:
         """All names that have a history."""
         return _names(self.settings.models)
@@ -126,14 +138,48 @@ class LocalArtefacts:
         return [Change.from_dict(read_json(path)) for path in paths]
 
     def add(self, change: Change) -> None:
-        """Write the next entry of a history; it is there whole or not at all."""
-        write_text(self._change(change.name, change.number), json.dumps(change.to_dict(), indent=1))
+        """Write the next entry of a history: whole or not at all, and never in place of another."""
+        path = self._change(change.name, change.number)
+        if path.exists() and self.change(change.name, change.number) != change:
+            raise taken(change)
+        write_text(path, json.dumps(change.to_dict(), indent=1))
 
     def _path(self, run: str) -> Path:
         return self.settings.runs / run
 
     def _change(self, name: str, number: int) -> Path:
         return self.settings.models / name / f"{number:06d}.json"
+
+
+class LocalSnapshots:
+    """The data of runs in the home folder, as `noria.data.snapshot` writes them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def kept(self) -> dict[str, Kept]:
+        """All snapshots, by digest."""
+        found = ((path.stem, path.stat()) for path in self.settings.snapshots.glob("??/*.parquet"))
+        return {digest: Kept(about.st_size, about.st_mtime) for digest, about in found}
+
+    def fetch(self, digest: str) -> None:
+        """Nothing: what is kept is here."""
+
+    def discard(self, digest: str) -> None:
+        """Remove a snapshot."""
+        path = self.settings.snapshot(digest)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"Cannot remove {path}.", got=error.strerror) from error
+
+
+def taken(change: Change) -> StorageError:
+    """The error of an entry whose place in the history another one has."""
+    return StorageError(
+        f"The history of {change.name!r} went on in the meantime: there is another entry {change.number}.",
+        do="Run the same command again. Who shares a store of runs has to share its database (NORIA_STATE).",
+    )
 
 
 def _locked(file: IO[str]) -> bool:

@@ -41,6 +41,7 @@ class RunRow(Table):
     rows: Mapped[int | None] = mapped_column(index=True)
     trials: Mapped[int | None] = mapped_column(index=True)
     goals_met: Mapped[bool | None]
+    tested: Mapped[str | None] = mapped_column(index=True)
     features: Mapped[str | None] = mapped_column(index=True)
     commit: Mapped[str | None]
 

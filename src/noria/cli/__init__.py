@@ -24,6 +24,7 @@ from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
 from noria.cli.promote import promote
+from noria.cli.prune import prune
 from noria.cli.recipes import recipes
 from noria.cli.reindex import reindex
 from noria.cli.reproduce import reproduce
@@ -41,11 +42,11 @@ __all__ = ["app", "main"]
 _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, recipes, new),
     *(runs, show, compare, reproduce),
-    *(models, history, promote, rollback, tag),
+    *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),
 )
 _NAMES = {import_model: "import"}  # a word that Python keeps for itself
-_NEED_NOTHING = (recipes, runs, models, reindex, learners, version)
+_NEED_NOTHING = (recipes, runs, models, prune, reindex, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

@@ -93,6 +93,15 @@ class State:
         self.doing, self.share = "downloading", done / total if total else None
         self.trying = data_size(done) + (f" of {data_size(total)}" if total else "")
 
+    def _upload_progress(self, data: dict[str, Any]) -> None:
+        done, total = data["done"], data["total"]
+        self.doing, self.share = "uploading", done / total if total else None
+        self.trying = f"{data_size(done)} of {data_size(total)}"
+
+    def _prune_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.share = "removing", data["done"] / data["total"]
+        self.trying = f"{data['done']} of {data['total']}"
+
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
 

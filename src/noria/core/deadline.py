@@ -77,7 +77,7 @@ class Deadline:
 
 
 def seconds(text: str | float, what: str = "A budget") -> float:
-    """Read a duration such as ``60``, ``"60s"``, ``"5m"`` or ``"1h"``; `what` names it in the error.
+    """Read a duration such as ``60``, ``"60s"``, ``"5m"``, ``"1h"`` or ``"30d"``; errors call it `what`.
 
     Raises
     ------

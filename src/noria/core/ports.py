@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
 
-__all__ = ["Artefacts", "Executor", "History", "State", "Tracker"]
+__all__ = ["Artefacts", "Executor", "History", "Kept", "Snapshots", "State", "Tracker"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -25,12 +25,39 @@ class Executor(Protocol):
         ...
 
 
+class Kept(NamedTuple):
+    """A snapshot: its size in bytes, and when it was last used on this machine (seconds since 1970)."""
+
+    bytes: int
+    used: float
+
+
+class Snapshots(Protocol):
+    """Keeps the data that runs were trained on, by the digests of their content."""
+
+    def kept(self) -> dict[str, Kept]:
+        """All snapshots, by digest; one that was never used on this machine was used at 0."""
+        ...
+
+    def fetch(self, digest: str) -> None:
+        """Bring a snapshot to this machine, if it is kept elsewhere only."""
+        ...
+
+    def discard(self, digest: str) -> None:
+        """Remove a snapshot, wherever it is."""
+        ...
+
+
 class Artefacts(Protocol):
     """Keeps the folders of runs and the histories of models: what everything else can be rebuilt from.
 
     A run is worked on in a folder of this machine. Where artefacts are kept elsewhere, `publish` takes it
     there, and `folder` brings it back.
     """
+
+    readers: int
+    """How many entries are best read at the same time."""
+    snapshots: Snapshots
 
     def create(self, name: str) -> str:
         """Reserve a folder for a new run of `name`, claimed for this process; return the run's id."""
@@ -49,7 +76,7 @@ class Artefacts(Protocol):
         ...
 
     def publish(self, run: str) -> None:
-        """Keep a finished run where runs are kept."""
+        """Keep a finished run, and its data, where runs are kept: whole or not at all."""
         ...
 
     def discard(self, run: str) -> None:
@@ -68,6 +95,10 @@ class Artefacts(Protocol):
         """What a run's folder says of it; None if it was cut off before it said anything."""
         ...
 
+    def size(self, run: str) -> int:
+        """The bytes that a run takes where it is kept."""
+        ...
+
     def names(self) -> list[str]:
         """All names that have a history."""
         ...
@@ -81,7 +112,7 @@ class Artefacts(Protocol):
         ...
 
     def add(self, change: Change) -> None:
-        """Write the next entry of a history; it is there whole or not at all."""
+        """Write the next entry of a history: whole or not at all, and never in place of another."""
         ...
 
 

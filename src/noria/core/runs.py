@@ -53,6 +53,8 @@ class RunEntry:
         Wall-clock time of the walk.
     metric : str
         What the search optimised.
+    tested : str, optional
+        Fingerprint of the rows that were given for testing.
     features, commit : str, optional
         SHA-256 of the feature function, and the commit that the recipe was run at.
     scores : mapping of str to Score
@@ -71,6 +73,7 @@ class RunEntry:
     rows: int | None = None
     trials: int | None = None
     goals_met: bool | None = None
+    tested: str | None = None
     features: str | None = None
     commit: str | None = None
     scores: Mapping[str, Score] = field(default_factory=dict)
@@ -100,6 +103,7 @@ class RunEntry:
             return cls(
                 **known,
                 **{name: record[name] for name in told},
+                tested=record.get("tested"),
                 metric=evaluation.metric,
                 goals_met=evaluation.goals_met,
                 scores=evaluation.scores,
@@ -276,7 +280,7 @@ def before(changes: Sequence[Change], alias: str) -> int | None:
 
 
 _NUMBERS = ("started", "ended", "seconds", "rows", "trials")
-_TEXTS = ("id", "name", "task", "metric", "key", "snapshot", "features", "commit", "noria")
+_TEXTS = ("id", "name", "task", "metric", "key", "snapshot", "tested", "features", "commit", "noria")
 FIELDS = (*_NUMBERS, *_TEXTS)
 """The facts of a run that can be asked for, beside its scores."""
 _OPERATORS = (">=", "<=", "!=", "^=", "=", ">", "<")

@@ -201,8 +201,11 @@ def save(table: pl.DataFrame, settings: Settings) -> Snapshot:
     [1, 2]
     """
     digest = fingerprint(table)
-    path = _path(digest, settings)
-    if not path.is_file():
+    path = settings.snapshot(digest)
+    if path.is_file():
+        with contextlib.suppress(OSError):  # the time matters to `noria prune` only
+            os.utime(path)
+    else:
         try:
             _write(table, path)
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -212,10 +215,6 @@ def save(table: pl.DataFrame, settings: Settings) -> Snapshot:
                 do="Free some space there, or set NORIA_HOME to another disk.",
             ) from error
     return Snapshot(digest, table.height, table.width, path, path.stat().st_size)
-
-
-def _path(digest: str, settings: Settings) -> Path:
-    return settings.snapshots / digest[:2] / f"{digest}.parquet"
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:
@@ -248,7 +247,7 @@ def open_snapshot(digest: str, settings: Settings) -> pl.DataFrame:
     ArtifactError
         If the file is damaged or was changed.
     """
-    path = _path(digest, settings)
+    path = settings.snapshot(digest)
     if not path.is_file():
         raise NotFoundError(
             f"There is no snapshot {digest}.", got=str(path), do="Run again from the source of the data."

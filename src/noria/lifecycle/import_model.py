@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from noria.core import artifact
+from noria.core import artifact, keep
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.ports import Tracker
@@ -20,7 +20,6 @@ from noria.core.recipe import Recipe
 from noria.core.runs import Condition, RunEntry, RunQuery, Version
 from noria.data.conform import conform
 from noria.errors import ArtifactError, ParamError, TrustError
-from noria.lifecycle import keep
 from noria.lifecycle.register import Registry
 
 __all__ = ["import_model"]

@@ -6,7 +6,7 @@ import getpass
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -139,21 +139,32 @@ class Registry:
             _known(ModelEntry.of(name, history.changes), version)
             return self._add(name, history, "tagged", version, tags=dict(tags))
 
-    def remove(self, name: str, version: int, why: str = "") -> Change:
-        """Take a version out; its number is not given again.
+    def remove(
+        self,
+        name: str,
+        version: int,
+        why: str = "",
+        spared: Callable[[Sequence[Change]], Collection[int]] = lambda _: (),
+    ) -> Change:
+        """Take a version out, if it is not out already; its number is not given again.
 
         Raises
         ------
         ParamError
-            If it answers to an alias.
+            If it answers to an alias, or is spared as the history stands.
         """
         with self._alone(name) as history:
+            gone = {change.version: change for change in history.changes if change.kind == "removed"}
+            if version in gone:
+                return gone[version]
             model = _known(ModelEntry.of(name, history.changes), version)
             held = model.held_by(version)
             if held:
                 raise ParamError(
                     f"Version {version} of {name!r} is {held[0]}, and stays.", do="Promote another one first."
                 )
+            if version in spared(history.changes):
+                raise ParamError(f"Version {version} of {name!r} is needed, and stays.")
             return self._add(name, history, "removed", version, why=why)
 
     # -- finding ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -85,16 +86,19 @@ class _Folders:
     def entries(self) -> Iterator[RunEntry]:
         """The line of every run that is whole."""
         self.runs = 0
-        for run in self.artefacts.runs():
-            entry = self._finished.get(run) or self._entry(run)
-            if entry is not None:
+        with ThreadPoolExecutor(self.artefacts.readers) as pool:
+            for entry in filter(None, pool.map(self._line, self.artefacts.runs())):
                 self.runs += 1
                 yield entry
 
     def changes(self) -> Iterator[Change]:
         """Every history, up to the first entry that is damaged or missing."""
-        for name in self.artefacts.names():
-            yield from self._history(name)
+        with ThreadPoolExecutor(self.artefacts.readers) as pool:
+            for history in pool.map(self._history, self.artefacts.names()):
+                yield from history
+
+    def _line(self, run: str) -> RunEntry | None:
+        return self._finished.get(run) or self._entry(run)
 
     def _entry(self, run: str) -> RunEntry | None:
         try:

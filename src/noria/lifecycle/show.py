@@ -8,12 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.core import manifest
+from noria.core import keep, manifest
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation
 from noria.core.runs import Condition, ModelEntry, RunEntry, RunQuery
 from noria.errors import NotFoundError, ParamError, suggestion
-from noria.lifecycle import keep
 from noria.lifecycle.journal import records
 from noria.lifecycle.register import Registry
 from noria.lifecycle.runs import Status

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from noria._version import __version__
-from noria.core import artifact, memory, registry
+from noria.core import artifact, keep, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
@@ -45,7 +45,7 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, keep, lineage, report, reuse
+from noria.lifecycle import evaluate, lineage, report, reuse
 from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
@@ -123,11 +123,13 @@ class Training:
         self._origin = lineage.begin(self.recipe.folder)
         self._log = EventLog(self.events)
         try:
-            return self._run(deadline)
+            walk = self._run(deadline)
         except KeyboardInterrupt as error:
             raise Interrupted("Stopped.", do="Run the same command to go on from here.") from error
         finally:
             self._log.close()
+        walk.folder = self.registry.artefacts.folder(walk.run_id)
+        return walk
 
     def _run(self, deadline: Deadline) -> Walk:
         with self._stage("read"):
@@ -369,9 +371,9 @@ class Training:
             about = {"run": run_id, "name": self.recipe.name}
             artifact.save(model, folder / "model", system=system.name, about=about)
         origin = self._origin.result()
+        begun = json.loads((folder / "started.json").read_text(encoding="utf-8"))
         record = {
-            "id": run_id,
-            "name": self.recipe.name,
+            **begun,
             "recipe": self.recipe.to_dict(),
             "task": data.task.value,
             "ended": time.time(),
@@ -379,12 +381,10 @@ class Training:
             "trials": found.trials,
             "until": found.until,
             "earlier": found.earlier,
-            "snapshot": data.snapshot.hash,
             "tested": data.tested,
             "rows": data.table.height,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),
-            "noria": __version__,
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
             "commit": origin.code and origin.code.commit,

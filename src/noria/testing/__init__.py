@@ -1,7 +1,17 @@
 """What proves a system or a backend right; shipped, so that third parties can use it on their own."""
 
+from noria.testing.artefacts_contract import ArtefactsContract
 from noria.testing.check import Check, CheckFailed, check_system, checks
 from noria.testing.state_contract import StateContract
 from noria.testing.toy import Problem, problems
 
-__all__ = ["Check", "CheckFailed", "Problem", "StateContract", "check_system", "checks", "problems"]
+__all__ = [
+    "ArtefactsContract",
+    "Check",
+    "CheckFailed",
+    "Problem",
+    "StateContract",
+    "check_system",
+    "checks",
+    "problems",
+]

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 import noria
+from noria.core import keep
 from noria.errors import ArtifactError
-from noria.lifecycle import keep
 from noria.settings import Settings
 
 QUICK = {"budget": "60s", "trials": 2, "learners": ["naive_bayes"]}
@@ -103,7 +103,7 @@ def test_a_run_that_is_gone_on_with_is_sealed_anew(people, session, monkeypatch)
         raise noria.errors.StorageError("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("noria.lifecycle.keep.seal", fail)
+        patch.setattr("noria.core.keep.seal", fail)
         with pytest.raises(noria.errors.StorageError):
             noria.train(people(), "y", name="toy", session=session, **QUICK)
     (folder,) = session.settings.runs.iterdir()

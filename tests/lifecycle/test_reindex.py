@@ -223,5 +223,6 @@ def test_a_copied_history_is_not_a_second_one(registry, settings):
     shutil.copytree(settings.models / "demo", settings.models / "copy")
     made = registry.reindex()
     assert made == Reindexed(1, 1, {"models/copy": "An entry is of another history. (demo 1)"})
+    (settings.models / "copy" / "000001.json").unlink()
     registry.artefacts.add(replace(registry.artefacts.change("demo", 1), name="copy"))
     assert registry.reindex() == Reindexed(1, 2, {})

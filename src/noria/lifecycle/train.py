@@ -372,8 +372,7 @@ class Training:
             artifact.save(model, folder / "model", system=system.name, about=about)
         origin = self._origin.result()
         record = {
-            "id": run_id,
-            "name": self.recipe.name,
+            **json.loads((folder / "started.json").read_text(encoding="utf-8")),
             "recipe": self.recipe.to_dict(),
             "task": data.task.value,
             "ended": time.time(),
@@ -381,7 +380,6 @@ class Training:
             "trials": found.trials,
             "until": found.until,
             "earlier": found.earlier,
-            "snapshot": data.snapshot.hash,
             "tested": data.tested,
             "rows": data.table.height,
             "notes": found.notes,
@@ -397,8 +395,7 @@ class Training:
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
         if origin.code and origin.code.diff:
             artifact.write_text(folder / lineage.DIFF, origin.code.diff)
-        begun = json.loads((folder / "started.json").read_text(encoding="utf-8"))
-        artifact.write_text(folder / "run.json", json.dumps({**begun, **record}, indent=1))
+        artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
         self.events.emit("run.kept", run=run_id, seconds=found.seconds)
         self._log.close()
         keep.seal(folder, run_id)

@@ -48,12 +48,9 @@ class TestFolder(ArtefactsContract):
 QUICK = {"budget": "60s", "trials": 2, "learners": ["naive_bayes"]}
 
 
-def test_what_one_machine_trains_another_predicts_with(tmp_path, machine, people):
-    def session(name: str) -> noria.Session:
-        state = f"sqlite:///{tmp_path / 'state.db'}"
-        return noria.Session(machine(name).model_copy(update={"state": state, "workers": 2}))
-
-    here, there = session("a"), session("b")
+def test_what_one_machine_trains_another_predicts_with(machine, postgres, people):
+    state = postgres.database()
+    here, there = (noria.Session(machine(name).model_copy(update={"state": state})) for name in "ab")
     run = noria.train(people(), "y", name="toy", session=here, **QUICK)
     assert run.report.is_file()
     assert list(here.settings.runs.iterdir()) == []

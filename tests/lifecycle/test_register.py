@@ -189,6 +189,14 @@ def test_of_some_runs_only_their_versions_are_read(registry):
     assert registry.state.models([loose]) == registry.state.models([]) == []
 
 
+def test_a_run_whose_version_was_removed_gets_a_new_one(registry):
+    one = ended(registry)
+    registry.register("demo", one)
+    registry.remove("demo", 1)
+    assert registry.register("demo", one) == 2
+    assert registry.promote("demo", 2) is not None
+
+
 def test_a_version_that_answers_is_not_removed_and_numbers_are_not_given_again(registry):
     for _ in range(2):
         registry.register("demo", ended(registry))

@@ -87,10 +87,11 @@ class Registry:
     def register(self, name: str, run: str) -> int:
         """Make a run's model the next version of `name`; a run that has a version keeps it."""
         with self._alone(name) as history:
-            known = {one.run: one.version for one in history.changes if one.kind == "registered"}
+            known = {one.run: one.number for one in ModelEntry.of(name, history.changes).versions}
             if run in known:
                 return known[run]
-            version = max(known.values(), default=0) + 1
+            given = [change.version for change in history.changes if change.kind == "registered"]
+            version = max(given, default=0) + 1
             self._add(name, history, "registered", version, run=run)
             return version
 

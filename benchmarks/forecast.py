@@ -131,6 +131,7 @@ def _noria(one: _Set, budget: float, train: Series, test: Series) -> list[Any]:
         options={"horizon": one.horizon, "season": list(one.seasons), "coverage": 0.95},
         budget=budget,
         name=f"competition-{one.name.lower()}",
+        resume=False,
     )
     seconds = time.monotonic() - started
     asked = long(test, {name: len(values) for name, values in train.items()})

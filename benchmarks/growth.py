@@ -70,7 +70,9 @@ def _train_noria(path: str, budget: float) -> Any:
     """Noria, given the path; returns a function from test rows to the probability of 'yes'."""
     import noria
 
-    run = noria.train(path, target="left", task="classification", budget=budget, metric="log_loss", seed=0)
+    run = noria.train(
+        path, target="left", task="classification", budget=budget, metric="log_loss", seed=0, resume=False
+    )
     return lambda frame: run.model.predict(frame)["probability_yes"].to_numpy()
 
 

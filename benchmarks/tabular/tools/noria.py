@@ -41,6 +41,7 @@ class Noria(Tool):
             budget=job.budget,
             metric=job.metric,
             seed=job.seed,
+            resume=False,
             **extra,
         )
         self.model = self.run.model

@@ -68,8 +68,23 @@ def key(
     learners: Sequence[Learner],
     replay: Sequence[Mapping[str, Any]],
     registered: bool,
+    packages: Mapping[str, str],
 ) -> str:
-    """A digest of all that the search and the evaluation depend on; names, goals and words are left out."""
+    """A digest of all that the search and the evaluation depend on; names, goals and words are left out.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    data : Prepared
+    learners : sequence of Learner
+        Those that may be tried.
+    replay : sequence of dict
+        The settings that are fitted instead of searching.
+    registered : bool
+        Whether the run makes a version.
+    packages : mapping of str to str
+        The versions of the libraries.
+    """
     wish = recipe.to_dict()
     asked = {
         **{name: wish.get(name) for name in ("task", "system", "options", "split", "search")},
@@ -79,7 +94,7 @@ def key(
         "learners": [learner.name for learner in learners],
         "replay": list(replay),
         "registered": registered,
-        "noria": lineage.package(),
+        "code": [lineage.package(), packages],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -137,7 +137,8 @@ class Training:
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)
-        key = reuse.key(self.recipe, data, learners, self.replay, self.register)
+        packages = self._origin.result().environment["packages"]
+        key = reuse.key(self.recipe, data, learners, self.replay, self.register, packages)
         earlier = self._finished(key) if self.resume else None
         found = reuse.taken(self.registry.artefacts, earlier, self.recipe) if earlier is not None else None
         if earlier is not None and found is not None and found.recipe == self.recipe.to_dict():

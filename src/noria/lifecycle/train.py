@@ -137,9 +137,11 @@ class Training:
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)
-        key = reuse.key(self.recipe, data, learners, self.replay, self.register)
+        key = reuse.key(self.recipe, data, system, learners, self.replay, self.register)
         earlier = self._finished(key) if self.resume else None
-        found = reuse.taken(self.registry.artefacts, earlier, self.recipe) if earlier is not None else None
+        found = None
+        if earlier is not None:
+            found = reuse.taken(self.registry.artefacts, earlier, self.recipe, data)
         if earlier is not None and found is not None and found.recipe == self.recipe.to_dict():
             return self._unchanged(earlier, found, system)
         run_id, resumed = self._claim(data, key)
@@ -155,17 +157,15 @@ class Training:
                 self.events.emit("run.resumed", run=run_id, trials=len(journal))
                 deadline.started -= journal.seconds
                 deadline.budget = max(deadline.budget, deadline.elapsed + 1.0)
-            if found is None:
+            if earlier is None or found is None:
                 found = self._find(data, system, folder, deadline, journal)
             else:
-                reuse.link(self.registry.artefacts.folder(str(found.earlier)), folder)
+                reuse.link(self.registry.artefacts.folder(earlier.id), folder)
             with self._stage("keep"):
                 return self._keep(data, system, found, run_id, journal)
-        except (BudgetError, InputError):
-            self.registry.discard(run_id)
-            raise
-        except (Interrupted, StorageError):
-            if not len(journal):
+        except (BudgetError, InputError, Interrupted, StorageError) as error:
+            worthless = isinstance(error, BudgetError | InputError) or not len(journal)
+            if worthless and not (folder / "run.json").exists():  # what is kept may be registered by now
                 self.registry.discard(run_id)
             raise
         finally:
@@ -237,7 +237,10 @@ class Training:
         cut_off = RunQuery(name, finished=False, where=(Condition("key", "=", key),))
         for entry in self.registry.runs(cut_off) if self.resume else ():
             if artefacts.claim(entry.id):
-                return entry.id, True
+                now = self.registry.run(entry.id)  # another process may have finished it meanwhile
+                if now is not None and not now.finished:
+                    return entry.id, True
+                artefacts.release(entry.id)
         run_id = artefacts.create(name)
         started = {
             "id": run_id,

@@ -154,7 +154,7 @@ def test_a_version_keeps_its_run_if_the_database_goes_away_before_it_is_promoted
         raise StorageError("The database is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(session.registry, "promote", away)
+        patch.setattr(session.registry, "judge", away)
         with pytest.raises(StorageError):
             noria.train(people(), "y", session=session, goal={"accuracy": "> 0"}, **QUICK)
     second = session.registry.find("toy@2")

@@ -415,14 +415,11 @@ class Training:
         if not self.register:
             return 0, Verdict(False, "made to compare, not to be used")
         version = self.registry.register(name, run_id)
-        known = self.registry.promotion(name, version)
-        if known is not None:
-            return version, Verdict(known.alias == "champion", known.why)
         wanted = rule.metric or evaluation.metric
         metric = next(metric for metric in system.metrics() if metric.name == wanted)
-        judged = verdict(rule, metric, evaluation, self.registry.champion(name))
-        self.registry.promote(name, version, "champion" if judged.promoted else "challenger", judged.why)
-        return version, judged
+        return version, self.registry.judge(
+            name, version, lambda champion: verdict(rule, metric, evaluation, champion)
+        )
 
     def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
         facts = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import noria
 from noria.core import artifact, keep, manifest
+from noria.core.runs import RunQuery
 from noria.errors import StorageError
 
 QUICK = {
@@ -161,3 +163,23 @@ def test_a_version_keeps_its_run_if_the_database_goes_away_before_it_is_promoted
     assert noria.load("toy@2", session=session).predict(people(20)).height == 20
     again = noria.train(people(), "y", session=session, goal={"accuracy": "> 0"}, **QUICK)
     assert (again.id, again.version, again.promotion.promoted) == (second.run, 2, True)
+
+
+def test_a_run_that_another_process_ended_meanwhile_is_not_gone_on_with(session, people, monkeypatch):
+    def full(*_):
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keep, "seal", full)
+        with pytest.raises(StorageError):
+            noria.train(people(), "y", session=session, **QUICK)
+    (other,) = session.registry.runs(RunQuery())
+    claim = session.artefacts.claim
+
+    def claim_late(run: str) -> bool:
+        session.state.put(replace(other, ended=1.0))
+        return claim(run)
+
+    monkeypatch.setattr(session.artefacts, "claim", claim_late)
+    assert noria.train(people(), "y", session=session, **QUICK).id != other.id
+    assert not session.artefacts.busy(other.id)

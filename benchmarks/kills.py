@@ -1,8 +1,8 @@
 """What a kill leaves behind: ``python -m benchmarks.kills [--kills 50]``.
 
-``noria run iris`` is killed with SIGKILL at moments drawn at random, every other one over the last sixth of
-the time that a whole run takes, where models are saved and registered, each in a home of its own. Then the
-home is looked at, the same command is run to its end, and the home is looked at again.
+``noria run iris`` is killed with SIGKILL at moments drawn at random, each time in a home of its own: every
+other time over all that a run takes, and else after the search has ended, where models are saved and
+registered. Then the home is looked at, the same command is run to its end, and the home is looked at again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import random
 import signal
@@ -37,9 +38,16 @@ def _started(home: Path) -> subprocess.Popen[str]:
     )
 
 
-def _killed(home: Path, after: float) -> bool:
-    """Run and kill; whether the kill came before the end."""
+def _searched(home: Path) -> bool:
+    """Whether the search of the only run has ended."""
+    return any('"search.finished"' in path.read_text() for path in (home / "runs").glob("*/events.jsonl"))
+
+
+def _killed(home: Path, after: float, *, searched: bool) -> bool:
+    """Run, perhaps wait for the end of the search, and kill; whether the kill came before the end."""
     process = _started(home)
+    while searched and process.poll() is None and not _searched(home):
+        time.sleep(0.002)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(after)
     early = process.poll() is None
@@ -96,16 +104,21 @@ def main() -> None:
     wish = parser.parse_args()
     draw = random.Random(wish.seed)
     with TemporaryDirectory() as folder:
-        clock = time.monotonic()
-        out, said = _started(Path(folder)).communicate()
-        whole = time.monotonic() - clock
-    if not out:
-        raise SystemExit(said)
+        home, clock, tail = Path(folder), time.monotonic(), math.inf
+        process = _started(home)
+        while process.poll() is None:
+            time.sleep(0.002)
+            if math.isinf(tail) and _searched(home):
+                tail = time.monotonic()
+        whole, tail = time.monotonic() - clock, time.monotonic() - tail
+    if process.returncode:
+        raise SystemExit(process.communicate()[1])
     places, outcomes, faults = Counter[str](), Counter[str](), []
     for number in range(wish.kills):
         with TemporaryDirectory() as folder:
             home = Path(folder)
-            early = _killed(home, draw.uniform(0.1 if number % 2 else 5 / 6, 1.0) * whole)
+            late = number % 2 == 0
+            early = _killed(home, draw.random() * (tail if late else whole), searched=late)
             places[_left(home) if early else "after its end"] += 1
             faults += [f"kill {number}: {fault}" for fault in _faults(home)]
             out, said = _started(home).communicate()
@@ -118,7 +131,8 @@ def main() -> None:
             whole_runs = list((home / "runs").glob("*/run.json"))
             outcomes["the next run resumed or was clean" if len(whole_runs) == 1 else "two whole runs"] += 1
             faults += [f"kill {number}, after the next run: {fault}" for fault in _faults(home)]
-    about = {"seconds_of_a_run": round(whole, 2), "machine": machine(), "versions": versions(["noria"])}
+    times = {"seconds_of_a_run": round(whole, 2), "after_the_search": round(tail, 3)}
+    about = {**times, "machine": machine(), "versions": versions(["noria"])}
     print(json.dumps({"killed": places, "then": outcomes, "faults": faults, **about}, indent=1))
     raise SystemExit(bool(faults))
 

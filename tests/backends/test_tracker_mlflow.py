@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -203,14 +204,26 @@ def test_the_signature_names_the_columns_and_the_example_is_a_row(team, known):
 
 
 def test_passwords_and_long_values_are_cut(server, client, tmp_path, people):
-    session = at(tmp_path / "home", None)
-    run = trained(session, "long", people(80), tmp_path, about="x" * 7_000, title="s3://me:secret@host/a")
+    session, password = at(tmp_path / "home", None), uuid.uuid4().hex
+    run = trained(
+        session, "long", people(80), tmp_path, about="x" * 7_000, title=f"s3://me:{password}@host/a"
+    )
+    with (run.folder / "events.jsonl").open("a") as file:
+        file.write(json.dumps({"source": f"postgresql://me:{password}@host/a"}) + "\n")
     noria.mirror("long", session=at(tmp_path / "home", server))
     [[found], _, _] = runs_of(client, run)
     assert found.data.params["about"] == "x" * 5_997 + "..."
     assert found.data.params["title"] == "s3://host/a"
     path = client.download_artifacts(found.info.run_id, "run.json", str(tmp_path))
-    assert "secret" not in Path(path).read_text()
+    assert password not in Path(path).read_text()
+    where = mlflow.artifacts.download_artifacts(
+        client.get_model_version_download_uri("long", "1"),
+        tracking_uri=server,
+        dst_path=str(tmp_path / "there"),
+    )
+    sent = [path for path in Path(where).rglob("*") if path.is_file()]
+    assert "events.jsonl" in [path.name for path in sent]
+    assert [path.name for path in sent if password.encode() in path.read_bytes()] == []
 
 
 # -- what it predicts ----------------------------------------------------------------------------------------

@@ -114,3 +114,21 @@ def test_a_run_that_is_gone_on_with_is_sealed_anew(people, session, monkeypatch)
     said = [json.loads(line)["kind"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert said.count("run.kept") == 2
     assert "run.resumed" in said
+
+
+def test_the_model_of_a_run_that_is_gone_on_with_is_the_one_that_was_judged(people, session, monkeypatch):
+    def fail(*_):
+        raise noria.errors.StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("noria.core.keep.seal", fail)
+        with pytest.raises(noria.errors.StorageError):
+            noria.train(people(), "y", name="toy", session=session, **QUICK)
+    (folder,) = session.settings.runs.iterdir()
+    lines = (folder / "trials.jsonl").read_text().splitlines(keepends=True)
+    (folder / "trials.jsonl").write_text(lines[0])
+    model = (folder / "model" / "manifest.json").read_text()
+    (folder / "model" / "manifest.json").write_text(model.replace('"toy"', '"of before"'))
+    run = noria.train(people(), "y", name="toy", session=session, **QUICK)
+    assert run.folder == folder
+    assert (folder / "model" / "manifest.json").read_text() == model

@@ -82,3 +82,15 @@ def test_nothing_is_kept_of_what_could_not_be_written(registry, shelf, monkeypat
     assert registry.artefacts.runs() == []
     assert registry.state.runs() == []
     assert registry.state.models() == []
+
+
+def test_a_run_that_could_not_be_registered_stays_and_is_registered_later(registry, shelf, monkeypatch):
+    def away(*_):
+        raise StorageError("The database is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "register", away)
+        with pytest.raises(StorageError, match="away"):
+            brought(registry, shelf)
+    (run,) = registry.artefacts.runs()
+    assert brought(registry, shelf).run == run

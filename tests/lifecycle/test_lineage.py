@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -157,3 +158,15 @@ def test_a_run_tells_what_it_came_from(repository, session, people):
     assert told["source"] is None
     assert len(told["test"]) == len(fingerprint(pl.DataFrame()))
     assert tested.record["lineage"]["code"]["dirty"] is True
+
+
+def test_a_system_of_ones_own_is_told_from_what_it_was_before(tmp_path, monkeypatch):
+    path = tmp_path / "own_system.py"
+    path.write_text("class System:\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    system = importlib.import_module("own_system").System()
+    before = lineage.sources(system)
+    path.write_text("class System:\n    changed = True\n")
+    after = lineage.sources(system)
+    assert list(before) == ["noria", "own_system"]
+    assert [before[name] == after[name] for name in before] == [True, False]

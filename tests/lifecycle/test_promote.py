@@ -5,7 +5,6 @@ import pytest
 from noria.core.protocol import Metric
 from noria.core.recipe import Promotion
 from noria.core.result import Evaluation, Goal, Score
-from noria.core.runs import RunEntry
 from noria.lifecycle.promote import verdict
 
 ACCURACY = Metric("accuracy", True, bind=lambda truth, predictions: lambda rows: 0.0)
@@ -16,8 +15,8 @@ def of(value: float, metric: str = "accuracy", goals: tuple[Goal, ...] = ()) -> 
     return Evaluation(10, "random", metric, {metric: Score(metric, value)}, goals=goals)
 
 
-def champion(value: float, metric: str = "accuracy") -> RunEntry:
-    return RunEntry("r", "demo", 1.0, "k", "s", "1", ended=2.0, scores={metric: Score(metric, value)})
+def champion(value: float, metric: str = "accuracy") -> dict[str, Score]:
+    return {metric: Score(metric, value)}
 
 
 def test_the_first_version_is_promoted_even_if_it_misses_its_goal():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -206,6 +207,23 @@ def test_runs_that_were_cut_off_go_if_that_is_asked_for(session):
     ]
     assert session.artefacts.runs() == [kept]
     assert [entry.id for entry in session.registry.runs(RunQuery())] == [kept]
+
+
+def test_old_runs_without_a_version_go_if_that_is_asked_for(local, monkeypatch):
+    kept, again = trained(local), local.artefacts.create("demo")
+    write_run(local.artefacts.folder(again), "demo")
+    record = local.artefacts.folder(again) / "run.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "ended": time.time()}))
+    local.registry.record(again)
+    local.artefacts.release(again)
+    assert noria.prune(stopped=True, session=local).items == ()
+    monkeypatch.setattr("noria.lifecycle.prune._DAY", 0.0)
+    assert noria.prune(session=local).items == ()
+    done = noria.prune(stopped=True, session=local)
+    assert [(item.kind, item.id, item.why) for item in done.items] == [
+        ("folder", again, "no version was made of it")
+    ]
+    assert local.artefacts.runs() == [kept]
 
 
 def test_a_run_that_is_taken_up_again_after_the_plan_was_made_stays(local):

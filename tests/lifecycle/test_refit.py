@@ -55,6 +55,19 @@ def test_refit_reads_the_source_of_the_recipe_again(session, people, tmp_path):
     assert (run.version, run.record["rows"]) == (2, 160)
 
 
+def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(
+    session, people, tmp_path, monkeypatch
+):
+    people(100).write_csv(tmp_path / "rows.csv")
+    (tmp_path / "recipe.yaml").write_text(
+        "name: toy\ndata: {source: rows.csv, target: y}\nsearch: {trials: 2, learners: [logistic]}\n"
+    )
+    noria.run(tmp_path, session=session)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert noria.refit("toy", session=session).version == 2
+
+
 def test_refit_of_a_run_without_a_source_needs_rows(session, people):
     noria.train(people(), "y", session=session, **QUICK)
     with pytest.raises(RecipeError, match="There are no data to learn from"):

@@ -11,6 +11,7 @@ from noria.backends.state_sql import SqlState
 from noria.core.result import Evaluation, Score
 from noria.core.runs import Condition, RunQuery
 from noria.errors import NotFoundError, ParamError, StorageError
+from noria.lifecycle.promote import Verdict
 from noria.lifecycle.register import Registry
 from noria.lifecycle.reindex import Reindexed
 from noria.settings import Settings
@@ -261,3 +262,38 @@ def test_a_database_that_cannot_be_written_is_told(registry, settings):
     settings.home.write_text("")
     with pytest.raises(StorageError, match=r"Cannot write .*state\.db"):
         registry.register("demo", "run")
+
+
+def test_of_runs_that_end_together_the_best_one_stays(registry):
+    names = {accuracy: ended(registry, accuracy=accuracy) for accuracy in (0.9, 0.6, 0.8, 0.7)}
+
+    def keep(accuracy: float) -> None:
+        def rule(champion):
+            return Verdict(champion is None or accuracy > champion["accuracy"].value, f"{accuracy}")
+
+        registry.judge("demo", registry.register("demo", names[accuracy]), rule)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, names))
+    assert registry.find("demo").run == names[0.9]
+
+
+def test_a_version_is_judged_once(registry):
+    registry.register("demo", ended(registry))
+    first = registry.judge("demo", 1, lambda _: Verdict(False, "too coarse"))
+    registry.promote("demo", 1, "champion", "by hand")
+    assert registry.judge("demo", 1, lambda _: Verdict(True, "again")) == first
+    assert len(registry.state.changes("demo")) == 3
+
+
+def test_a_champion_whose_run_is_not_known_is_no_missing_champion(registry):
+    run = ended(registry)
+    registry.promote("demo", registry.register("demo", run))
+    registry.state.forget(run)
+    heard = []
+    registry.judge(
+        "demo",
+        registry.register("demo", ended(registry)),
+        lambda champion: heard.append(champion) or Verdict(False, ""),
+    )
+    assert heard == [{}]

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+
+import pytest
 
 import noria
+from noria.core import artifact, keep, manifest
+from noria.core.runs import RunQuery
+from noria.errors import StorageError
 
 QUICK = {
     "name": "toy",
@@ -58,9 +64,11 @@ def changed(session, people, tmp_path):
     yield {"source": people(seed=9), "seed": 1}
     yield {"source": people(seed=9), "options": {"ensemble": False}}
     path = tmp_path / "features.py"
+    other = "def other(table):\n    return table.with_columns(more=1)\n"
     for factor in (2, 3):
-        path.write_text(f"def made(table):\n    return table.with_columns(more={factor})\n")
+        path.write_text(f"def made(table):\n    return table.with_columns(more={factor})\n{other}")
         yield {"source": people(seed=9), "features": f"{path}:made"}
+    yield {"source": people(seed=9), "features": f"{path}:other"}
 
 
 def test_other_rows_settings_or_code_are_run(session, people, tmp_path):
@@ -79,13 +87,29 @@ def test_fresh_runs_it_all_again(session, people):
     assert second.id != first.id
 
 
-def test_a_damaged_run_is_not_taken(session, people):
+@pytest.mark.parametrize("file", ["model/manifest.json", "manifest.json", "run.json"])
+def test_a_damaged_run_is_not_taken(session, people, file):
     first = noria.train(people(), "y", session=session, **QUICK)
-    manifest = first.folder / "model" / "manifest.json"
-    manifest.write_text("{")
+    (first.folder / file).write_text("{")
     second = noria.train(people(), "y", session=session, **QUICK)
     assert second.id != first.id
     assert second.record["earlier"] is None
+
+
+def test_a_model_with_other_code_than_the_features_is_not_taken(session, people, tmp_path):
+    path = tmp_path / "features.py"
+    path.write_text("def made(table):\n    return table.with_columns(more=1)\n")
+    first = noria.train(people(), "y", session=session, features=f"{path}:made", **QUICK)
+    planted = first.folder / "model" / "features.py"
+    planted.write_text(f"open({str(tmp_path / 'planted')!r}, 'w')\n{path.read_text()}")
+    told = artifact.read_manifest(planted.parent)
+    told["files"] |= manifest.hashed(planted.parent, [planted])
+    told["features"]["sha256"] = manifest.sha256(planted)
+    (planted.parent / "manifest.json").write_text(json.dumps(told))
+    keep.seal(first.folder, first.id)
+    second = noria.train(people(), "y", session=session, features=f"{path}:made", **QUICK)
+    assert second.id != first.id
+    assert not (tmp_path / "planted").exists()
 
 
 def test_a_run_that_was_cut_off_before_it_was_registered_is_registered_now(session, people):
@@ -112,3 +136,50 @@ def test_the_record_names_the_pipeline(session, people):
     pipeline = json.loads((run.folder / "run.json").read_text())["lineage"]["parameters"]["pipeline"]
     assert sum(part["weight"] for part in pipeline) > 0
     assert {part["learner"] for part in pipeline} <= {"baseline", *QUICK["learners"]}
+
+
+def test_a_run_is_taken_though_the_one_that_searched_is_gone(session, people):
+    for least in (0.1, 0.2, 0.3, 0.4):
+        noria.train(people(), "y", session=session, goal={"accuracy": f"> {least}"}, **QUICK)
+    pruned = noria.prune(keep=1, session=session)
+    run = noria.train(people(), "y", session=session, goal={"accuracy": "> 0.5"}, **QUICK)
+    assert run.version == 5
+    assert run.record["earlier"] in {item.id for item in pruned.items}
+
+
+def test_a_version_keeps_its_run_if_the_database_goes_away_before_it_is_promoted(
+    session, people, monkeypatch
+):
+    noria.train(people(), "y", session=session, **QUICK)
+
+    def away(*_, **__):
+        raise StorageError("The database is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.registry, "judge", away)
+        with pytest.raises(StorageError):
+            noria.train(people(), "y", session=session, goal={"accuracy": "> 0"}, **QUICK)
+    second = session.registry.find("toy@2")
+    assert noria.load("toy@2", session=session).predict(people(20)).height == 20
+    again = noria.train(people(), "y", session=session, goal={"accuracy": "> 0"}, **QUICK)
+    assert (again.id, again.version, again.promotion.promoted) == (second.run, 2, True)
+
+
+def test_a_run_that_another_process_ended_meanwhile_is_not_gone_on_with(session, people, monkeypatch):
+    def full(*_):
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keep, "seal", full)
+        with pytest.raises(StorageError):
+            noria.train(people(), "y", session=session, **QUICK)
+    (other,) = session.registry.runs(RunQuery())
+    claim = session.artefacts.claim
+
+    def claim_late(run: str) -> bool:
+        session.state.put(replace(other, ended=1.0))
+        return claim(run)
+
+    monkeypatch.setattr(session.artefacts, "claim", claim_late)
+    assert noria.train(people(), "y", session=session, **QUICK).id != other.id
+    assert not session.artefacts.busy(other.id)

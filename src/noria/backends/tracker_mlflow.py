@@ -35,6 +35,7 @@ __all__ = ["MlflowTracker"]
 LOADER = "noria.backends.mlflow_pyfunc"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<number>\d+)|@(?P<alias>[\w-]+))")
 _SECRET = re.compile(r"(?<=://)[^/@\s\"]+@")
+_TEXTS = (".json", ".jsonl", ".md", ".diff")  # files of a run that may hold addresses
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -206,10 +207,11 @@ def _asked(record: Mapping[str, Any]) -> str:
 
 
 def _copy(folder: Path, copy: Path) -> Path:
-    """A run's folder without its model, and without the passwords of the addresses in its records."""
+    """A run's folder without its model, and without the passwords of the addresses in its files."""
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("model", "lock", "trials"))
-    for path in copy.glob("*.json"):
-        path.write_text(_SECRET.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in copy.rglob("*"):
+        if path.suffix in _TEXTS:
+            path.write_text(_SECRET.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
     return copy
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,8 +34,10 @@ def seal(folder: Path, run: str) -> None:
 
 
 def unseal(folder: Path) -> None:
-    """Take the manifest away from a run that is gone on with."""
-    (folder / manifest.NAME).unlink(missing_ok=True)
+    """Take manifest, record and model, which are made again, away from a run that is gone on with."""
+    for name in (manifest.NAME, "run.json"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "model", ignore_errors=True)
 
 
 def verify(folder: Path) -> None:

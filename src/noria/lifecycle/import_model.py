@@ -75,7 +75,8 @@ def import_model(
         features = _verified(source, brought / "model", trusted)
         key = hashlib.sha256(json.dumps([name, origin], sort_keys=True).encode()).hexdigest()
         told = _told(brought, origin, name=name, key=key, features=features)
-        version = _known(registry, name, key) or _keep(registry, name, brought, *told)
+        run = _known(registry, name, key) or _keep(registry, name, brought, *told)
+    version = registry.find(f"{name}@{registry.register(name, run)}")
     if promote:
         registry.promote(name, version.number, why=f"imported from {source}")
     return version
@@ -118,17 +119,16 @@ def _told(
     return started, record
 
 
-def _known(registry: Registry, name: str, key: str) -> Version | None:
-    """The version that was made of the same model before, if there is one."""
-    runs = {run.id for run in registry.runs(RunQuery(name, True, (Condition("key", "=", key),)))}
-    model = registry.state.model(name)
-    return next((one for one in model.versions if one.run in runs), None) if model else None
+def _known(registry: Registry, name: str, key: str) -> str | None:
+    """The run that was made of the same model before, if there is one."""
+    runs = registry.runs(RunQuery(name, True, (Condition("key", "=", key),), limit=1))
+    return runs[0].id if runs else None
 
 
 def _keep(
     registry: Registry, name: str, brought: Path, started: dict[str, Any], record: dict[str, Any]
-) -> Version:
-    """A run of what was brought, its record last, and a version of it; nothing if that fails."""
+) -> str:
+    """A run of what was brought, its record last; nothing if that fails."""
     run = registry.artefacts.create(name)
     with ExitStack() as undo:
         undo.callback(registry.artefacts.release, run)
@@ -145,7 +145,6 @@ def _keep(
         keep.seal(folder, run)
         registry.artefacts.publish(run)
         registry.record(run)
-        number = registry.register(name, run)
         undo.pop_all()
     registry.artefacts.release(run)
-    return registry.find(f"{name}@{number}")
+    return run

@@ -6,20 +6,22 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from threading import Timer
+from types import ModuleType
 from typing import Any
 
 from noria.core import registry
 from noria.core.recipe import Recipe, validated
 from noria.lifecycle.prepare import Prepared
 
-__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage", "package"]
+__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage", "sources"]
 
 DIFF = "code.diff"
 _MOST = 1_000_000  # bytes of a diff that are kept
@@ -195,10 +197,21 @@ def lineage(
     }
 
 
-def package() -> str:
-    """A digest of Noria's own code, which tells a changed checkout from another of the same version."""
-    root = Path(str(resources.files("noria")))
+def sources(*objects: object) -> dict[str, str]:
+    """Digests of the code of Noria and of the packages that these objects come from.
+
+    They tell a changed checkout, of Noria or of a system of one's own, from another of the same version.
+    """
+    names = {"noria", *(type(one).__module__.partition(".")[0] for one in objects)}
+    return {name: _digest(sys.modules[name]) for name in sorted(names)}
+
+
+def _digest(module: ModuleType) -> str:
+    if getattr(module, "__file__", None) is None:  # an interactive session
+        return ""
+    file = Path(str(module.__file__))
+    paths = sorted(file.parent.rglob("*.py")) if hasattr(module, "__path__") else [file]
     digest = sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in paths:
+        digest.update(path.relative_to(file.parent).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from noria.core.protocol import Metric
 from noria.core.recipe import Promotion
-from noria.core.result import Evaluation
-from noria.core.runs import RunEntry
+from noria.core.result import Evaluation, Score
 
 __all__ = ["Verdict", "verdict"]
 
@@ -20,7 +20,9 @@ class Verdict:
     why: str
 
 
-def verdict(rule: Promotion, metric: Metric, evaluation: Evaluation, champion: RunEntry | None) -> Verdict:
+def verdict(
+    rule: Promotion, metric: Metric, evaluation: Evaluation, champion: Mapping[str, Score] | None
+) -> Verdict:
     """Judge a new version by the recipe's rule.
 
     Parameters
@@ -30,8 +32,8 @@ def verdict(rule: Promotion, metric: Metric, evaluation: Evaluation, champion: R
         What versions are compared by.
     evaluation : Evaluation
         Of the new version.
-    champion : RunEntry, optional
-        The run of the version that answers now; None if there is none.
+    champion : mapping of str to Score, optional
+        Of the version that answers now, none if its run is not known any more; None if no version answers.
     """
     if champion is None:
         return Verdict(True, "the first version")
@@ -40,7 +42,7 @@ def verdict(rule: Promotion, metric: Metric, evaluation: Evaluation, champion: R
     missed = [goal for goal in evaluation.goals if not goal.met(evaluation.scores[goal.metric].value)]
     if missed:
         return Verdict(False, f"the goal {missed[0]} is missed: {evaluation.scores[missed[0].metric]}")
-    old, new = champion.scores.get(metric.name), evaluation.scores[metric.name]
+    old, new = champion.get(metric.name), evaluation.scores[metric.name]
     if old is None:
         return Verdict(False, f"the champion was not measured by {metric.name}")
     gain = new.value - old.value if metric.greater_is_better else old.value - new.value

@@ -172,7 +172,7 @@ class Prune:
         """Old versions, and what is left of removed ones."""
         state, artefacts = self.registry.state, self.registry.artefacts
         models = state.models()
-        used = Counter(version.run for model in models for version in model.versions)
+        used = self._in_use()
         there = {*artefacts.runs(), *(entry.id for entry in state.runs(RunQuery(self.name)))}
         for model in models if self.name is None else [self.registry.model(self.name)]:
             changes = state.changes(model.name)
@@ -201,19 +201,31 @@ class Prune:
         return self._remove_folder(item)
 
     def _remove_folder(self, item: Waste) -> bool:
+        if item.id in self._in_use():  # registered by now
+            return False
         self.registry.discard(item.id)
         return True
+
+    def _in_use(self) -> Counter[str]:
+        """How many versions each run has."""
+        return Counter(version.run for model in self.registry.state.models() for version in model.versions)
 
     # -- runs ------------------------------------------------------------------------------------------------
 
     def _stopped(self) -> Iterator[Waste]:
-        """Runs of this machine that have not ended and that nobody works on."""
+        """Runs that nobody works on: cut off on this machine, or ended a day ago without a version."""
         state, artefacts = self.registry.state, self.registry.artefacts
         for entry in state.runs(RunQuery(self.name, finished=False)):
             if self._old(entry.started) and self._free(entry.id):
                 yield Waste(
                     "run", entry.id, "was cut off", artefacts.size(entry.id), entry.started, entry.name
                 )
+        removed = {run for model in state.models() for run in _removed(state.changes(model.name))}
+        for entry in state.runs(RunQuery(self.name, finished=True)):
+            young = entry.ended is None or time.time() - entry.ended < max(self.older, _DAY)
+            if entry.id not in {*self._in_use(), *removed} and not young and not artefacts.busy(entry.id):
+                why = "no version was made of it"
+                yield Waste("folder", entry.id, why, artefacts.size(entry.id), entry.started, entry.name)
         if self.name is None:
             known = {entry.id for entry in state.runs(RunQuery())}
             for run in artefacts.runs():

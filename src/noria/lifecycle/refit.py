@@ -77,6 +77,7 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
     except FileNotFoundError as error:
         raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs") from error
     recipe = Recipe.parse(record["recipe"], folder=folder / "model")
+    recipe = recipe.change(data=_located(recipe, record["recipe_folder"]))
     features = artifact.read_manifest(folder / "model").get("features")
     if features is None:
         return recipe, record
@@ -87,6 +88,13 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
             do="Read the file; to use it, train here with it.",
         )
     return recipe.change(features=f"features.py:{features['function']}"), record
+
+
+def _located(recipe: Recipe, folder: str | None) -> dict[str, str]:
+    """The files of a recipe that are named relative to its folder, by their whole paths."""
+    given = {"source": recipe.data.source, "test": recipe.data.test}
+    beside = {key: Path(folder or "", name) for key, name in given.items() if name}
+    return {key: str(path) for key, path in beside.items() if path.is_file()}
 
 
 def as_kept(recipe: Recipe) -> Recipe:

@@ -12,8 +12,10 @@ from typing import Any
 
 from noria.core.events import Events
 from noria.core.ports import Artefacts, History, State
+from noria.core.result import Score
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
 from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+from noria.lifecycle.promote import Verdict
 from noria.lifecycle.reindex import Reindexed, reindex
 
 __all__ = ["Registry"]
@@ -58,18 +60,6 @@ class Registry:
         with suppress(StorageError):  # the folder is what counts, and what failed before is told
             self.state.forget(run)
 
-    def promotion(self, name: str, version: int) -> Change | None:
-        """The first promotion of a version: what it was judged to be when it was registered."""
-        promoted = (change for change in self.state.changes(name) if change.kind == "promoted")
-        return next((change for change in promoted if change.version == version), None)
-
-    def champion(self, name: str) -> RunEntry | None:
-        """The run of the version that answers for `name`."""
-        model = self.state.model(name)
-        if model is None or "champion" not in model.aliases:
-            return None
-        return self.run(self.find(name).run)
-
     def run(self, run: str) -> RunEntry | None:
         """The line of a run."""
         return next(iter(self.state.runs(RunQuery(where=(Condition("id", "=", run),)))), None)
@@ -113,6 +103,25 @@ class Registry:
             if old == version:
                 return None
             return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
+
+    def judge(
+        self, name: str, version: int, rule: Callable[[Mapping[str, Score] | None], Verdict]
+    ) -> Verdict:
+        """Let a version be champion or challenger, as a rule says of the champion's scores; only once.
+
+        Nobody else can promote meanwhile, so that of two runs that end together the better one stays.
+        """
+        with self._alone(name) as history:
+            for change in history.changes:
+                if change.kind == "promoted" and change.version == version:
+                    return Verdict(change.alias == "champion", change.why)
+            aliases = ModelEntry.of(name, history.changes).aliases
+            judged = rule(self._scores(history, aliases["champion"]) if "champion" in aliases else None)
+            alias = "champion" if judged.promoted else "challenger"
+            self._add(
+                name, history, "promoted", version, alias=alias, before=aliases.get(alias), why=judged.why
+            )
+            return judged
 
     def rollback(self, name: str, alias: str = "champion", why: str = "") -> Change:
         """Let the version answer again that did before the last promotion.
@@ -213,6 +222,12 @@ class Registry:
         if self.follow is not None:
             for change in history.changes[known:]:
                 self.follow(change)
+
+    def _scores(self, history: History, version: int) -> Mapping[str, Score]:
+        """What the run of a version reached; nothing if the index does not have it."""
+        (run,) = (one.run for one in history.changes if (one.kind, one.version) == ("registered", version))
+        entry = self.run(str(run))
+        return entry.scores if entry is not None else {}
 
     def _add(self, name: str, history: History, kind: Kind, version: int, **facts: Any) -> Change:
         change = Change(name, len(history.changes) + 1, kind, version, time.time(), self.who, **facts)

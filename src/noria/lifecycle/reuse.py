@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from noria.core import artifact
+from noria.core import artifact, keep
 from noria.core.features import FeaturedModel
 from noria.core.ports import Artefacts
-from noria.core.protocol import Learner, Model
+from noria.core.protocol import Learner, Model, System
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation
 from noria.core.runs import RunEntry
@@ -65,6 +65,7 @@ class Found:
 def key(
     recipe: Recipe,
     data: Prepared,
+    system: System,
     learners: Sequence[Learner],
     replay: Sequence[Mapping[str, Any]],
     registered: bool,
@@ -76,6 +77,7 @@ def key(
     ----------
     recipe : Recipe
     data : Prepared
+    system : System
     learners : sequence of Learner
         Those that may be tried.
     replay : sequence of dict
@@ -90,23 +92,28 @@ def key(
         **{name: wish.get(name) for name in ("task", "system", "options", "split", "search")},
         "data": {name: value for name, value in wish.get("data", {}).items() if name not in _WHERE},
         "rows": [data.snapshot.hash, data.tested],
-        "features": data.function.source if data.function else None,
+        "features": [data.function.name, data.function.source] if data.function else None,
         "learners": [learner.name for learner in learners],
         "replay": list(replay),
         "registered": registered,
-        "code": [lineage.package(), packages],
+        "code": [lineage.sources(system, *learners), packages],
     }
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe) -> Found | None:
-    """What an earlier run of the same key came to, by the recipe's goals; None if it cannot be read."""
+def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe, data: Prepared) -> Found | None:
+    """What an earlier run of the same key came to, by the recipe's goals; None if it is not whole.
+
+    Of code, its model may hold the feature function of these data and nothing else.
+    """
+    function = data.function.sha256 if data.function else None
     try:
         folder = artefacts.folder(earlier.id)
-        model = artifact.load(folder / "model", prepare=conform, trusted=lambda _: True)
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (ArtifactError, NotFoundError, FileNotFoundError):
+        keep.verify(folder)
+        model = artifact.load(folder / "model", prepare=conform, trusted=lambda sha256: sha256 == function)
+    except (ArtifactError, NotFoundError):
         return None
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return Found(
         model=model,
         evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
@@ -118,10 +125,8 @@ def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe) -> Found | No
 
 def link(earlier: Path, folder: Path) -> None:
     """Take model, figures and trials over from another run; on the same file system they take no room."""
-    if (folder / "model").exists():
-        return
     shutil.copytree(earlier / "figures", folder / "figures", copy_function=_hard_link, dirs_exist_ok=True)
-    _hard_link(earlier / "trials.jsonl", folder / "trials.jsonl")
+    shutil.copy2(earlier / "trials.jsonl", folder / "trials.jsonl")  # a run that is gone on with adds to it
     with artifact.new_folder(folder / "model") as draft:
         shutil.copytree(earlier / "model", draft, copy_function=_hard_link, dirs_exist_ok=True)
 

@@ -138,9 +138,11 @@ class Training:
             self._metric(system)
             learners = self._learners(system)
         packages = self._origin.result().environment["packages"]
-        key = reuse.key(self.recipe, data, learners, self.replay, self.register, packages)
+        key = reuse.key(self.recipe, data, system, learners, self.replay, self.register, packages)
         earlier = self._finished(key) if self.resume else None
-        found = reuse.taken(self.registry.artefacts, earlier, self.recipe) if earlier is not None else None
+        found = None
+        if earlier is not None:
+            found = reuse.taken(self.registry.artefacts, earlier, self.recipe, data)
         if earlier is not None and found is not None and found.recipe == self.recipe.to_dict():
             return self._unchanged(earlier, found, system)
         run_id, resumed = self._claim(data, key)
@@ -156,17 +158,15 @@ class Training:
                 self.events.emit("run.resumed", run=run_id, trials=len(journal))
                 deadline.started -= journal.seconds
                 deadline.budget = max(deadline.budget, deadline.elapsed + 1.0)
-            if found is None:
+            if earlier is None or found is None:
                 found = self._find(data, system, folder, deadline, journal)
             else:
-                reuse.link(self.registry.artefacts.folder(str(found.earlier)), folder)
+                reuse.link(self.registry.artefacts.folder(earlier.id), folder)
             with self._stage("keep"):
                 return self._keep(data, system, found, run_id, journal)
-        except (BudgetError, InputError):
-            self.registry.discard(run_id)
-            raise
-        except (Interrupted, StorageError):
-            if not len(journal):
+        except (BudgetError, InputError, Interrupted, StorageError) as error:
+            worthless = isinstance(error, BudgetError | InputError) or not len(journal)
+            if worthless and not (folder / "run.json").exists():  # what is kept may be registered by now
                 self.registry.discard(run_id)
             raise
         finally:
@@ -238,7 +238,10 @@ class Training:
         cut_off = RunQuery(name, finished=False, where=(Condition("key", "=", key),))
         for entry in self.registry.runs(cut_off) if self.resume else ():
             if artefacts.claim(entry.id):
-                return entry.id, True
+                now = self.registry.run(entry.id)  # another process may have finished it meanwhile
+                if now is not None and not now.finished:
+                    return entry.id, True
+                artefacts.release(entry.id)
         run_id = artefacts.create(name)
         started = {
             "id": run_id,
@@ -246,6 +249,7 @@ class Training:
             "started": time.time(),
             "key": key,
             "recipe": self.recipe.to_dict(),
+            "recipe_folder": str(self.recipe.folder.resolve()) if self.recipe.folder else None,
             "snapshot": data.snapshot.hash,
             "noria": __version__,
         }
@@ -413,14 +417,11 @@ class Training:
         if not self.register:
             return 0, Verdict(False, "made to compare, not to be used")
         version = self.registry.register(name, run_id)
-        known = self.registry.promotion(name, version)
-        if known is not None:
-            return version, Verdict(known.alias == "champion", known.why)
         wanted = rule.metric or evaluation.metric
         metric = next(metric for metric in system.metrics() if metric.name == wanted)
-        judged = verdict(rule, metric, evaluation, self.registry.champion(name))
-        self.registry.promote(name, version, "champion" if judged.promoted else "challenger", judged.why)
-        return version, judged
+        return version, self.registry.judge(
+            name, version, lambda champion: verdict(rule, metric, evaluation, champion)
+        )
 
     def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
         facts = {

@@ -69,3 +69,12 @@ def test_an_unknown_model(noria, verb):
     done = noria(verb, "pats")
     assert done.code == 4
     assert done.err == "error: There is no model 'pats'.\n  do:  Train it first: noria run pats\n"
+
+
+@pytest.mark.parametrize("command", ["promote", "show"])
+def test_a_reference_that_ends_early_names_no_version(trained, command):
+    done = trained(command, "pets@")
+    assert (done.code, done.err) == (
+        2,
+        "error: Nothing follows the '@'.\n  got: 'pets@'\n  do:  Write pets@1, pets@champion or pets.\n",
+    )

@@ -98,11 +98,12 @@ def promote(
     ------
     NotFoundError
         If there is no such model or version.
+    ParamError
+        If nothing follows the ``@``.
     """
     registry = (session or Session()).registry
-    name, _, wanted = model.partition("@")
-    found = registry.find(model) if wanted else registry.model(name).versions[-1]
-    return registry.promote(name, found.number, alias, why)
+    found = registry.find(model) if "@" in model else registry.model(model).versions[-1]
+    return registry.promote(found.name, found.number, alias, why)
 
 
 def rollback(name: str, *, alias: str = "champion", why: str = "", session: Session | None = None) -> Change:

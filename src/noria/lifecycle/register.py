@@ -13,7 +13,7 @@ from typing import Any
 from noria.core.events import Events
 from noria.core.ports import Artefacts, History, State
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
-from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+from noria.errors import ArtifactError, NotFoundError, ParamError, StorageError, suggestion
 from noria.lifecycle.reindex import Reindexed, reindex
 
 __all__ = ["Registry"]
@@ -186,9 +186,17 @@ class Registry:
         ------
         NotFoundError
             If there is no such model, version or alias.
+        ParamError
+            If nothing follows the ``@``.
         """
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
         model = self.model(name)
+        if at and not wanted:
+            raise ParamError(
+                "Nothing follows the '@'.",
+                got=repr(reference),
+                do=f"Write {name}@1, {name}@champion or {name}.",
+            )
         alias = wanted or "champion"
         number = int(alias) if alias.isdigit() else model.aliases.get(alias)
         if number is None:
@@ -209,10 +217,20 @@ class Registry:
             known = len(history.changes)
             while (lost := self.artefacts.change(name, len(history.changes) + 1)) is not None:
                 history.add(lost)
+            self._check_whole(name, len(history.changes))
             yield history
         if self.follow is not None:
             for change in history.changes[known:]:
                 self.follow(change)
+
+    def _check_whole(self, name: str, known: int) -> None:
+        """See that no entry is missing that later ones follow: its number would be given a second time."""
+        if self.artefacts.change(name, known + 2) is not None:
+            raise ArtifactError(
+                f"The history of {name!r} is damaged.",
+                got=f"entry {known + 1} is missing",
+                do="Restore it from a copy, or remove its folder.",
+            )
 
     def _add(self, name: str, history: History, kind: Kind, version: int, **facts: Any) -> Change:
         change = Change(name, len(history.changes) + 1, kind, version, time.time(), self.who, **facts)

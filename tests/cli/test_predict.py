@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+import noria as package
 
 
 @pytest.fixture
@@ -85,6 +88,25 @@ def test_models_are_listed(trained):
     [run] = json.loads(trained("models", "--json").out)
     assert run["name"] == "pets"
     assert "pets-" in trained("models", "pets").out
+
+
+def test_a_narrow_screen_keeps_the_whole_id(trained, monkeypatch):
+    monkeypatch.setattr("noria.cli.ui._PIPE_WIDTH", 62)
+    head, _, line = trained("models").out.splitlines()
+    assert head.split() == ["model", "version", "alias", "score", "run"]
+    [run] = json.loads(trained("runs", "--json").out)["runs"]
+    assert line.split()[-1] == run["id"]
+
+
+def test_models_are_found_without_an_index(noria, home, tmp_path):
+    shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("state.db*"))
+    assert "pets" in noria("models").out
+
+
+def test_a_model_of_which_nothing_answers_is_found_by_its_name(noria):
+    package.Session().registry.register("quiet", "quiet-1")
+    assert noria("models").out == "No version answers to a name; list them with:  noria models NAME\n"
+    assert "quiet-1" in noria("models", "quiet").out
 
 
 def test_no_model_yet(noria):

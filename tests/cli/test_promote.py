@@ -69,3 +69,24 @@ def test_an_unknown_model(noria, verb):
     done = noria(verb, "pats")
     assert done.code == 4
     assert done.err == "error: There is no model 'pats'.\n  do:  Train it first: noria run pats\n"
+
+
+@pytest.mark.parametrize("command", ["promote", "show"])
+def test_a_reference_that_ends_early_names_no_version(trained, command):
+    done = trained(command, "pets@")
+    assert (done.code, done.err) == (
+        2,
+        "error: Nothing follows the '@'.\n  got: 'pets@'\n  do:  Write pets@1, pets@champion or pets.\n",
+    )
+
+
+def test_a_version_whose_run_is_lost_is_not_promoted(two, tmp_path):
+    lost = json.loads(two("models", "--json").out)[0]["versions"][1]["run"]
+    shutil.rmtree(tmp_path / "home" / "runs" / lost)
+    done = two("promote", "pets@2")
+    assert (done.code, done.err) == (
+        4,
+        f"error: The run of pets@2 is lost.\n  got: no folder {lost}\n"
+        "  do:  Restore it from a copy, or promote another version.\n",
+    )
+    assert json.loads(two("models", "--json").out)[0]["aliases"]["champion"] == 1

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 import noria
-from noria.errors import NotFoundError, RecipeError, TrustError
+from noria.core import keep
+from noria.errors import ArtifactError, NotFoundError, RecipeError, TrustError
 from noria.settings import Settings
 
 QUICK = {
@@ -119,9 +120,25 @@ def test_what_is_not_the_same_is_told(session, people):
     record["evaluation"]["scores"]["accuracy"]["value"] -= 0.1
     record["lineage"]["environment"]["python"] = "3.1"
     (run.folder / "run.json").write_text(json.dumps(record))
+    keep.seal(run.folder, run.id)
     done = noria.reproduce("toy", session=session)
     assert (done.exact, done.close) == (True, False)
     assert any(line.startswith("python: 3.1 then") for line in done.differs)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("run.json", "damaged"),
+        ("trials.jsonl", "'trials.jsonl' has changed"),
+        ("model/model.json", "'model.json' has changed"),
+    ],
+)
+def test_a_damaged_run_is_not_repeated(session, people, file, said):
+    run = noria.train(people(), "y", session=session, **QUICK)
+    (run.folder / file).write_text("{")
+    with pytest.raises(ArtifactError, match=said):
+        noria.reproduce(run.id, session=session)
 
 
 def test_data_that_were_not_kept(session, people):
@@ -138,8 +155,10 @@ def test_code_from_elsewhere_is_not_run(session, people, featured, tmp_path):
     other.settings.runs.mkdir(parents=True)
     run.folder.rename(other.settings.runs / run.id)
     other.registry.record(run.id)
-    record = json.loads((other.settings.runs / run.id / "run.json").read_text())
-    (other.settings.runs / run.id / "run.json").write_text(json.dumps({**record, "features": None}))
+    moved = other.settings.runs / run.id
+    record = json.loads((moved / "run.json").read_text())
+    (moved / "run.json").write_text(json.dumps({**record, "features": None}))
+    keep.seal(moved, run.id)
     other.registry.record(run.id)
     with pytest.raises(TrustError):
         noria.reproduce(run.id, session=other)

@@ -10,7 +10,7 @@ from noria.backends.artefacts_local import LocalArtefacts
 from noria.backends.state_sql import SqlState
 from noria.core.result import Evaluation, Score
 from noria.core.runs import Condition, RunQuery
-from noria.errors import NotFoundError, ParamError, StorageError
+from noria.errors import ArtifactError, NotFoundError, ParamError, StorageError
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.register import Registry
 from noria.lifecycle.reindex import Reindexed
@@ -234,6 +234,20 @@ def test_a_change_that_was_written_and_not_indexed_counts_with_the_next_one(regi
     registry.artefacts.add(lost)
     assert registry.register("demo", ended(registry)) == 3
     assert [version.number for version in registry.model("demo").versions] == [1, 2, 3]
+
+
+def test_a_history_with_a_gap_is_not_gone_on_with(registry, settings):
+    for _ in range(3):
+        registry.register("demo", ended(registry))
+    (settings.models / "demo" / "000001.json").unlink()
+    registry.reindex()
+    with pytest.raises(ArtifactError) as caught:
+        registry.register("demo", ended(registry))
+    assert str(caught.value) == (
+        "The history of 'demo' is damaged.\n  got: entry 1 is missing\n"
+        "  do:  Restore it from a copy, or remove its folder."
+    )
+    assert not (settings.models / "demo" / "000001.json").exists()
 
 
 def test_the_index_is_built_again_from_the_folders(registry, settings):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from noria.api._session import Session
 from noria.core import artifact
 from noria.core.runs import Change
+from noria.errors import NotFoundError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,12 +98,19 @@ def promote(
     Raises
     ------
     NotFoundError
-        If there is no such model or version.
+        If there is no such model or version, or its run is lost, so that it could not answer.
+    ParamError
+        If nothing follows the ``@``.
     """
     registry = (session or Session()).registry
-    name, _, wanted = model.partition("@")
-    found = registry.find(model) if wanted else registry.model(name).versions[-1]
-    return registry.promote(name, found.number, alias, why)
+    found = registry.find(model) if "@" in model else registry.model(model).versions[-1]
+    if registry.artefacts.entry(found.run) is None:
+        raise NotFoundError(
+            f"The run of {found.name}@{found.number} is lost.",
+            got=f"no folder {found.run}",
+            do="Restore it from a copy, or promote another version.",
+        )
+    return registry.promote(found.name, found.number, alias, why)
 
 
 def rollback(name: str, *, alias: str = "champion", why: str = "", session: Session | None = None) -> Change:

@@ -11,7 +11,7 @@ import typer
 from noria.cli.options import OUTPUT, complete_model, takes
 
 if TYPE_CHECKING:
-    from noria.core.runs import ModelEntry, Version
+    from noria.core.runs import ModelEntry, RunEntry, Version
 
 __all__ = ["models"]
 
@@ -32,33 +32,44 @@ def models(
       noria models titanic --json
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import print_json, show, table
-    from noria.cli.units import ago, number
+    from noria.cli.ui import print_json, show, table_of
+    from noria.cli.units import ago
 
     session = noria.Session()
-    models = [session.registry.model(name)] if name is not None else session.state.models()
+    models = [session.registry.model(name)] if name is not None else session.registry.state.models()
     if flags["json"]:
         print_json([asdict(model) for model in models])
         return
     if not models:
         show("Nothing was trained here yet. Begin with:  noria run titanic")
         return
-    heads = ("model", "version", "alias", "trained", "metric", "score", "run")
-    made = table(*heads, right=("version", "score"))
-    for model in models:
-        for version, aliases in shown(model, every=name is not None):
-            run = session.registry.run(version.run)
-            score = run.scores[run.metric].value if run and run.metric else None
-            made.add_row(
-                model.name,
-                str(version.number),
-                ", ".join(aliases),
-                ago(version.when),
-                run.metric if run else "",
-                number(score),
-                version.run,
-            )
+    lines = [
+        {
+            "model": model.name,
+            "version": str(version.number),
+            "alias": ", ".join(aliases),
+            "trained": ago(version.when),
+            **_measured(session.registry.run(version.run)),
+            "run": version.run,
+        }
+        for model in models
+        for version, aliases in shown(model, every=name is not None)
+    ]
+    if not lines:
+        show("No version answers to a name; list them with:  noria models NAME")
+        return
+    made = table_of(lines, right=("version", "score"), spared=("metric", "trained", "score"))
+    made.columns[-1].no_wrap = True
+    made.columns[-1].overflow = "fold"
     show(made)
+
+
+def _measured(run: RunEntry | None) -> dict[str, str]:
+    from noria.cli.units import number
+
+    metric = (run.metric if run else None) or ""
+    score = run.scores.get(metric) if run else None
+    return {"metric": metric, "score": number(score.value if score else None)}
 
 
 def shown(model: ModelEntry, *, every: bool) -> Iterator[tuple[Version, tuple[str, ...]]]:

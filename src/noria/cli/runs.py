@@ -17,7 +17,6 @@ __all__ = ["runs"]
 
 _SPARED = ("model", "took", "trials", "95% interval")
 _RIGHT = ("score", "95% interval", "trials", "took")
-_GAP = 2
 
 
 @takes(OUTPUT)
@@ -72,20 +71,10 @@ def runs(
 
 def _table(found: Runs) -> Table:
     """As many columns as the width holds; what is spared stands in --json."""
-    from noria.cli.ui import console, table
+    from noria.cli.ui import table_of
 
-    lines = [_cells(found, line) for line in found]
-    heads = list(lines[0])
-    for spared in _SPARED:
-        widths = [max(len(head), *(len(line[head]) for line in lines)) for head in heads]
-        if sum(widths) + _GAP * (len(widths) - 1) <= console().width:
-            break
-        heads.remove(spared)
-    made = table(*heads, right=[head for head in _RIGHT if head in heads])
-    made.collapse_padding = True
+    made = table_of([_cells(found, line) for line in found], right=_RIGHT, spared=_SPARED)
     made.columns[0].no_wrap = True
-    for line in lines:
-        made.add_row(*(line[head] for head in heads))
     return made
 
 

@@ -27,11 +27,13 @@ __all__ = [
     "show_error",
     "show_frame",
     "table",
+    "table_of",
 ]
 
 _PIPE_WIDTH = 100
 _CELL = 24
 _GAP = 3
+_NARROW = 2
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -113,6 +115,33 @@ def table(*heads: str, right: Sequence[str] = ()) -> Table:
     for head in heads:
         numeric = head in right
         made.add_column(head, justify="right" if numeric else "left", no_wrap=numeric)
+    return made
+
+
+def table_of(
+    lines: Sequence[Mapping[str, str]], *, right: Sequence[str] = (), spared: Sequence[str] = ()
+) -> Table:
+    """A table of lines, cell by head, with as many of its columns as the width holds.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        At least one; all have the same heads.
+    right : sequence of str
+        The heads of the columns that are set flush right.
+    spared : sequence of str
+        The heads of the columns that are left out, in this order, until the others fit.
+    """
+    heads = list(lines[0])
+    for head in spared:
+        widths = [max(len(name), *(len(line[name]) for line in lines)) for name in heads]
+        if sum(widths) + _NARROW * (len(widths) - 1) <= console().width:
+            break
+        heads.remove(head)
+    made = table(*heads, right=[head for head in right if head in heads])
+    made.collapse_padding = True
+    for line in lines:
+        made.add_row(*(line[head] for head in heads))
     return made
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from noria.core import artifact
+from noria.core import artifact, keep, manifest
 from noria.core.recipe import Recipe
 from noria.errors import ArtifactError, TrustError
 
@@ -68,14 +68,14 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
     Raises
     ------
     ArtifactError
-        If the run has no record.
+        If the run has not finished, or a file of it is damaged.
     TrustError
         If the feature function did not come from here.
     """
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs") from error
+    record = manifest.read_json(folder / "run.json")
+    if record is None:
+        raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs")
+    keep.verify(folder)
     recipe = Recipe.parse(record["recipe"], folder=folder / "model")
     recipe = recipe.change(data=_located(recipe, record["recipe_folder"]))
     features = artifact.read_manifest(folder / "model").get("features")

@@ -14,7 +14,7 @@ from noria.core.events import Events
 from noria.core.ports import Artefacts, History, State
 from noria.core.result import Score
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
-from noria.errors import NotFoundError, ParamError, StorageError, suggestion
+from noria.errors import ArtifactError, NotFoundError, ParamError, StorageError, suggestion
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.reindex import Reindexed, reindex
 
@@ -195,9 +195,17 @@ class Registry:
         ------
         NotFoundError
             If there is no such model, version or alias.
+        ParamError
+            If nothing follows the ``@``.
         """
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
         model = self.model(name)
+        if at and not wanted:
+            raise ParamError(
+                "Nothing follows the '@'.",
+                got=repr(reference),
+                do=f"Write {name}@1, {name}@champion or {name}.",
+            )
         alias = wanted or "champion"
         number = int(alias) if alias.isdigit() else model.aliases.get(alias)
         if number is None:
@@ -218,6 +226,7 @@ class Registry:
             known = len(history.changes)
             while (lost := self.artefacts.change(name, len(history.changes) + 1)) is not None:
                 history.add(lost)
+            self._check_whole(name, len(history.changes))
             yield history
         if self.follow is not None:
             for change in history.changes[known:]:
@@ -228,6 +237,15 @@ class Registry:
         (run,) = (one.run for one in history.changes if (one.kind, one.version) == ("registered", version))
         entry = self.run(str(run))
         return entry.scores if entry is not None else {}
+
+    def _check_whole(self, name: str, known: int) -> None:
+        """See that no entry is missing that later ones follow: its number would be given a second time."""
+        if self.artefacts.change(name, known + 2) is not None:
+            raise ArtifactError(
+                f"The history of {name!r} is damaged.",
+                got=f"entry {known + 1} is missing",
+                do="Restore it from a copy, or remove its folder.",
+            )
 
     def _add(self, name: str, history: History, kind: Kind, version: int, **facts: Any) -> Change:
         change = Change(name, len(history.changes) + 1, kind, version, time.time(), self.who, **facts)

@@ -206,6 +206,20 @@ def test_shipped_code_and_code_that_trained_here_are_trusted(featured):
         assert session.trusts(noria.api._session._sha256(path))
 
 
+def test_a_version_whose_run_is_lost(people, tmp_path):
+    session = noria.Session(Settings(home=tmp_path / "home"))
+    run = noria.train(
+        people(), "y", name="toy", session=session, budget="60s", trials=1, learners=["logistic"]
+    )
+    run.folder.rename(tmp_path / "away")
+    with pytest.raises(noria.errors.ArtifactError) as caught:
+        noria.load("toy", session=session)
+    assert str(caught.value) == (
+        f"The run of version 1 of 'toy' is lost.\n  got: no folder of run {run.id}\n"
+        "  do:  Restore it from a copy, or promote another version and run: noria reindex"
+    )
+
+
 def test_importing_and_a_session_touch_nothing(tmp_path):
     session = noria.Session(Settings(home=tmp_path / "home"))
     assert session.executor.workers > 0

@@ -204,6 +204,15 @@ def test_a_process_that_is_killed_in_the_middle_of_an_upload(machine, url):
     assert there.folder(run).is_dir()
 
 
+def test_a_word_is_no_address(tmp_path):
+    with pytest.raises(ParamError) as caught:
+        noria.Session(Settings(home=tmp_path, artefacts="nonsense")).artefacts.runs()
+    assert str(caught.value) == (
+        "'nonsense' is no address that runs can be kept at.\n  got: NORIA_ARTEFACTS=nonsense\n"
+        "  do:  Write it as s3://bucket/prefix, or as the whole path of a folder."
+    )
+
+
 @pytest.mark.parametrize("prefix", ["", "/deep/er"])
 def test_a_bucket_that_is_not_there(bucket, tmp_path, prefix):
     url = f"s3://no-{bucket}{prefix}"

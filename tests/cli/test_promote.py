@@ -41,6 +41,12 @@ def test_promote_and_rollback(two):
     assert "No version of 'pets' was champion before." in done.err
 
 
+def test_a_reason_cannot_steer_the_terminal(two):
+    two("promote", "pets@2", "--why", "\x1b[31mred\x07")
+    assert "[31mred" in two("history", "pets").out
+    assert "\x1b" not in two("history", "pets").out
+
+
 def test_another_alias(two):
     assert two("promote", "pets@1", "--alias", "candidate").code == 0
     assert json.loads(two("models", "pets", "--json").out)[0]["aliases"]["candidate"] == 1

@@ -98,8 +98,8 @@ def test_json(noria, versions):
 
 
 def test_nothing_to_remove(noria, versions):
-    assert noria("prune").out == "There is nothing to remove.\n"
-    assert noria("prune", "--yes").out == "There is nothing to remove.\n"
+    assert noria("prune").out.startswith("There is nothing to remove.")
+    assert noria("prune", "--yes").out.startswith("There is nothing to remove.")
 
 
 def test_an_unknown_model(noria, versions):

@@ -157,4 +157,4 @@ def _model_folder(name: str | Path, session: Session) -> Path:
             return folder
     if isinstance(name, Path) or len(path.parts) > 1:
         artifact.read_manifest(path)
-    return session.artefacts.folder(session.registry.find(str(name)).run) / "model"
+    return session.registry.folder(str(name)) / "model"

@@ -227,7 +227,7 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     from noria.lifecycle import refit as once_more
 
     session = session or Session()
-    folder = session.artefacts.folder(session.registry.find(model).run)
+    folder = session.registry.folder(model)
     recipe, record = once_more.again(folder, session.trusts)
     return _walk(recipe, session, source=source, test=test, replay=once_more.pipeline(record))
 

@@ -33,6 +33,12 @@ class Store:
     """
 
     def __init__(self, url: str, events: Events) -> None:
+        if "://" not in url and not url.startswith("/"):
+            raise ParamError(
+                f"{url!r} is no address that runs can be kept at.",
+                got=f"NORIA_ARTEFACTS={url}",
+                do="Write it as s3://bucket/prefix, or as the whole path of a folder.",
+            )
         self.url, self.events = url, events
 
     def names(self, folder: str) -> list[str]:

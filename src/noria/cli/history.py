@@ -39,5 +39,6 @@ def history(
         when = datetime.fromtimestamp(change.when).strftime("%Y-%m-%d %H:%M")
         what = f"{change.kind} {change.alias or ''}".strip()
         tags = ", ".join(f"{key}={text}" for key, text in change.tags.items())
-        made.add_row(when, what, str(change.version), change.who, change.why or tags)
+        why = "".join(letter for letter in change.why or tags if letter.isprintable())  # no terminal codes
+        made.add_row(when, what, str(change.version), change.who, why)
     show(made)

@@ -27,7 +27,11 @@ def prune(
         str | None, typer.Option(metavar="AGE", help="What is younger than this stays: 12h, 30d.")
     ] = None,
     stopped: Annotated[
-        bool, typer.Option("--stopped", help="Also runs that were cut off; they cannot go on then.")
+        bool,
+        typer.Option(
+            "--stopped",
+            help="Also runs that were cut off, which cannot go on then, and runs without a version.",
+        ),
     ] = False,
     snapshots: Annotated[
         bool, typer.Option("--snapshots", help="Also data that no run refers to any more.")
@@ -78,7 +82,7 @@ def _show(found: Pruned) -> None:
     from noria.cli.units import ago, data_size
 
     if not found.items:
-        show("There is nothing to remove.")
+        show("There is nothing to remove. --help says what always stays.")
         return
     made = table("what", "run or data", "from", "size", "why", right=("size",))
     for item in found.items:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from noria.core.events import Events
@@ -212,6 +213,26 @@ class Registry:
             known = [*model.aliases, *(str(version.number) for version in model.versions)]
             raise NotFoundError(f"No version of {name!r} is {alias!r}.", do=suggestion(alias, known))
         return next(one for one in _known(model, number).versions if one.number == number)
+
+    def folder(self, reference: str) -> Path:
+        """The folder of the run of the version that a reference means.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such model, version or alias.
+        ArtifactError
+            If the run's folder is lost.
+        """
+        version = self.find(reference)
+        try:
+            return self.artefacts.folder(version.run)
+        except NotFoundError as error:
+            raise ArtifactError(
+                f"The run of version {version.number} of {version.name!r} is lost.",
+                got=f"no folder of run {version.run}",
+                do="Restore it from a copy, or promote another version and run: noria reindex",
+            ) from error
 
     def find_run(self, reference: str) -> str:
         """The id of a run: given as it is, or by a reference to a version."""

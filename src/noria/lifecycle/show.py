@@ -145,7 +145,7 @@ def _folder(reference: str | Path, registry: Registry) -> Path:
             f"{path} is not a run folder: it has no started.json.", do="Name a run's folder, or its id."
         )
     if "@" in text or registry.state.model(text) is not None:
-        return registry.artefacts.folder(registry.find(text).run)
+        return registry.folder(text)
     return registry.artefacts.folder(_run(text, registry))
 
 

@@ -29,7 +29,9 @@ def compare(
     every: Annotated[bool, typer.Option("--all", help="Show what is equal, too.")] = False,
     **flags: Any,
 ) -> None:
-    """Compare finished runs: scores, and what differs in recipe, data, code, environment and learners.
+    """Compare finished runs.
+
+    Their scores, and what differs in recipe, data, code, environment and learners.
 
     \b
     Examples:

@@ -18,7 +18,9 @@ def history(
     ],
     **flags: Any,
 ) -> None:
-    """Show which versions were registered, promoted, rolled back, tagged or removed: when, by whom and why.
+    """Show what happened to a model's versions: when, by whom, why.
+
+    They are registered, promoted, rolled back, tagged and removed.
 
     \b
     Examples:

@@ -24,7 +24,7 @@ def models(
     ] = None,
     **flags: Any,
 ) -> None:
-    """List the trained models and their champions, or the versions of one of them.
+    """List the trained models, or the versions of one of them.
 
     \b
     Examples:

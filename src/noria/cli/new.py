@@ -31,7 +31,9 @@ def new(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files; write nothing.")] = False,
     **flags: Any,
 ) -> None:
-    """Make a recipe from your own table; it runs at once, and every line of it says what it does.
+    """Make a recipe from your own table.
+
+    It runs at once, and every line of it says what it does.
 
     \b
     Examples:

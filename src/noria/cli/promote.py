@@ -21,7 +21,9 @@ def promote(
     ],
     **flags: Any,
 ) -> None:
-    """Make a version the champion, whatever the recipe's rule says; without @, the newest one.
+    """Make a version the champion, whatever the recipe's rule says.
+
+    Without @, it is the newest one.
 
     The champion is what `noria predict NAME` asks. `noria rollback` undoes it.
 

@@ -40,7 +40,7 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     **flags: Any,
 ) -> None:
-    """Remove old versions of models with their runs, after showing them.
+    """Remove old versions with their runs, after showing them.
 
     Versions with an alias (champion), the one that a rollback leads to and those tagged keep=true stay, and
     so do runs that are being worked on. `noria tag titanic@3 keep=true` keeps a version for good.

@@ -11,7 +11,7 @@ __all__ = ["reindex"]
 
 @takes(OUTPUT)
 def reindex(**flags: Any) -> None:
-    """Build the state database anew from the folders of runs and models.
+    """Build the state database anew from the folders.
 
     Nothing is lost by it. What is damaged is left out, and named. A SQLite file that is no database any
     more is set aside.

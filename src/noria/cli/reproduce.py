@@ -23,7 +23,7 @@ def reproduce(
     ],
     **flags: Any,
 ) -> None:
-    """Repeat a run's trials on the rows that it was trained on, and compare both models.
+    """Repeat a run on the same rows, and compare both models.
 
     The repetition is a run of its own, which no name answers with. The exit code is 1 if the scores differ.
 

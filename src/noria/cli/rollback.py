@@ -19,7 +19,9 @@ def rollback(
     ],
     **flags: Any,
 ) -> None:
-    """Let the version answer again that did before the last promotion. Repeat it to go further back.
+    """Undo the last promotion.
+
+    The version answers again that did before. Repeat it to go further back.
 
     \b
     Examples:

@@ -23,7 +23,9 @@ def show(
     ],
     **flags: Any,
 ) -> None:
-    """Show a run: scores, learners, data, code, environment, and where everything is.
+    """Show all about a run.
+
+    Scores, learners, data, code, environment, and where everything is.
 
     The files of a finished run are checked against its manifest first.
 

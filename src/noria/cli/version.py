@@ -13,7 +13,7 @@ _PARTS = ("polars", "duckdb", "numpy", "scikit-learn", "lightgbm", "xgboost", "c
 
 @takes(OUTPUT)
 def version(**flags: Any) -> None:
-    """Show the versions of Noria, Python and what the results depend on.
+    """Show the versions of Noria, Python and its libraries.
 
     \b
     Examples:

@@ -53,6 +53,7 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.growth --out build/bench/growth
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
+	$(BIN)/python -m benchmarks.kills
 	$(PIP) install rdata
 	$(BIN)/python -m benchmarks.forecast
 	$(BIN)/python -m benchmarks.forecast_speed
@@ -60,6 +61,7 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 bench-smoke: $(VENV)/.dev ## The benchmark harness on iris and on few runs, to see that it works
 	$(BIN)/python -m benchmarks.tabular --smoke
 	$(BIN)/python -m benchmarks.runs --smoke
+	$(BIN)/python -m benchmarks.kills --kills 2
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl
 	rm -rf dist

@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks._common import machine, versions
+from benchmarks._common import machine, say, versions
 
 __all__ = ["main"]
 
@@ -119,7 +119,9 @@ def main() -> None:
             home = Path(folder)
             late = number % 2 == 0
             early = _killed(home, draw.random() * (tail if late else whole), searched=late)
-            places[_left(home) if early else "after its end"] += 1
+            place = _left(home) if early else "after its end"
+            say(f"kill {number + 1} of {wish.kills}: {place}")
+            places[place] += 1
             faults += [f"kill {number}: {fault}" for fault in _faults(home)]
             out, said = _started(home).communicate()
             if not out:

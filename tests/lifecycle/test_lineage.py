@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -78,6 +79,19 @@ def test_git_that_takes_too_long_is_left(repository, monkeypatch, tmp_path):
     assert lineage.code(repository).to_dict()["dirty"] is None
 
 
+def test_a_search_does_not_wait_for_git(repository, monkeypatch, tmp_path, people, session):
+    """Git answers here once the search has begun, and is left if it takes longer than five seconds."""
+    slow, begun = tmp_path / "bin" / "git", tmp_path / "begun"
+    slow.parent.mkdir()
+    real = shutil.which("git")
+    slow.write_text(f'#!/bin/sh\nwhile [ ! -e {begun} ]; do sleep 0.05; done\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", str(slow.parent), prepend=os.pathsep)
+    session.events.listen(lambda event: begun.touch() if event.kind == "search.started" else None)
+    run = noria.train(people(), "y", session=session, budget="60s", trials=1, learners=["logistic"])
+    assert run.record["commit"] == git(repository, "rev-parse", "HEAD")
+
+
 @pytest.mark.parametrize("case", ["no repository", "no commit", "no Git"])
 def test_without_git_there_is_no_code(tmp_path, monkeypatch, case):
     if case == "no commit":
@@ -91,10 +105,10 @@ def test_the_recipes_repository_comes_before_that_of_the_working_directory(repos
     other = tmp_path / "other"
     other.mkdir()
     here = git(repository, "rev-parse", "HEAD")
-    assert lineage.begin(other).result().code.commit == here
+    assert lineage.Origin(other).code.commit == here
     git(other, "init", "-q")
     git(other, "commit", "-qm", "other", "--allow-empty")
-    assert lineage.begin(other).result().code.commit == git(other, "rev-parse", "HEAD") != here
+    assert lineage.Origin(other).code.commit == git(other, "rev-parse", "HEAD") != here
 
 
 # -- environment ---------------------------------------------------------------------------------------------

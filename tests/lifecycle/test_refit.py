@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import noria
 from noria.core import keep
 from noria.errors import ArtifactError, NotFoundError, RecipeError, TrustError
+from noria.lifecycle.refit import Reproduction
 from noria.settings import Settings
 
 QUICK = {
@@ -112,6 +114,17 @@ def test_a_series_is_reproduced(session):
     run = noria.train(rows, "y", session=session, budget="60s", options={"horizon": 6}, **wish)
     assert noria.reproduce("months", session=session).exact
     assert run.version == 1
+
+
+def test_a_run_is_named_by_the_beginning_of_its_id(session, people):
+    run = noria.train(people(), "y", session=session, **QUICK)
+    assert noria.reproduce(run.id[:-2], session=session).run == run.id
+
+
+def test_a_score_that_is_no_number_both_times_is_the_same():
+    scores = {"roc_auc": (math.nan, math.nan), "accuracy": (0.5, 0.5)}
+    assert Reproduction("a", "b", scores, [], []).close
+    assert not Reproduction("a", "b", {"roc_auc": (0.5, math.nan)}, [], []).close
 
 
 def test_what_is_not_the_same_is_told(session, people):

@@ -238,7 +238,7 @@ def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
     Parameters
     ----------
     run : str
-        The id of a run, or ``name``, ``name@3`` or ``name@challenger`` for the run of a version.
+        As `show` takes it: an id or its beginning, ``name``, ``name@3``, or a run's folder.
 
     Raises
     ------
@@ -247,9 +247,10 @@ def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
     """
     from noria.data.snapshot import open_snapshot
     from noria.lifecycle import refit as once_more
+    from noria.lifecycle.show import folder_of
 
     session = session or Session()
-    folder = session.artefacts.folder(session.registry.find_run(run))
+    folder = folder_of(run, session.registry)
     recipe, record = once_more.again(folder, session.trusts)
     tables = []
     for digest in (record["snapshot"], record["tested"]):
@@ -260,7 +261,7 @@ def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
         once_more.as_kept(recipe), session, source=tables[0], test=tables[1],
         replay=once_more.trials(folder), resume=False, register=False,
     )  # fmt: skip
-    return once_more.reproduction(folder, repeated.folder)
+    return once_more.reproduction(folder, repeated.folder, session.registry)
 
 
 def _walk(recipe: Recipe, session: Session | None, **wish: Any) -> Run:

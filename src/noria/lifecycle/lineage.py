@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata
@@ -21,7 +21,7 @@ from noria.core import registry
 from noria.core.recipe import Recipe, validated
 from noria.lifecycle.prepare import Prepared
 
-__all__ = ["DIFF", "Code", "Origin", "begin", "code", "environment", "lineage", "sources"]
+__all__ = ["DIFF", "Code", "Origin", "code", "environment", "lineage", "sources"]
 
 DIFF = "code.diff"
 _MOST = 1_000_000  # bytes of a diff that are kept
@@ -55,23 +55,8 @@ class Code:
         return {"commit": self.commit, "dirty": dirty, "diff": digest, "cut": self.cut}
 
 
-@dataclass(frozen=True)
 class Origin:
-    """What a run is started from.
-
-    Attributes
-    ----------
-    code : Code, optional
-        Of the repository that the recipe lies in, or else the working directory; None outside of Git.
-    environment : mapping
-    """
-
-    code: Code | None
-    environment: Mapping[str, Any]
-
-
-def begin(folder: Path | None) -> Future[Origin]:
-    """Look up, beside the run that begins now, what it is started from.
+    """What a run is started from, looked up beside it: who asks for a part waits for that part alone.
 
     Parameters
     ----------
@@ -80,20 +65,31 @@ def begin(folder: Path | None) -> Future[Origin]:
 
     Examples
     --------
-    >>> begin(None).result().environment["python"] == platform.python_version()
+    >>> Origin(None).environment["python"] == platform.python_version()
     True
     """
-    places = [place.resolve() for place in (folder, Path()) if place is not None]
 
-    def look() -> Origin:
-        found = (state for place in places if (state := code(place)) is not None)
-        return Origin(next(found, None), environment())
-
-    pool = ThreadPoolExecutor(1)
-    try:
-        return pool.submit(look)
-    finally:
+    def __init__(self, folder: Path | None) -> None:
+        places = [place.resolve() for place in (folder, Path()) if place is not None]
+        pool = ThreadPoolExecutor(2)
+        self._environment = pool.submit(environment)
+        self._code = pool.submit(_first, places)
         pool.shutdown(wait=False)
+
+    @property
+    def code(self) -> Code | None:
+        """The repository that the recipe lies in, or else the working directory; None outside of Git."""
+        return self._code.result()
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Python, machine and packages."""
+        return self._environment.result()
+
+
+def _first(places: Sequence[Path]) -> Code | None:
+    """The state of the first of these places that lies in a repository."""
+    return next((state for place in places if (state := code(place)) is not None), None)
 
 
 def code(folder: Path) -> Code | None:
@@ -192,7 +188,7 @@ def lineage(
         },
         "code": origin.code and origin.code.to_dict(),
         "parameters": {"recipe": resolved, "pipeline": list(pipeline)},
-        "environment": dict(origin.environment),
+        "environment": origin.environment,
         "seed": recipe.search.seed,
     }
 

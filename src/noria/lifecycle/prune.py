@@ -172,7 +172,7 @@ class Prune:
         """Old versions, and what is left of removed ones."""
         state, artefacts = self.registry.state, self.registry.artefacts
         models = state.models()
-        used = self._in_use()
+        used = Counter(version.run for model in models for version in model.versions)
         there = {*artefacts.runs(), *(entry.id for entry in state.runs(RunQuery(self.name)))}
         for model in models if self.name is None else [self.registry.model(self.name)]:
             changes = state.changes(model.name)
@@ -201,14 +201,10 @@ class Prune:
         return self._remove_folder(item)
 
     def _remove_folder(self, item: Waste) -> bool:
-        if item.id in self._in_use():  # registered by now
+        if any(model.versions for model in self.registry.state.models([item.id])):  # registered by now
             return False
         self.registry.discard(item.id)
         return True
-
-    def _in_use(self) -> Counter[str]:
-        """How many versions each run has."""
-        return Counter(version.run for model in self.registry.state.models() for version in model.versions)
 
     # -- runs ------------------------------------------------------------------------------------------------
 
@@ -220,16 +216,18 @@ class Prune:
                 yield Waste(
                     "run", entry.id, "was cut off", artefacts.size(entry.id), entry.started, entry.name
                 )
-        removed = {run for model in state.models() for run in _removed(state.changes(model.name))}
+        models = state.models()
+        known = {version.run for model in models for version in model.versions}
+        known |= {run for model in models for run in _removed(state.changes(model.name))}
         for entry in state.runs(RunQuery(self.name, finished=True)):
             young = entry.ended is None or time.time() - entry.ended < max(self.older, _DAY)
-            if entry.id not in {*self._in_use(), *removed} and not young and not artefacts.busy(entry.id):
+            if entry.id not in known and not young and not artefacts.busy(entry.id):
                 why = "no version was made of it"
                 yield Waste("folder", entry.id, why, artefacts.size(entry.id), entry.started, entry.name)
         if self.name is None:
-            known = {entry.id for entry in state.runs(RunQuery())}
+            indexed = {entry.id for entry in state.runs(RunQuery())}
             for run in artefacts.runs():
-                if run not in known and artefacts.entry(run) is None and self._free(run):
+                if run not in indexed and artefacts.entry(run) is None and self._free(run):
                     yield Waste("run", run, "was cut off before it began", artefacts.size(run), time.time())
 
     def _free(self, run: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from noria.core import artifact, keep, manifest
 from noria.core.recipe import Recipe
 from noria.errors import ArtifactError, TrustError
+from noria.lifecycle.compare import compare, text
+from noria.lifecycle.register import Registry
+from noria.lifecycle.show import show
 
 __all__ = ["Reproduction", "again", "as_kept", "pipeline", "reproduction", "trials"]
 
@@ -48,7 +52,10 @@ class Reproduction:
     @property
     def close(self) -> bool:
         """Whether all scores are the same but for rounding."""
-        return all(abs(then - now) <= _CLOSE * max(abs(then), 1.0) for then, now in self.scores.values())
+        return all(
+            abs(then - now) <= _CLOSE * max(abs(then), 1.0) or (math.isnan(then) and math.isnan(now))
+            for then, now in self.scores.values()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -118,27 +125,21 @@ def trials(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def reproduction(folder: Path, other: Path) -> Reproduction:
+def reproduction(folder: Path, other: Path, registry: Registry) -> Reproduction:
     """Compare a run with its repetition."""
-    one, two = (json.loads((path / "run.json").read_text(encoding="utf-8")) for path in (folder, other))
-    then, now = (record["evaluation"]["scores"] for record in (one, two))
+    one, two = (show(path, registry) for path in (folder, other))
+    compared = compare({one.entry.id: one, two.entry.id: two})
     files, files_now = (artifact.read_manifest(path / "model")["files"] for path in (folder, other))
     return Reproduction(
-        run=one["id"],
-        again=two["id"],
-        scores={name: (then[name]["value"], now[name]["value"]) for name in then if name in now},
+        run=one.entry.id,
+        again=two.entry.id,
+        scores={
+            metric: (then.value, now.value) for metric, (then, now) in compared.scores.items() if then and now
+        },
         files=sorted(name for name in {*files, *files_now} if files.get(name) != files_now.get(name)),
-        differs=_differences(one, two),
+        differs=[
+            f"{fact.name}: {text(fact.values[0])} then, {text(fact.values[1])} now"
+            for fact in compared.facts
+            if fact.section == "environment" and fact.differs
+        ],
     )
-
-
-def _differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> list[str]:
-    """What was not the same about two runs: versions and the machine."""
-    then, now = ({"noria": run["noria"], **run["lineage"]["environment"]} for run in (one, two))
-    packages, packages_now = then.pop("packages"), now.pop("packages")
-    facts, facts_now = {**then, **packages}, {**now, **packages_now}
-    return [
-        f"{name}: {facts.get(name, 'absent')} then, {facts_now.get(name, 'absent')} now"
-        for name in sorted({*facts, *facts_now})
-        if facts.get(name) != facts_now.get(name)
-    ]

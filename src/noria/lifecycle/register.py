@@ -234,10 +234,6 @@ class Registry:
                 do="Restore it from a copy, or promote another version and run: noria reindex",
             ) from error
 
-    def find_run(self, reference: str) -> str:
-        """The id of a run: given as it is, or by a reference to a version."""
-        return reference if self.run(reference) is not None else self.find(reference).run
-
     # -- the history -----------------------------------------------------------------------------------------
 
     @contextmanager

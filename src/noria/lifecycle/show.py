@@ -20,7 +20,7 @@ from noria.lifecycle.runs import Status
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Details", "show"]
+__all__ = ["Details", "folder_of", "show"]
 
 _NAMED = 100  # runs that a misspelt id is compared with
 
@@ -123,7 +123,7 @@ def show(reference: str | Path, registry: Registry) -> Details:
     ArtifactError
         If a file of a finished run has changed, is missing, or is of a newer format.
     """
-    folder = _folder(reference, registry)
+    folder = folder_of(reference, registry)
     if (folder / "run.json").exists() or (folder / manifest.NAME).exists():
         keep.verify(folder)
     started, record = (manifest.read_json(folder / name) for name in ("started.json", "run.json"))
@@ -135,7 +135,8 @@ def show(reference: str | Path, registry: Registry) -> Details:
     )  # fmt: skip
 
 
-def _folder(reference: str | Path, registry: Registry) -> Path:
+def folder_of(reference: str | Path, registry: Registry) -> Path:
+    """The folder of the run that a reference means, as `show` takes it."""
     path = Path(reference)
     if (path / "started.json").is_file() or (path / "run.json").is_file():
         return path

@@ -6,7 +6,6 @@ import json
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -108,7 +107,7 @@ class Training:
     resume: bool = True
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
-    _origin: Future[lineage.Origin] = field(init=False, repr=False)
+    _origin: lineage.Origin = field(init=False, repr=False)
     _log: EventLog = field(init=False, repr=False)
 
     def __call__(self) -> Walk:
@@ -120,7 +119,7 @@ class Training:
             Of the kind that fits; nothing half-made is registered.
         """
         deadline = Deadline(self.recipe.search.budget)
-        self._origin = lineage.begin(self.recipe.folder)
+        self._origin = lineage.Origin(self.recipe.folder)
         self._log = EventLog(self.events)
         try:
             walk = self._run(deadline)
@@ -137,13 +136,11 @@ class Training:
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)
-        packages = self._origin.result().environment["packages"]
+        packages = self._origin.environment["packages"]
         key = reuse.key(self.recipe, data, system, learners, self.replay, self.register, packages)
         earlier = self._finished(key) if self.resume else None
-        found = None
-        if earlier is not None:
-            found = reuse.taken(self.registry.artefacts, earlier, self.recipe, data)
-        if earlier is not None and found is not None and found.recipe == self.recipe.to_dict():
+        found = reuse.taken(self.registry.artefacts, earlier, self.recipe, data) if earlier else None
+        if earlier and found and found.recipe == self.recipe.to_dict():
             return self._unchanged(earlier, found, system)
         run_id, resumed = self._claim(data, key)
         folder = self.registry.artefacts.folder(run_id)
@@ -375,7 +372,7 @@ class Training:
         if not (folder / "model").exists():
             about = {"run": run_id, "name": self.recipe.name}
             artifact.save(model, folder / "model", system=system.name, about=about)
-        origin = self._origin.result()
+        origin = self._origin
         begun = json.loads((folder / "started.json").read_text(encoding="utf-8"))
         record = {
             **begun,
@@ -392,7 +389,7 @@ class Training:
             "evaluation": evaluation.to_dict(),
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
-            "commit": origin.code and origin.code.commit,
+            "commit": origin.code.commit if origin.code else None,
             "lineage": lineage.lineage(
                 self.recipe, system.name, data, evaluation.metric, found.pipeline, origin
             ),

@@ -9,8 +9,10 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -19,6 +21,9 @@ import pytest
 import noria
 from noria._lazy import installed
 from noria.settings import Settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture
@@ -200,3 +205,67 @@ def small_disk(tmp_path) -> Iterator[Callable[[str], Disk]]:
     yield make
     if folder.is_mount():
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium that lives as long as the tests."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None or not installed("playwright"):
+        pytest.skip("Chromium and playwright are needed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+        browser = driver.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Looked:
+    """A page in a browser, and what was wrong with it."""
+
+    page: Page
+    errors: list[str]
+
+    def faults(self) -> list[str]:
+        """What keeps people from reading it: rules of axe-core of serious or critical impact, with places."""
+        from axe_core_python.sync_playwright import Axe
+
+        found = Axe().run(self.page)["violations"]
+        return [
+            f"{rule['id']}: {node['html'][:200]}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
+
+    def overflows(self) -> bool:
+        """Whether the page is wider than the window."""
+        root = "document.documentElement"
+        return bool(self.page.evaluate(f"{root}.scrollWidth > {root}.clientWidth + 1"))
+
+
+@pytest.fixture
+def look(chromium) -> Iterator[Callable[..., Looked]]:
+    """Open a page, offline: ``look(path, width=390, scheme="dark")``."""
+    contexts = []
+
+    def open_page(path: Path | str, *, width: int = 1280, scheme: str = "light") -> Looked:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+        )
+        contexts.append(context)
+        page, errors = context.new_page(), []
+        page.on(
+            "console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda asked: errors.append(asked.url) if asked.url.startswith("http") else None)
+        page.goto(path if isinstance(path, str) else path.resolve().as_uri())
+        return Looked(page, errors)
+
+    yield open_page
+    for context in contexts:
+        context.close()

@@ -24,7 +24,7 @@ FIELDS = {
     [
         ({"tsk": "x"}, "There is no key 'tsk' in a recipe.\n  do:  Did you mean 'task'?"),
         ({"data": {"targt": "y"}}, "There is no key 'data.targt' in a recipe.\n  do:  Did you mean 'target'?"),
-        ({"folder_": 1}, "There is no key 'folder_' in a recipe.\n  do:  Use one of: about, data, features, goal, name, options, promote, search, split, system, task, title."),
+        ({"folder_": 1}, "There is no key 'folder_' in a recipe.\n  do:  Use one of: about, data, features, goal, name, options, promote, search, silence, split, system, task, and 1 more."),
         ({"name": "my model"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: 'my model'"),
         ({"name": "../evil"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: '../evil'"),
         ({"task": "clasification"}, "Key 'task' in a recipe: Input should be 'classification', 'regression' or 'forecasting'.\n  got: 'clasification'"),

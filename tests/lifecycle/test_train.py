@@ -63,7 +63,7 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     assert run.evaluation.how == "stratified by y, 20% held out"
     assert run.notes == ["128 rows to train, 32 to evaluate: stratified by y, 20% held out."]
     stages = [event.data["stage"] for event in heard if event.kind == "stage.finished"]
-    assert stages == ["read", "search", "evaluate", "keep"]
+    assert stages == ["read", "search", "evaluate", "examine", "keep"]
     assert heard[-2].kind == "run.finished"
     rows = people(20, seed=4)
     assert noria.load("toy", session=session).predict(rows).equals(run.model.predict(rows))

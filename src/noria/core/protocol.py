@@ -100,12 +100,16 @@ class Metric:
     bind : callable
         ``bind(truth, predictions)`` reads the arrays out of both tables once and returns a function of row
         indices (None for all rows), so that a bootstrap costs no table work.
+    losses : callable, optional
+        ``losses(truth, predictions)`` gives an array of one loss per row, the smaller the better, whose mean
+        tells where predictions are bad; None where a single row has no loss.
     """
 
     name: str
     greater_is_better: bool
     bind: Callable[[pl.DataFrame, pl.DataFrame], Scorer]
     doc: str = ""
+    losses: Callable[[pl.DataFrame, pl.DataFrame], np.ndarray] | None = None
 
     def better(self, a: float, b: float) -> bool:
         """Whether the score `a` is better than `b`."""
@@ -337,8 +341,8 @@ class Evidence:
     ----------
     train : Table
         Learned from.
-    truth, predictions : Table
-        Held out; a row of both belongs together.
+    truth, predictions, baseline : Table
+        Held out, with all columns; what the model and the baseline say of them, row by row.
     fold_truth, fold_predictions : Table
         Validated on in the search, and the joint model's out-of-fold predictions.
     """
@@ -346,6 +350,7 @@ class Evidence:
     train: pl.DataFrame
     truth: pl.DataFrame
     predictions: pl.DataFrame
+    baseline: pl.DataFrame
     fold_truth: pl.DataFrame
     fold_predictions: pl.DataFrame
 

@@ -97,6 +97,7 @@ class Recipe(_Part):
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the system.")
     goal: dict[str, str] = Field(default_factory=dict, description="What the model should reach.")
     promote: Promotion = Field(default_factory=Promotion)
+    silence: list[str] = Field(default_factory=list, description="Codes of findings that are left out.")
     folder: Path | None = Field(None, exclude=True, description="Where the recipe was read from.")
 
     @property

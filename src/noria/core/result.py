@@ -42,6 +42,12 @@ class Score:
             return f"{self.value:.4g}"
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Read fields that JSON has no NaN in."""
+        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in fields.items()}
+        return cls(**known)
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -109,25 +115,55 @@ class Leader:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as data: a table and a Vega-Lite specification that draws it. Notebooks show the picture."""
+    """A picture as data: a table and a Vega-Lite specification that draws it. Notebooks show the picture.
+
+    Attributes
+    ----------
+    name : str
+        Of its file.
+    title : str
+    frame : Table
+    spec : mapping
+        Vega-Lite, without title and data.
+    section : str
+        The chapter of the report that it belongs to: ``results``, ``errors``, ``learning`` or
+        ``explanation``.
+    text : str
+        How to read it, in a sentence or two for people who are not specialists.
+    """
 
     name: str
     title: str
     frame: pl.DataFrame
     spec: Mapping[str, Any]
+    section: str = "results"
+    text: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The specification with title and data, JSON-ready; any Vega-Lite viewer draws it."""
-        return {"title": self.title, "data": {"values": json.loads(self.frame.write_json())}, **self.spec}
+        about = {"description": self.text or self.title, "usermeta": {"section": self.section}}
+        return {
+            "title": self.title,
+            **about,
+            "data": {"values": json.loads(self.frame.write_json())},
+            **self.spec,
+        }
 
     @classmethod
     def from_dict(cls, name: str, fields: Mapping[str, Any]) -> Self:
         """The inverse of `to_dict`."""
         import polars as pl
 
-        spec = {key: value for key, value in fields.items() if key not in ("title", "data")}
+        about = ("title", "data", "description", "usermeta")
+        frame = pl.DataFrame(fields["data"]["values"], infer_schema_length=None)
+        text = fields.get("description", "")
         return cls(
-            name, fields["title"], pl.DataFrame(fields["data"]["values"], infer_schema_length=None), spec
+            name,
+            fields["title"],
+            frame,
+            {key: value for key, value in fields.items() if key not in about},
+            fields.get("usermeta", {}).get("section", "results"),
+            "" if text == fields["title"] else text,
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
@@ -224,7 +260,7 @@ class Evaluation:
         """The inverse of `to_dict`."""
         known = dict(fields)
         for name in ("scores", "baseline"):
-            known[name] = {metric: _score(score) for metric, score in known[name].items()}
+            known[name] = {metric: Score.from_dict(score) for metric, score in known[name].items()}
         known["goals"] = tuple(Goal(**goal) for goal in known["goals"])
         known["leaderboard"] = tuple(Leader(**leader) for leader in known["leaderboard"])
         known["notes"] = tuple(known["notes"])
@@ -247,11 +283,6 @@ def html_table(frame: pl.DataFrame, caption: str) -> str:
 def without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """For ``dataclasses.asdict``: numbers that are none become None, as JSON has no word for them."""
     return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in pairs}
-
-
-def _score(fields: Mapping[str, Any]) -> Score:
-    known: dict[str, Any] = {name: math.nan if value is None else value for name, value in fields.items()}
-    return Score(**known)
 
 
 def _cell(value: object) -> str:

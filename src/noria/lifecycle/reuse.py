@@ -13,6 +13,7 @@ from typing import Any
 
 from noria.core import artifact, keep
 from noria.core.features import FeaturedModel
+from noria.core.insight import Insight
 from noria.core.ports import Artefacts
 from noria.core.protocol import Learner, Model, System
 from noria.core.recipe import Recipe
@@ -36,6 +37,7 @@ class Found:
     ----------
     model : Model
     evaluation : Evaluation
+    insight : Insight
     trials : int
     until : str
         Why the search ended.
@@ -53,6 +55,7 @@ class Found:
 
     model: Model | FeaturedModel
     evaluation: Evaluation
+    insight: Insight
     trials: int
     until: str
     pipeline: list[dict[str, Any]]
@@ -117,6 +120,7 @@ def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe, data: Prepare
     return Found(
         model=model,
         evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
+        insight=Insight.from_dict(record["insight"]).without(recipe.silence),
         pipeline=record["lineage"]["parameters"]["pipeline"],
         **{name: record[name] for name in ("trials", "until", "seconds", "notes", "recipe")},
         earlier=record["earlier"] or earlier.id,

@@ -45,6 +45,7 @@ from noria.errors import (
 )
 from noria.lifecycle import _columns as columns
 from noria.lifecycle import evaluate, lineage, report, reuse
+from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
@@ -59,6 +60,7 @@ __all__ = ["Training", "Walk"]
 
 _RESERVE = 0.04
 _INTERVALS = 0.02
+_INSIGHT = 0.04
 _COPIES = 6
 
 
@@ -181,6 +183,14 @@ class Training:
         with self._stage("evaluate"):
             evaluation, evidence = self._evaluate(tuned, train, held_out, metrics, how)
             report.draw(system.figures(evidence, evaluation), folder)
+        with self._stage("examine"):
+            until = Deadline(_INSIGHT * self.recipe.search.budget)
+            case = Case(
+                self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
+                until,
+            )  # fmt: skip
+            insight, figures = examine(case)
+            report.draw(figures, folder)
         if system.tags.needs_time_order and train.height < data.table.height:
             with self._stage("catching up"):
                 tuned = replace(tuned, model=tuned.rejoin(data.table))
@@ -192,6 +202,7 @@ class Training:
         return Found(
             model=model,
             evaluation=evaluation,
+            insight=insight,
             trials=tuned.trials,
             until=tuned.why,
             pipeline=[asdict(member) for member in tuned.pipeline],
@@ -320,7 +331,7 @@ class Training:
         folds = system.folds(train, wish.folds, wish.seed)
         learners = self._learners(system)
         replay = self._replayed(learners)
-        reserve = min(_RESERVE * deadline.budget + 0.2, 0.5 * deadline.budget)
+        reserve = min((_RESERVE + _INSIGHT) * deadline.budget + 0.2, 0.5 * deadline.budget)
         until = Deadline() if replay else deadline.earlier(reserve)
         ctx = Context(data.schema, data.task, wish.seed, until, 1, self.events)
         if len(folds) < self.executor.workers:
@@ -364,7 +375,7 @@ class Training:
             leaderboard=tuned.leaderboard,
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
-        return evaluation, Evidence(train, rows, predictions, tuned.truth, tuned.predictions)
+        return evaluation, Evidence(train, rows, predictions, baseline, tuned.truth, tuned.predictions)
 
     def _keep(self, data: Prepared, system: System, found: Found, run_id: str, journal: Journal) -> Walk:
         """Save model, report, record and manifest, in this order; a run counts once it is registered."""
@@ -387,6 +398,7 @@ class Training:
             "rows": data.table.height,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),
+            "insight": found.insight.to_dict(),
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
             "commit": origin.code.commit if origin.code else None,

@@ -1,0 +1,11 @@
+"""Web pages that need no network: templates, one style sheet, one script, and Vega to draw figures.
+
+A page is one file. It follows the reader's light or dark setting, prints, and works without scripts as far as
+it holds no interactive figure. Everything that came with the data is escaped by the templates.
+"""
+
+from __future__ import annotations
+
+from noria.pages.render import asset, render
+
+__all__ = ["asset", "render"]

@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from noria.core.protocol import Task
 from noria.core.schema import Column, Role, Schema, Type
 from noria.errors import DataError, ParamError, RecipeError, TargetError, suggestion
 
-__all__ = ["check_target", "check_weights", "drawn", "example", "findings", "inputs", "judged", "named"]
+__all__ = [
+    "affordable",
+    "check_target",
+    "check_weights",
+    "drawn",
+    "example",
+    "findings",
+    "inputs",
+    "judged",
+    "named",
+]
 
-
+_PACE, _FEWEST = 250_000, 50_000  # cells that a second of the budget is enough for; rows that it always is
 _LEVELS, _PARTS = 100, 6  # numbers that a category or a text, and a moment, become at most
 _SHARE, _BYTES = 0.6, 40  # of the free memory; of such a number, in a whole search
 
@@ -38,11 +49,22 @@ def drawn(table: pl.DataFrame, schema: Schema, free: float, seed: int) -> tuple[
     """As many rows as a search can hold in so many bytes, at random, and a note if they are not all."""
     widths = {Type.NUMBER: 1, Type.BOOLEAN: 1, Type.DATETIME: _PARTS, Type.TEXT: _LEVELS}
     width = 1 + sum(widths.get(one.type, min(one.distinct, _LEVELS)) for one in schema.features)
-    most = int(_SHARE * free / (_BYTES * width))
+    return _sample(table, int(_SHARE * free / (_BYTES * width)), seed, "there is memory")
+
+
+def affordable(table: pl.DataFrame, budget: float, seed: int) -> tuple[pl.DataFrame, list[str]]:
+    """As many rows as can be typed and searched in so many seconds, and a note if they are not all."""
+    most = max(_FEWEST, int(_PACE * budget / max(table.width, 1)))
+    return _sample(table, most, seed, f"a budget of {budget:g} s leaves time")
+
+
+def _sample(table: pl.DataFrame, most: int, seed: int, why: str) -> tuple[pl.DataFrame, list[str]]:
+    """At most so many rows, at random but in their order, and a note if they are not all."""
     if table.height <= most:
         return table, []
-    note = f"{most:,} of {table.height:,} rows were drawn at random, as many as there is memory to learn from"
-    return table.sample(most, seed=seed), [note]
+    note = f"{most:,} of {table.height:,} rows were drawn at random, as many as {why} to learn from"
+    at = np.random.default_rng(seed).choice(table.height, most, replace=False)
+    return table[np.sort(at)], [note]
 
 
 def findings(schema: Schema) -> list[str]:

@@ -96,6 +96,7 @@ class Preparation:
         tested = None if test is None else save_snapshot(test, self.settings).hash
         where = str(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
+        raw, fewer = self._affordable(raw)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
         made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
         raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))
@@ -114,7 +115,7 @@ class Preparation:
         columns.check_weights(typed, schema)
         if test is not None:
             test = columns.judged(conform(test, schema), schema)
-        for note in (*found, *notes):
+        for note in (*fewer, *found, *notes):
             self.events.emit("note", text=note)
         return Prepared(
             typed,
@@ -126,7 +127,7 @@ class Preparation:
             tested,
             function,
             columns.example(raw),
-            [*self.notes, *found, *notes],
+            [*self.notes, *fewer, *found, *notes],
         )
 
     def _read(self, source: Any) -> pl.DataFrame:
@@ -146,6 +147,14 @@ class Preparation:
                 f"There is no column {unknown[0]!r} to drop.", do=suggestion(unknown[0], table.columns)
             )
         return table.drop(data.drop)
+
+    def _affordable(self, raw: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+        """As many rows as the budget is enough for, where they are independent, and a note of it."""
+        search = self.recipe.search
+        roles = {wish.get("role") for wish in self._overrides().values()}
+        if roles & {Role.TIME, Role.SERIES, Role.GROUP} or self.recipe.task is Task.FORECASTING:
+            return raw, []
+        return columns.affordable(raw, search.budget, search.seed)
 
     def _located(self, source: Any) -> Any:
         """A file that is named relative to the recipe, or what came."""

@@ -1,4 +1,4 @@
-"""Sketches keep what they promise: exact where they say so, within their error elsewhere, and merge as if one."""
+"""Sketches keep what they promise: exact where they say so, near elsewhere, and merged as if one."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_frequencies_are_exact_up_to_their_limit(rng):
 
 
 def test_frequent_keys_are_found_among_many(rng):
-    values = np.concatenate([np.repeat(np.arange(5), [9_000, 7_000, 5_000, 3_000, 2_000]), np.arange(10, 80_000)])
+    values = np.concatenate(
+        [np.repeat(np.arange(5), [9_000, 7_000, 5_000, 3_000, 2_000]), np.arange(10, 80_000)]
+    )
     rng.shuffle(values)
     found = Frequencies(limit=2_000, keep=200)
     for batch in np.array_split(values, 20):
@@ -220,7 +222,10 @@ def test_quantiles_of_nothing_are_nan():
 
 
 def test_weights_count():
-    assert weighted_quantiles(np.array([1.0, 2.0]), np.array([99, 1]), np.array([0.5, 1.0])).tolist() == [1, 2]
+    assert weighted_quantiles(np.array([1.0, 2.0]), np.array([99, 1]), np.array([0.5, 1.0])).tolist() == [
+        1,
+        2,
+    ]
 
 
 # -- reservoir -----------------------------------------------------------------------------------------------

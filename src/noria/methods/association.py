@@ -8,8 +8,9 @@ number and category    `correlation_ratio`                 0 to 1
 category and category  `cramers_v`                         0 to 1
 =====================  ==================================  =================
 
-The last two are corrected for what chance alone would give, so that columns of many categories do not seem related
-to everything. Pairs of which one is missing are left out: NaN among numbers, a negative code among categories.
+The last two are corrected for what chance alone would give, so that columns of many categories do not seem
+related to everything. Pairs of which one is missing are left out: NaN among numbers, a negative code among
+categories.
 """
 
 from __future__ import annotations

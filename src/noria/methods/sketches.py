@@ -1,8 +1,8 @@
 """Sketches: what is remembered of a stream of values in bounded memory.
 
-Each takes values in with `update`, batch after batch, and takes in another sketch of its own kind with `merge`, as if
-it had seen both streams. Values may come with counts, so that a batch is sorted once and every sketch sees only its
-distinct values. Values that are missing are left out by the caller.
+Each takes values in with `update`, batch after batch, and takes in another sketch of its own kind with
+`merge`, as if it had seen both streams. Values may come with counts, so that a batch is sorted once and every
+sketch sees only its distinct values. Values that are missing are left out by the caller.
 
 ==================  ======================================  ==================================
 sketch              answers                                 error
@@ -157,8 +157,8 @@ class Moments:
 class Frequencies:
     """How often which key occurs: exact up to `limit` distinct keys, then the most frequent ones.
 
-    Beyond the limit `keep` keys are counted (Misra-Gries). A count is then too low by at most `error`, which is at
-    most the number of values seen divided by ``keep + 1``; every key above that is among them.
+    Beyond the limit `keep` keys are counted (Misra-Gries). A count is then too low by at most `error`, which
+    is at most the number of values seen divided by ``keep + 1``; every key above that is among them.
 
     Parameters
     ----------
@@ -232,8 +232,9 @@ class Distinct:
 
     References
     ----------
-    Flajolet, Fusy, Gandouet and Meunier (2007), "HyperLogLog"; the estimate is Ertl's (2017), "New cardinality
-    estimation algorithms for HyperLogLog sketches", which needs no correction for small or large counts.
+    Flajolet, Fusy, Gandouet and Meunier (2007), "HyperLogLog"; the estimate is Ertl's (2017), "New
+    cardinality estimation algorithms for HyperLogLog sketches", which needs no correction for small or large
+    counts.
 
     Examples
     --------
@@ -294,8 +295,8 @@ def _tau(x: float) -> float:
 class Quantiles:
     """Ranks of numbers (KLL): exact up to `size` values, then within about 2/`size` of the true rank.
 
-    Values are kept on levels; one on level l stands for 2 to the power of l. A level that is full is sorted and
-    every second of its values goes one up.
+    Values are kept on levels; one on level l stands for 2 to the power of l. A level that is full is sorted
+    and every second of its values goes one up.
 
     Parameters
     ----------
@@ -412,8 +413,8 @@ def weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: np.ndarr
 class Reservoir:
     """A uniform sample of rows: every row draws a number, and those with the smallest numbers stay.
 
-    The rows themselves are the caller's. `offer` says which rows of a batch may stay; `kept` says which of all
-    that were ever offered do.
+    The rows themselves are the caller's. `offer` says which rows of a batch may stay; `kept` says which of
+    all that were ever offered do.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _HEAD_CHARS = 1 << 18
 _HEAD_ROWS = 200
 _TABBED = frozenset({".tsv", ".tab"})
 _LINES_BELOW = 0.8
-_CHUNK_BYTES = 1 << 22
+_CHUNK_BYTES = 1 << 21
 _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 
 
@@ -83,7 +83,7 @@ class Records:
     count : int
         How many there are, header included.
     cuts : tuple of int
-        Places in bytes, about 4 MB apart, at which a record begins; the first is 0, the last the end.
+        Places in bytes, about 2 MB apart, at which a record begins; the first is 0, the last the end.
     """
 
     count: int

@@ -13,9 +13,10 @@ from noria.core.column_profile import ColumnProfile
 from noria.core.insight import Finding, Severity
 from noria.core.profile import Contrast, Shift
 from noria.core.schema import Type
+from noria.core.words import moment, number, percent, quoted
 from noria.data.profile.columns import OpaqueSketch
-from noria.data.profile.describe import histogram, moment, number
-from noria.data.profile.findings import gathered, percent, quoted
+from noria.data.profile.describe import histogram
+from noria.data.profile.findings import gathered
 from noria.methods.drift import kolmogorov_smirnov, population_stability
 from noria.methods.sketches import weighted_quantiles
 

@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from noria.core.column_profile import (
     Times,
 )
 from noria.core.schema import Column, Type
+from noria.core.words import moment
 from noria.data._guess import kind_of_whole, kind_of_words
 from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch
 from noria.methods.sketches import weighted_quantiles
 
-__all__ = ["describe", "moment", "number"]
+__all__ = ["describe", "histogram"]
 
 _TOP = 10
 _BINS = 24
@@ -36,7 +36,6 @@ _FENCE = 3.0
 _RULE = "more than 3 interquartile ranges below the first quartile or above the third"
 _LONG_TAIL = 6.0
 _VARIANTS, _COMPARED = 8, 5_000
-_EPOCH = datetime(1970, 1, 1)
 _WORD = re.compile(r"[^\w]+", re.UNICODE)
 
 
@@ -50,36 +49,6 @@ def describe(sketch: OpaqueSketch, seen: Column) -> ColumnProfile:
         As inferred from a sample of its rows.
     """
     return _DESCRIBE[type(sketch)](sketch, seen)
-
-
-def number(value: float) -> str:
-    """A number in a few digits.
-
-    Examples
-    --------
-    >>> number(1234567.0), number(0.000123456), number(12.0)
-    ('1,234,567', '0.0001235', '12')
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if 10_000 <= abs(value) < 1e15 else f"{value:.4g}"
-
-
-def moment(seconds: float) -> str:
-    """Seconds since 1970 as a date, with the time of day where there is one.
-
-    Examples
-    --------
-    >>> moment(0.0), moment(3661.0)
-    ('1970-01-01', '1970-01-01 01:01:01')
-    """
-    try:
-        when = _EPOCH + timedelta(seconds=round(seconds))
-    except OverflowError:
-        return number(seconds)
-    return when.isoformat(sep=" ").removesuffix(" 00:00:00")
 
 
 # --- by kind of sketch -----------------------------------------------------------------------------
@@ -290,4 +259,4 @@ def _variants(texts: pl.Series) -> tuple[tuple[str, ...], ...]:
 
 def _written(value: Any, sketch: NumberSketch) -> str:
     """A frequent value as text."""
-    return f"{int(value)}" if sketch.whole else repr(float(value))
+    return f"{int(value)}" if sketch.whole else f"{value:.12g}"

@@ -12,12 +12,12 @@ from noria.core.column_profile import QUANTILES, ColumnProfile
 from noria.core.insight import Finding, Severity, worst_first
 from noria.core.profile import Associations, Missing, Target
 from noria.core.schema import Type
+from noria.core.words import number, percent, quoted
 from noria.data.profile.codes import CODES, finding
 from noria.data.profile.columns import OpaqueSketch
-from noria.data.profile.describe import number
 from noria.data.profile.relations import Sample
 
-__all__ = ["Facts", "find", "gathered", "percent", "quoted"]
+__all__ = ["Facts", "find", "gathered"]
 
 _APART, _NAMED, _PAIRS = 4, 8, 100
 _MISSING, _ONE_VALUE, _SAME, _LEAK = 0.5, 0.99, 0.95, 0.98
@@ -281,7 +281,8 @@ def _mixed(column: ColumnProfile, facts: Facts) -> Iterator[_Seen]:
 
 
 def _as_text(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
-    notes = [note for note in column.notes if "missing" not in note and not note.startswith("ignored")]
+    plain = ("ignored", "dates written as %Y-%m-%d")
+    notes = [note for note in column.notes if "missing" not in note and not note.startswith(plain)]
     if notes and column.storage == "String" and column.type in {Type.NUMBER, Type.DATETIME}:
         yield _Seen("NOR115", (column.name,), f"{column.name}: {'; '.join(notes)}.", notes[0])
 
@@ -324,15 +325,3 @@ _COLUMN_RULES: Sequence[Callable[[ColumnProfile, Facts], Iterator[_Seen]]] = (
     _id, _mostly_missing, _outliers, _infinite, _placeholder, _mixed, _as_text, _implausible,
     _many_categories, _variants, _nearly_constant,
 )  # fmt: skip
-
-
-def percent(share: float) -> str:
-    """A share in percent; never 0% or 100% of what is not."""
-    if 0 < share < 0.001:
-        return "under 0.1%"
-    return f"{share:.1%}" if share < 0.1 or 0.9 < share < 1 else f"{share:.0%}"
-
-
-def quoted(text: str) -> str:
-    """A value in quotes, shortened."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")

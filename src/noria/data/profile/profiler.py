@@ -48,6 +48,7 @@ class Profiler:
     def __init__(self, source: str, target: str | None = None, seed: int = 0) -> None:
         self.source, self.target = source, target
         self.sketch = TableSketch(seed)
+        self.rows = 0
         self._waiting: list[pl.DataFrame] = []
         self._cells = 0
 
@@ -63,6 +64,7 @@ class Profiler:
             raise ColumnError(
                 f"There is no target column {self.target!r}.", do=suggestion(self.target, batch.columns)
             )
+        self.rows += batch.height
         self._waiting.append(batch)
         self._cells += batch.height * max(1, batch.width)
         if self._cells >= _MANY_CELLS:

@@ -13,8 +13,8 @@ import polars as pl
 from noria.core.column_profile import ColumnProfile
 from noria.core.profile import Associations, Missing, Relation, Target, Timeline
 from noria.core.schema import Type
+from noria.core.words import moment, number
 from noria.data.profile.columns import OpaqueSketch
-from noria.data.profile.describe import moment, number
 from noria.methods.association import association, correlation_ratio, cramers_v, pearson, ranks
 
 __all__ = ["Sample", "associations", "missing", "relate", "timelines"]

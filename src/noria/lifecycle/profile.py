@@ -1,0 +1,92 @@
+"""What a table is like, before anything is learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noria.core.events import Events
+from noria.core.profile import Profile
+from noria.errors import StorageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["profile", "write"]
+
+Batches = Iterable["pl.DataFrame"]
+
+
+def profile(
+    batches: Batches,
+    *,
+    source: str,
+    target: str | None = None,
+    other: tuple[str, Batches] | None = None,
+    events: Events | None = None,
+) -> Profile:
+    """Take in a table batch by batch and tell what it is like.
+
+    Parameters
+    ----------
+    batches : iterable of Table
+    source : str
+        What the table is called.
+    target : str, optional
+        The column to be learned.
+    other : tuple of str and iterable of Table, optional
+        Name and rows of a table to compare with.
+    events : Events, optional
+        Hears ``profile.progress``.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    ColumnError
+        If there is no such target.
+    SourceError
+        If there are no rows.
+    """
+    from noria.data.profile import Profiler
+
+    events = events or Events()
+    first = Profiler(source, target)
+    sides = [(first, batches)]
+    second = None
+    if other is not None:
+        second = Profiler(other[0])
+        sides.append((second, other[1]))
+    for profiler, rows in sides:
+        for batch in rows:
+            profiler.update(batch)
+            events.emit("profile.progress", source=profiler.source, rows=profiler.rows)
+    with events.stage("profile"):
+        return first.finish(second)
+
+
+def write(made: Profile, path: Path) -> None:
+    """Write the page of a profile; it appears when it is complete.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    from noria.pages.profile import page
+
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(page(made), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise StorageError(
+            f"Cannot write {path}.", got=error.strerror or str(error), do="Free some space, or write elsewhere."
+        ) from error

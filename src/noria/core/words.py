@@ -17,14 +17,14 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> number(1234567.0), number(0.000123456), number(12.0)
-    ('1,234,567', '0.0001235', '12')
+    >>> number(1234567.0), number(1234.5), number(0.000123456), number(12.0)
+    ('1,234,567', '1,234', '0.0001235', '12')
     """
     if not math.isfinite(value):
         return str(value)
     if value == int(value) and abs(value) < _EXACT:
         return f"{int(value):,}"
-    return f"{value:,.0f}" if 10_000 <= abs(value) < _EXACT else f"{value:.4g}"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < _EXACT else f"{value:.4g}"
 
 
 def percent(share: float) -> str:

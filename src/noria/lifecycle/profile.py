@@ -7,12 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noria.core.events import Events
+from noria.core.events import Event, Events
 from noria.core.profile import Profile
 from noria.errors import StorageError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from noria.data.profile import Profiler
 
 __all__ = ["profile", "write"]
 
@@ -39,7 +41,7 @@ def profile(
     other : tuple of str and iterable of Table, optional
         Name and rows of a table to compare with.
     events : Events, optional
-        Hears ``profile.progress``.
+        Hears ``profile.progress``; what ``data.repaired`` tells becomes a finding.
 
     Returns
     -------
@@ -54,19 +56,29 @@ def profile(
     """
     from noria.data.profile import Profiler
 
-    events = events or Events()
+    events, repairs = events or Events(), []
+
+    def hear(event: Event) -> None:
+        if event.kind == "data.repaired":
+            repairs.append(f"{event.data['source']}: {event.data['what']}")
+
     first = Profiler(source, target)
-    sides = [(first, batches)]
-    second = None
-    if other is not None:
-        second = Profiler(other[0])
-        sides.append((second, other[1]))
-    for profiler, rows in sides:
-        for batch in rows:
-            profiler.update(batch)
-            events.emit("profile.progress", source=profiler.source, rows=profiler.rows)
+    second = None if other is None else Profiler(other[0])
+    events.listen(hear)
+    try:
+        _take(first, batches, events)
+        if second is not None and other is not None:
+            _take(second, other[1], events)
+    finally:
+        events.ignore(hear)
     with events.stage("profile"):
-        return first.finish(second)
+        return first.finish(second, tuple(repairs))
+
+
+def _take(profiler: Profiler, batches: Batches, events: Events) -> None:
+    for batch in batches:
+        profiler.update(batch)
+        events.emit("profile.progress", source=profiler.source, rows=profiler.rows)
 
 
 def write(made: Profile, path: Path) -> None:
@@ -88,5 +100,7 @@ def write(made: Profile, path: Path) -> None:
         with suppress(OSError):
             draft.unlink()
         raise StorageError(
-            f"Cannot write {path}.", got=error.strerror or str(error), do="Free some space, or write elsewhere."
+            f"Cannot write {path}.",
+            got=error.strerror or str(error),
+            do="Free some space, or write elsewhere.",
         ) from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from noria.core.column_profile import QUANTILES, ColumnProfile, Histogram
@@ -18,7 +19,8 @@ from noria.pages.render import render
 __all__ = ["page"]
 
 _CARDS = 150
-_STRONGEST = 20
+_STRONGEST = 15
+_DAYS = 86_400.0 * 30
 _SHIFTS = 60
 _CELL = 60
 _SPACINGS = {
@@ -114,7 +116,7 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
 
 def _row(column: ColumnProfile, findings: Sequence[Finding]) -> dict[str, Any]:
     """A column in one line of a table."""
-    codes = list(dict.fromkeys(finding.code for finding in findings))
+    codes = list(dict.fromkeys((finding.code, str(finding.severity)) for finding in findings))
     numbers, times = column.numbers, column.times
     reach = f"{number(numbers.low)} to {number(numbers.high)}" if numbers else ""
     return {
@@ -144,7 +146,7 @@ def _card(column: ColumnProfile, findings: Sequence[Finding]) -> dict[str, Any]:
         "examples": [_short(text, 200) for text in column.texts.examples] if column.texts else [],
         "odd": [(_short(text), count) for text, count in column.odd],
         "quantiles": list(zip((f"{share:.0%}" for share in QUANTILES), column.numbers.quantiles))
-        if column.numbers
+        if column.numbers and column.type is Type.NUMBER
         else [],
     }
 
@@ -158,7 +160,7 @@ def _shared(column: ColumnProfile) -> Iterator[tuple[str, str]]:
 def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
     """What is told of numbers, texts and moments."""
     numbers, texts, times = column.numbers, column.texts, column.times
-    if numbers is not None:
+    if numbers is not None and column.type is Type.NUMBER:
         yield "range", f"{number(numbers.low)} to {number(numbers.high)}"
         yield "mean", number(numbers.mean)
         yield "median", number(numbers.median)
@@ -195,25 +197,30 @@ def _spacing(seconds: float) -> str:
 
 def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     """Bars with what lies below them."""
-    write = moment if column.times is not None else number
     edges = histogram.edges
-    width = edges[1] - edges[0]
-    single = column.times is None and width == 1 and edges[0] % 1 == 0.5
-    titles = [
-        f"{write(low + 0.5) if single else f'{write(low)} to {write(high)}'}: {_rows(count)}"
-        for low, high, count in zip(edges, edges[1:], histogram.counts)
-    ]
-    low, high = (edges[0] + 0.5, edges[-1] - 0.5) if single else (edges[0], edges[-1])
+    whole = column.times is None and edges[0] % 1 == 0.5 and (edges[1] - edges[0]) % 1 == 0
+    write = _clock(edges) if column.times is not None else number
+    spans = [(low + 0.5, high - 0.5) if whole else (low, high) for low, high in itertools.pairwise(edges)]
+    titles = [f"{_span(*map(write, span))}: {_rows(count)}" for span, count in zip(spans, histogram.counts)]
     what = "lengths" if column.texts is not None else "values"
     beyond = [f"{_rows(histogram.below)} below"] * (histogram.below > 0)
     beyond += [f"{_rows(histogram.above)} above"] * (histogram.above > 0)
     return {
         "svg": svg.bars(histogram.counts, titles, name=f"Histogram of the {what} of {column.name}"),
-        "low": write(low),
-        "high": write(high),
+        "low": write(spans[0][0]),
+        "high": write(spans[-1][1]),
         "beyond": ", ".join(beyond),
         "caption": "length in characters" if column.texts is not None else "",
     }
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _clock(edges: Sequence[float]) -> Callable[[float], str]:
+    """How moments between these are written: without the time of day where that says nothing."""
+    return (lambda when: moment(when)[:10]) if edges[-1] - edges[0] > _DAYS else moment
 
 
 def _rows(count: float) -> str:
@@ -267,7 +274,8 @@ def _unplotted(profile: Profile) -> list[Relation]:
 
 def _time(timeline: Timeline) -> dict[str, Any]:
     """Lines over time."""
-    spans = [f"{moment(low)} to {moment(high)}" for low, high in zip(timeline.edges, timeline.edges[1:])]
+    write = _clock(timeline.edges)
+    spans = [f"{write(low)} to {write(high)}" for low, high in itertools.pairwise(timeline.edges)]
     titles = [f"{span}: {_rows(rows)}" for span, rows in zip(spans, timeline.rows)]
     lines = [
         {
@@ -283,20 +291,21 @@ def _time(timeline: Timeline) -> dict[str, Any]:
         if known:
             drawn = svg.line(means, told, name=f"Mean of {name} over {timeline.column}")
             lines.append({"name": name, "svg": drawn, "low": number(min(known)), "high": number(max(known))})
-    first, last = moment(timeline.edges[0]), moment(timeline.edges[-1])
+    first, last = write(timeline.edges[0]), write(timeline.edges[-1])
     return {"column": timeline.column, "lines": lines, "first": first, "last": last}
 
 
 def _shift(shift: Shift) -> dict[str, Any]:
-    """Both distributions of one column."""
-    titles = [
-        f"{group}: {percent(here)} here, {percent(there)} there"
-        for group, here, there in zip(shift.groups, shift.here, shift.there)
-    ]
+    """Both distributions of one column: bars for ranges, a line each for categories."""
+    told = list(zip(shift.groups, shift.here, shift.there))
+    titles = [f"{group}: {percent(here)} here, {percent(there)} there" for group, here, there in told]
     name = f"{shift.column} here, as bars, and there, as a line"
+    ranges = shift.ks is not None
+    most = max([*shift.here, *shift.there], default=0.0) or 1.0
     return {
         "shift": shift,
-        "svg": svg.bars(shift.here, titles, name=name, second=shift.there) if shift.groups else None,
-        "first": shift.groups[0] if shift.groups else "",
-        "last": shift.groups[-1] if shift.groups else "",
+        "svg": svg.bars(shift.here, titles, name=name, second=shift.there) if ranges else None,
+        "first": shift.groups[0] if ranges else "",
+        "last": shift.groups[-1] if ranges else "",
+        "pairs": [] if ranges else [(*one, one[1] / most, one[2] / most) for one in told],
     }

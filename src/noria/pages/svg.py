@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["bars", "heatmap", "line"]
 
 _WIDTH, _HEIGHT = 240, 72
-_CELL, _LABEL, _LETTERS = 22, 150, 22
+_CELL, _LETTER, _LETTERS = 22, 6.5, 22
 
 
 def bars(
@@ -124,22 +124,23 @@ def heatmap(names: Sequence[str], values: Sequence[Sequence[float | None]], *, n
     >>> str(heatmap(["a", "b"], [[1, -0.5], [-0.5, 1]], name="Correlation")).count("<rect")
     4
     """
-    side = _LABEL + _CELL * len(names)
+    edge = round(20 + _LETTER * max((min(len(one), _LETTERS) for one in names), default=0))
+    side = edge + _CELL * len(names)
     parts = []
     for row, one in enumerate(names):
-        at = _LABEL + (row + 0.5) * _CELL
+        at = edge + (row + 0.5) * _CELL
         label = f"<title>{_escaped(one)}</title>{_escaped(_short(one))}"
-        parts.append(f'<text x="{_LABEL - 6}" y="{at:g}" class="beside">{label}</text>')
-        turned = f'transform="translate({at:g} {_LABEL - 6}) rotate(-60)"'
+        parts.append(f'<text x="{edge - 6}" y="{at:g}" class="beside">{label}</text>')
+        turned = f'transform="translate({at:g} {edge - 6}) rotate(-60)"'
         parts.append(f"<text {turned}>{label}</text>")
         for column, other in enumerate(names):
             value = values[row][column]
-            place = f'x="{_LABEL + column * _CELL}" y="{_LABEL + row * _CELL}"'
+            place = f'x="{edge + column * _CELL}" y="{edge + row * _CELL}"'
             told = f"{one} × {other}: {'none' if value is None else f'{value:.2f}'}"
             kind = "none" if value is None else "plus" if value >= 0 else "minus"
             shade = f' fill-opacity="{abs(value or 0):.2f}"' if value is not None else ""
             parts.append(f'<rect class="{kind}" {place}{shade}><title>{_escaped(told)}</title></rect>')
-    return _picture("heatmap", name, side + _LABEL // 2, side, parts, fixed=True)
+    return _picture("heatmap", name, side + edge // 2, side, parts, fixed=True)
 
 
 def _short(text: str) -> str:

@@ -46,8 +46,8 @@ CODES: Mapping[str, Code] = {
         "Leave it out of the features; keep it to join and to look rows up.",
     ),
     "NOR103": Code(
-        "Mostly missing", _MEDIUM,
-        "Half of the rows or more have no value.",
+        "Many missing", _LOW,
+        "A fifth of the rows or more have no value. Medium from a half on.",
         "Find out why; that a value is missing may be all that can be learned from it.",
     ),
     "NOR104": Code(
@@ -151,6 +151,18 @@ CODES: Mapping[str, Code] = {
         "Nearly constant", _LOW,
         "One value makes up 99 in 100 of the values or more.",
         "Check that the others are right; the column may not be worth its place.",
+    ),
+    "NOR123": Code(
+        "Rare categories", _LOW,
+        "Categories occur in five rows or fewer, of at least a thousand: slips of the pen, or too few to "
+        "learn from.",
+        "Correct them, or join them to others.",
+    ),
+    "NOR124": Code(
+        "Repaired while reading", _LOW,
+        "Something had to be put right before the rows could be read: names that were missing or came twice, "
+        "a foreign encoding.",
+        "Correct it at the source; other tools may read it differently.",
     ),
     "NOR131": Code(
         "Column lost", _HIGH,

@@ -23,6 +23,7 @@ from noria.methods.sketches import weighted_quantiles
 __all__ = ["Side", "contrast", "differences"]
 
 _BINS = 10
+_EVEN = 1e6  # rows that each side counts for when both share a picture
 _LEVELS, _BARS, _NEW = 50, 12, 20
 _CHANGED, _ANOTHER = 0.1, 0.25
 _MISSING, _MUCH_MISSING = 0.05, 0.2
@@ -89,7 +90,7 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
     ]
     scale = 1e-6 if column.type is Type.DATETIME else 1.0
     both = np.concatenate((here[0], there[0])) * scale
-    share = np.concatenate([weights / weights.sum() for _, weights in (here, there)])
+    share = np.concatenate([weights * (_EVEN / weights.sum()) for _, weights in (here, there)])
     order = np.argsort(both, kind="stable")
     whole = column.numbers is not None and bool((both % 1 == 0).all())
     edges = np.array(histogram(both[order], share[order], whole=whole).edges)
@@ -98,7 +99,9 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
         place = np.clip(np.searchsorted(edges, values * scale, side="right") - 1, 0, edges.size - 2)
         shares.append(tuple((np.bincount(place, weights, minlength=edges.size - 1) / weights.sum()).tolist()))
     write = moment if column.type is Type.DATETIME else number
-    groups = tuple(f"{write(low)} to {write(high)}" for low, high in itertools.pairwise(edges.tolist()))
+    half = 0.5 if whole else 0.0
+    spans = [(write(low + half), write(high - half)) for low, high in itertools.pairwise(edges.tolist())]
+    groups = tuple(low if low == high else f"{low} to {high}" for low, high in spans)
     return {
         "psi": population_stability(*tenths),
         "ks": kolmogorov_smirnov(here, there),

@@ -31,7 +31,7 @@ __all__ = ["describe", "histogram"]
 
 _TOP = 10
 _BINS = 24
-_FEW = 30
+_FEW = 32
 _FENCE = 3.0
 _RULE = "more than 3 interquartile ranges below the first quartile or above the third"
 _LONG_TAIL = 6.0

@@ -19,8 +19,11 @@ from noria.data.profile.relations import Sample
 
 __all__ = ["Facts", "find", "gathered"]
 
-_APART, _NAMED, _PAIRS = 4, 8, 100
-_MISSING, _ONE_VALUE, _SAME, _LEAK = 0.5, 0.99, 0.95, 0.98
+_NAMED, _PAIRS = 8, 100
+_APART = {Severity.HIGH: 6, Severity.MEDIUM: 4, Severity.LOW: 2}
+_MISSING = (0.2, 0.5)
+_ONE_VALUE, _SAME, _LEAK = 0.99, 0.95, 0.98
+_RARE, _RARE_AMONG = 5, 1_000
 _SKEWED, _CATEGORIES, _ROWS = 5.0, 200, 100
 _UNSURE = 0.03
 _YEARS = (-2_208_988_800.0, 4_102_444_800.0)
@@ -42,10 +45,12 @@ class Facts:
     missing : Missing
     associations : Associations
     target : Target, optional
-    unlearnable : str
-        Why the target cannot be learned, if it cannot.
     wanted : str, optional
         The target's name.
+    unlearnable : str
+        Why the target cannot be learned, if it cannot.
+    repairs : tuple of str
+        What was put right while the rows were read.
     """
 
     columns: tuple[ColumnProfile, ...]
@@ -58,6 +63,7 @@ class Facts:
     target: Target | None
     wanted: str | None
     unlearnable: str = ""
+    repairs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,13 @@ def gathered(seen: Iterable[tuple[str, tuple[str, ...], str, str, Severity | Non
         kinds.setdefault((one.code, one.severity or CODES[one.code].severity), []).append(one)
     found = []
     for (code, severity), alike in kinds.items():
-        if len(alike) <= _APART:
+        if len(alike) <= _APART[severity]:
             found += [finding(code, one.sentence, *one.columns, severity=severity) for one in alike]
             continue
-        named = ", ".join(f"{' and '.join(one.columns)} ({one.brief})" for one in alike[:_NAMED])
+        told = (f"{' and '.join(one.columns)} ({one.brief})" if one.columns else one.brief for one in alike)
+        named = ", ".join(itertools.islice(told, _NAMED))
         more = f", and {len(alike) - _NAMED:,} more" if len(alike) > _NAMED else ""
-        what = "columns" if all(len(one.columns) == 1 for one in alike) else "times"
+        what = "columns" if all(len(one.columns) == 1 for one in alike) else "cases"
         columns = dict.fromkeys(name for one in alike for name in one.columns)
         found.append(finding(code, f"{len(alike):,} {what}: {named}{more}.", *columns, severity=severity))
     return worst_first(found)
@@ -118,6 +125,11 @@ def _repeated_rows(facts: Facts) -> Iterator[_Seen]:
         yield _Seen(
             "NOR105", (), f"{facts.duplicates:,} {many} an earlier one ({percent(share)}).", "", severity
         )
+
+
+def _repaired(facts: Facts) -> Iterator[_Seen]:
+    for what in dict.fromkeys(facts.repairs):
+        yield _Seen("NOR124", (), f"{what[:1].upper()}{what[1:]}.", what)
 
 
 def _missing_together(facts: Facts) -> Iterator[_Seen]:
@@ -190,7 +202,7 @@ def _rare_class(column: ColumnProfile) -> Iterator[_Seen]:
 
 
 _TABLE_RULES: tuple[Callable[[Facts], Iterator[_Seen]], ...] = (
-    _few_rows, _repeated_rows, _missing_together, _same_columns, _target,
+    _few_rows, _repeated_rows, _repaired, _missing_together, _same_columns, _target,
 )  # fmt: skip
 
 
@@ -208,11 +220,12 @@ def _id(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR102", (column.name,), f"{column.name} has {told}.", told)
 
 
-def _mostly_missing(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
-    if column.missing >= _MISSING:
+def _many_missing(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
+    if column.missing >= _MISSING[0]:
         share = percent(column.missing)
+        severity = Severity.MEDIUM if column.missing >= _MISSING[1] else Severity.LOW
         told = f"{column.name} is missing in {column.nulls:,} of {column.rows:,} rows ({share})."
-        yield _Seen("NOR103", (column.name,), told, share)
+        yield _Seen("NOR103", (column.name,), told, share, severity)
 
 
 def _outliers(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
@@ -306,6 +319,21 @@ def _many_categories(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR117", (column.name,), f"{column.name} has {told}.", told)
 
 
+def _rare_categories(column: ColumnProfile, facts: Facts) -> Iterator[_Seen]:
+    sketch = facts.sketches[column.name]
+    few = column.type is Type.CATEGORY and column.exact and column.distinct <= _CATEGORIES
+    if few and column.rows >= _RARE_AMONG:
+        rare = sketch.counts().filter(pl.col("count") <= _RARE)
+        named = ", ".join(
+            f"{quoted(text)} ({count:,})" for text, count in rare.head(_APART[Severity.HIGH]).iter_rows()
+        )
+        if rare.height:
+            told = (
+                f"{rare.height:,} of the {column.distinct:,} categories of {column.name} are rare: {named}."
+            )
+            yield _Seen("NOR123", (column.name,), told, named)
+
+
 def _variants(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
     if column.variants:
         pairs = ["/".join(quoted(one) for one in group[:3]) for group in column.variants[:3]]
@@ -322,6 +350,6 @@ def _nearly_constant(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
 
 
 _COLUMN_RULES: Sequence[Callable[[ColumnProfile, Facts], Iterator[_Seen]]] = (
-    _id, _mostly_missing, _outliers, _infinite, _placeholder, _mixed, _as_text, _implausible,
-    _many_categories, _variants, _nearly_constant,
+    _id, _many_missing, _outliers, _infinite, _placeholder, _mixed, _as_text, _implausible,
+    _many_categories, _rare_categories, _variants, _nearly_constant,
 )  # fmt: skip

@@ -64,19 +64,23 @@ class Profiler:
             raise ColumnError(
                 f"There is no target column {self.target!r}.", do=suggestion(self.target, batch.columns)
             )
+        if not batch.height:
+            return
         self.rows += batch.height
         self._waiting.append(batch)
         self._cells += batch.height * max(1, batch.width)
         if self._cells >= _MANY_CELLS:
             self._flush()
 
-    def finish(self, other: Profiler | None = None) -> Profile:
+    def finish(self, other: Profiler | None = None, repairs: tuple[str, ...] = ()) -> Profile:
         """What was found.
 
         Parameters
         ----------
         other : Profiler, optional
             Of a table to compare with; it has taken in its rows.
+        repairs : tuple of str
+            What was put right while the rows were read.
 
         Raises
         ------
@@ -88,7 +92,7 @@ class Profiler:
         holes, strong = missing(sample), associations(sample, self.target)
         facts = Facts(
             self._columns, sketch.columns, sample, sketch.rows, sketch.duplicates, holes, strong, target,
-            self.target, unlearnable,
+            self.target, unlearnable, repairs,
         )  # fmt: skip
         found = find(facts)
         apart: Contrast | None = None

@@ -184,43 +184,52 @@ def relate(sample: Sample, target: str, *, classes: bool) -> Target:
     classes : bool
         Whether its values are classes; else it is a number.
     """
-    coded = [name for name in sample.coded if name != target]
     labels: list[str] = []
     if classes:
         codes, labels = sample.codes(target, _CLASSES)
         member = np.where(codes[:, None] < 0, np.nan, codes[:, None] == np.arange(len(labels)))
-        strengths = correlation_ratio(codes, sample.ranked)
-        others = [cramers_v(sample.codes(name)[0], codes) for name in coded]
+        ordered = correlation_ratio(codes, sample.ranked)
     else:
-        place = [sample.at(target)]
-        member, goal = sample.numbers[:, place], sample.ranked[:, place]
-        strengths = pearson(sample.ranked, goal)[:, 0]
-        others = [float(correlation_ratio(sample.codes(name)[0], goal)[0]) for name in coded]
-    found = [
-        pair
-        for pair in zip([*sample.numeric, *coded], np.nan_to_num([*strengths, *others]).tolist())
-        if pair[0] != target
+        member = sample.numbers[:, [sample.at(target)]]
+        goal = sample.ranked[:, [sample.at(target)]]
+        ordered = pearson(sample.ranked, goal)[:, 0]
+    found = []
+    for name in [*sample.numeric, *sample.coded]:
+        if name != target:
+            groups, named = _groups(sample, name)
+            strong = cramers_v(groups, codes) if classes else float(correlation_ratio(groups, goal)[0])
+            other = float(ordered[sample.at(name)]) if name in sample.numeric else 0.0
+            strongest = max(np.nan_to_num([other, strong]).tolist(), key=abs)
+            found.append((strongest, name, groups, named))
+    found.sort(key=lambda one: -abs(one[0]))
+    relations = [
+        Relation(name, strength, *(_by_group(groups, named, member) if at < _PLOTS else _NO_GROUPS))
+        for at, (strength, name, groups, named) in enumerate(found)
     ]
-    found.sort(key=lambda pair: -abs(pair[1]))
-    plotted = [
-        Relation(name, strength, *_by_group(sample, name, member)) for name, strength in found[:_PLOTS]
-    ]
-    rest = [Relation(name, strength, (), (), ()) for name, strength in found[_PLOTS:]]
-    return Target(target, tuple(labels), tuple(plotted + rest))
+    return Target(target, tuple(labels), tuple(relations))
 
 
-def _by_group(
-    sample: Sample, name: str, member: np.ndarray
-) -> tuple[tuple[str, ...], tuple[int, ...], tuple[tuple[float, ...], ...]]:
-    """Groups of a column's values, their rows, and the means of `member` (n, c) in them."""
+_Plot = tuple[tuple[str, ...], tuple[int, ...], tuple[tuple[float, ...], ...]]
+_NO_GROUPS: _Plot = ((), (), ())
+
+
+def _groups(sample: Sample, name: str) -> tuple[np.ndarray, list[str]]:
+    """The ranges or categories of a column, and what they are called; missing values are one of them."""
     codes, labels = _ranges(sample, name) if name in sample.numeric else sample.codes(name, _BARS)
+    if (codes < 0).any():
+        return np.where(codes < 0, len(labels), codes), [*labels, _LOST]
+    return codes, labels
+
+
+def _by_group(codes: np.ndarray, labels: Sequence[str], member: np.ndarray) -> _Plot:
+    """The groups that have rows, how many, and the means of `member` (n, c) in them."""
     known = ~np.isnan(member[:, 0])
     groups = []
-    for code, label in [*enumerate(labels), (-1, _LOST)]:
+    for code, label in enumerate(labels):
         inside = known & (codes == code)
         if inside.any():
             groups.append((label, int(inside.sum()), tuple(member[inside].mean(axis=0).tolist())))
-    return tuple(zip(*groups)) if groups else ((), (), ())
+    return tuple(zip(*groups)) if groups else _NO_GROUPS
 
 
 def _ranges(sample: Sample, name: str) -> tuple[np.ndarray, list[str]]:

@@ -17,7 +17,7 @@ from noria.cli import options
 from noria.core.recipe import Search
 
 VERBS = (
-    *("run", "train", "predict", "recipes", "new"),
+    *("run", "train", "predict", "profile", "recipes", "new"),
     *("runs", "show", "compare", "reproduce"),
     *("models", "history", "promote", "rollback", "tag"),
     *("mirror", "import", "reindex", "learners", "version"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
+from noria.api._profile import profile
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, runs, show
 from noria.api._session import Session
@@ -20,6 +21,7 @@ __all__ = [
     "load",
     "mirror",
     "predict",
+    "profile",
     "promote",
     "prune",
     "recipes",

@@ -23,6 +23,7 @@ from noria.cli.mirror import mirror
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
+from noria.cli.profile import profile
 from noria.cli.promote import promote
 from noria.cli.prune import prune
 from noria.cli.recipes import recipes
@@ -40,7 +41,7 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, recipes, new),
+    *(run, train, predict, profile, recipes, new),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),

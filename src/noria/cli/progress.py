@@ -23,6 +23,7 @@ _DOING = {
     "mirror": "sending to MLflow",
     "import": "importing",
     "index": "writing the index",
+    "profile": "relating columns",
 }
 _PER_SECOND = 8
 _BAR = 40
@@ -104,6 +105,9 @@ class State:
 
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
+
+    def _profile_progress(self, data: dict[str, Any]) -> None:
+        self.doing, self.trying = "profiling", f"{data['rows']:,} rows"
 
     def _reindex_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.share = "reading", data["done"] / data["total"]

@@ -6,6 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+from noria.core.words import data_size
+
 if TYPE_CHECKING:
     from noria.core.result import Score
 
@@ -69,17 +71,3 @@ def ago(moment: float, now: float | None = None) -> str:
         if past < limit:
             return f"{past // size:.0f} {unit} ago" if unit else "just now"
     return f"{past // 86400:.0f} days ago"
-
-
-def data_size(count: float) -> str:
-    """Bytes in the unit that people would use.
-
-    Examples
-    --------
-    >>> data_size(512), data_size(140_000), data_size(3_200_000)
-    ('512 B', '140 kB', '3.2 MB')
-    """
-    for limit, unit in ((1e3, "B"), (1e6, "kB"), (1e9, "MB")):
-        if count < limit:
-            return f"{count / (limit / 1e3):.{1 if unit == 'MB' else 0}f} {unit}"
-    return f"{count / 1e9:.1f} GB"

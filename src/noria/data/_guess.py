@@ -14,7 +14,7 @@ from noria.data._numbers import LOST, PLACEHOLDERS, Reading, as_number
 from noria.data._seen import Seen, measure
 from noria.data.conform import FALSE_WORDS, TRUE_WORDS, column_expr
 
-__all__ = ["epoch_of", "guess", "own_boolean"]
+__all__ = ["epoch_of", "guess", "kind_of_whole", "kind_of_words", "own_boolean"]
 
 _ODD_TEXTS = 10
 _EPOCH_RANGES = {"epoch:s": (1e8, 4.2e9), "epoch:ms": (1e11, 4.2e12), "epoch:us": (1e14, 4.2e15)}
@@ -86,21 +86,38 @@ def _guess_words(seen: Seen) -> Column:
     parse, notes = Parse(nulls=tuple(lost)), _missing_note(lost)
     values = seen.counts.filter(~pl.col("text").is_in(list(lost)))
     rows, distinct = int(values["count"].sum()), values.height
-    sample = values["text"].gather_every(max(1, distinct // 5000))
+    kind = kind_of_words(seen.name, values["text"], rows, distinct)
+    if kind is Type.ID:
+        notes = (*notes, f"ignored: an id, {distinct:,} distinct values in {rows:,} rows")
+        return Column(seen.name, Type.ID, Role.IGNORE, parse, notes=notes)
+    return Column(seen.name, kind, parse=parse, notes=notes)
+
+
+def kind_of_words(name: str, texts: pl.Series, rows: int, distinct: int) -> Type:
+    """Whether words are an id, free text or categories.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    texts : Series of str
+        Distinct values, or some of them.
+    rows, distinct : int
+        How many values there are, and how many distinct ones.
+    """
+    sample = texts.gather_every(max(1, texts.len() // 5000))
     words = float((sample.str.count_matches(r"\s+") + 1).mean() or 0)  # type: ignore[arg-type]
     spaced = float(sample.str.contains(r"\s").mean() or 0)  # type: ignore[arg-type]
     length = float(sample.str.len_chars().mean() or 0)  # type: ignore[arg-type]
     repeats = 1 - distinct / max(1, rows)
     unique = repeats <= 0.01 and rows >= 20
-    named = _names.says_id(seen.name) and repeats <= 0.05 and rows >= 3
+    named = _names.says_id(name) and repeats <= 0.05 and rows >= 3
     if (unique or named) and spaced <= 0.1:
-        notes = (*notes, f"ignored: an id, {distinct:,} distinct values in {rows:,} rows")
-        return Column(seen.name, Type.ID, Role.IGNORE, parse, notes=notes)
+        return Type.ID
     long = (words >= 4 or length >= 40) and distinct >= 20 and repeats <= 0.9
     short = words >= 2 and distinct >= 50 and repeats <= 0.5
     tiny = words >= 3 and distinct >= 5 and repeats <= 0.2
-    kind = Type.TEXT if long or short or tiny or unique else Type.CATEGORY
-    return Column(seen.name, kind, parse=parse, notes=notes)
+    return Type.TEXT if long or short or tiny or unique else Type.CATEGORY
 
 
 def _digits_as_date(seen: Seen) -> Reading | None:
@@ -156,22 +173,45 @@ def epoch_of(seen: Seen) -> str:
 
 
 def _id_or_code(seen: Seen, column: Column) -> Column | None:
-    """Whole numbers that name things."""
-    rows = seen.rows - column.nulls
-    low, high = column.low or 0.0, column.high or 0.0
-    years = _names.says_time(seen.name) or (low >= 1800 and high <= 2100)
-    running = column.distinct == rows == high - low + 1 and rows >= 20 and not years
-    named = _names.says_id(seen.name)
-    kind, role = Type.ID, Role.IGNORE
-    if running and (low in {0.0, 1.0} or bool((seen.raw.diff().drop_nulls().abs() == 1).all())):
-        note = f"ignored: an id, it runs from {low:,.0f} to {high:,.0f}"
-    elif named and column.distinct >= 0.95 * rows:
-        note = f"ignored: an id by its name, {column.distinct:,} distinct values in {rows:,} rows"
-    elif low >= 0 and (_names.says_code(seen.name) or (named and _names.says_strong_id(seen.name))):
-        kind, role, note = Type.CATEGORY, Role.FEATURE, "whole numbers that name things, by the column's name"
-    else:
+    """The column, if its whole numbers name things."""
+    rows, low, high = seen.rows - column.nulls, column.low or 0.0, column.high or 0.0
+    dense = column.distinct == rows == high - low + 1
+    orderly = dense and bool((seen.raw.diff().drop_nulls().abs() == 1).all())
+    found = kind_of_whole(seen.name, (rows, column.distinct), (low, high), orderly=orderly)
+    if found is None:
         return None
+    kind, note = found
+    role = Role.IGNORE if kind is Type.ID else Role.FEATURE
     return replace(column, type=kind, role=role, notes=(*column.notes, note))
+
+
+def kind_of_whole(
+    name: str, counts: tuple[int, int], bounds: tuple[float, float], *, orderly: bool
+) -> tuple[Type, str] | None:
+    """What whole numbers are that name things, and why; None if they count something.
+
+    Parameters
+    ----------
+    name : str
+        Of the column.
+    counts : tuple of int
+        How many values there are, and how many distinct ones.
+    bounds : tuple of float
+        The smallest and the largest value.
+    orderly : bool
+        Whether neighbouring rows differ by one.
+    """
+    (rows, distinct), (low, high) = counts, bounds
+    years = _names.says_time(name) or (low >= 1800 and high <= 2100)
+    running = distinct == rows == high - low + 1 and rows >= 20 and not years
+    named = _names.says_id(name)
+    if running and (low in {0.0, 1.0} or orderly):
+        return Type.ID, f"ignored: an id, it runs from {low:,.0f} to {high:,.0f}"
+    if named and distinct >= 0.95 * rows:
+        return Type.ID, f"ignored: an id by its name, {distinct:,} distinct values in {rows:,} rows"
+    if low >= 0 and (_names.says_code(name) or (named and _names.says_strong_id(name))):
+        return Type.CATEGORY, "whole numbers that name things, by the column's name"
+    return None
 
 
 def _guess_boolean(seen: Seen) -> Column:

@@ -13,29 +13,32 @@ from polars.selectors import by_name
 
 from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading
 from noria.data.sources.encoding import decompress, utf8
-from noria.data.sources.structure import NO_SEPARATOR, count_lines, count_records, rewrite, sniff
+from noria.data.sources.structure import NO_SEPARATOR, Records, count_lines, count_records, rewrite, sniff
 from noria.data.sources.typed import Typing
 from noria.errors import SourceError
 
 __all__ = ["open_delimited", "same_columns", "telling", "unique_names"]
 
+_CELL_BYTES = 8_192
+
 
 @dataclass(frozen=True)
 class _Text:
-    """Regular UTF-8 text that a fast reader gets right."""
+    """Regular UTF-8 text that a fast reader gets right, and where in it records begin, if that is known."""
 
     path: Path
     separator: str
     names: list[str]
     name: str
+    cuts: tuple[int, ...] = ()
 
-    def lazy(self) -> pl.LazyFrame:
-        """All columns as text; only empty fields are null."""
+    def lazy(self, source: Path | bytes | None = None, *, header: bool = True) -> pl.LazyFrame:
+        """All columns as text, of the file or of some of its records; only empty fields are null."""
         lines = self.separator == NO_SEPARATOR
         text = pl.scan_csv(
-            self.path,
+            self.path if source is None else source,
             has_header=False,
-            skip_rows=1,
+            skip_rows=int(header),
             separator=self.separator,
             schema=dict.fromkeys(self.names, pl.String),
             null_values=[""],
@@ -43,6 +46,26 @@ class _Text:
             glob=False,
         )
         return text.drop_nulls() if lines else text
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """The same piece by piece, each read on its own, so that no more of the file is held."""
+        if not self.cuts:
+            yield from self.lazy().collect_batches(chunk_size=BATCH_ROWS)
+            return
+        with self.path.open("rb") as file:
+            for start, end in _pieces(self.cuts, least=_CELL_BYTES * len(self.names)):
+                file.seek(start)
+                piece = self.lazy(file.read(end - start), header=start == 0).collect()
+                yield from piece.iter_slices(BATCH_ROWS)
+
+
+def _pieces(cuts: Sequence[int], least: int) -> Iterator[tuple[int, int]]:
+    """Neighbouring stretches from cut to cut, of no fewer bytes than `least` save for the last."""
+    start = cuts[0]
+    for cut in cuts[1:]:
+        if cut - start >= least or cut == cuts[-1]:
+            yield start, cut
+            start = cut
 
 
 def open_delimited(files: Sequence[File], ask: Ask) -> Reading:
@@ -84,7 +107,8 @@ def telling(name: str) -> Iterator[None]:
 def _raw_batches(texts: Sequence[_Text]) -> Iterator[pl.DataFrame]:
     for text in texts:
         with telling(text.name):
-            yield from text.lazy().select(by_name(*texts[0].names)).collect_batches(chunk_size=BATCH_ROWS)
+            for frame in text.batches():
+                yield frame.select(texts[0].names)
 
 
 def _prepare(files: Sequence[File], ask: Ask, stack: ExitStack) -> list[_Text]:
@@ -101,19 +125,23 @@ def _regular(file: File, folder: Path, ask: Ask) -> _Text:
     plain = decompress(file, folder)
     path = utf8(plain, folder, ask)
     separator, header = sniff(path, plain.format, file.name)
-    lines = separator == NO_SEPARATOR
-    count = count_lines(path) if lines else count_records(path, separator, len(header))
-    if count is None:
-        again = folder / "regular.csv"
-        count = rewrite(path, again, separator, len(header), file.name)
-        path, separator = again, ","
-    if count < 2:
+    if separator == NO_SEPARATOR:
+        records = Records(count_lines(path), ())
+    else:
+        found = count_records(path, separator, len(header))
+        if found is None:
+            again = folder / "regular.csv"
+            count = rewrite(path, again, separator, len(header), file.name)
+            path, separator = again, ","
+            found = count_records(path, separator, len(header))
+        records = found or Records(count, ())
+    if records.count < 2:
         raise SourceError(
             f"{file.name} has a header and no rows.",
             got=", ".join(header),
             do="Give a file with at least one row under the header.",
         )
-    return _Text(path, separator, unique_names(header, file.name, ask), file.name)
+    return _Text(path, separator, unique_names(header, file.name, ask), file.name, records.cuts)
 
 
 def same_columns(first: str, names: Sequence[str], second: str, others: Sequence[str]) -> None:

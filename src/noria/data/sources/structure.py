@@ -6,13 +6,14 @@ import codecs
 import csv
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from noria.errors import SourceError
 
-__all__ = ["NO_SEPARATOR", "count_lines", "count_records", "rewrite", "sniff"]
+__all__ = ["NO_SEPARATOR", "Records", "count_lines", "count_records", "rewrite", "sniff"]
 
 _SEPARATORS = ",;\t|"
 NO_SEPARATOR = "\x1f"
@@ -20,7 +21,7 @@ _HEAD_CHARS = 1 << 18
 _HEAD_ROWS = 200
 _TABBED = frozenset({".tsv", ".tab"})
 _LINES_BELOW = 0.8
-_CHUNK_BYTES = 1 << 23
+_CHUNK_BYTES = 1 << 21
 _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 
 
@@ -73,6 +74,22 @@ def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
     return rows
 
 
+@dataclass(frozen=True)
+class Records:
+    """The records of a regular file.
+
+    Attributes
+    ----------
+    count : int
+        How many there are, header included.
+    cuts : tuple of int
+        Places in bytes, about 2 MB apart, at which a record begins; the first is 0, the last the end.
+    """
+
+    count: int
+    cuts: tuple[int, ...]
+
+
 class _Counter:
     """Counts records chunk by chunk and notices what a fast reader would get wrong."""
 
@@ -80,6 +97,8 @@ class _Counter:
         self.separator = ord(separator)
         self.expected = width - 1
         self.records = 0
+        self.size = 0
+        self.cuts = [0]
         self.inside = 0
         self.before = _NEWLINE
         self.closing = False
@@ -101,6 +120,7 @@ class _Counter:
             self.inside = int(parity[-1])
         regular = self._widths_regular(data, np.flatnonzero(newlines), np.flatnonzero(separators))
         self.before = int(data[-1])
+        self.size += int(data.size)
         return regular
 
     def _quotes_regular(self, data: np.ndarray, quotes: np.ndarray, parity: np.ndarray) -> bool:
@@ -126,6 +146,7 @@ class _Counter:
             if not (widths == self.expected).all() or (lengths <= 0).any():
                 return False
             self.records += int(ends.size)
+            self.cuts.append(self.size + int(ends[-1]) + 1)
             self.fields, self.length = 0, 0
         tail = int(ends[-1]) + 1 if ends.size else 0
         self.fields += int(separators.size - (cut[-1] if cut.size else 0))
@@ -140,8 +161,8 @@ class _Counter:
         return True
 
 
-def count_records(path: Path, separator: str, width: int) -> int | None:
-    """The number of records, header included; None if any is irregular.
+def count_records(path: Path, separator: str, width: int) -> Records | None:
+    """The number of records, header included, and where some of them begin; None if any is irregular.
 
     Irregular are blank lines, records of another width than the header, quotes inside unquoted fields,
     a quote that is never closed, and lone carriage returns as line ends. One pass in constant memory.
@@ -157,10 +178,16 @@ def count_records(path: Path, separator: str, width: int) -> int | None:
     """
     counter = _Counter(separator, width)
     with path.open("rb") as file:
+        if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+            counter.size = len(codecs.BOM_UTF8)
+        else:
+            file.seek(0)
         while chunk := file.read(_CHUNK_BYTES):
-            if not counter.feed(chunk.removeprefix(codecs.BOM_UTF8)):
+            if not counter.feed(chunk):
                 return None
-    return counter.records if counter.finish() and counter.records else None
+    if not counter.finish() or not counter.records:
+        return None
+    return Records(counter.records, tuple(dict.fromkeys([*counter.cuts, counter.size])))
 
 
 def count_lines(path: Path) -> int:

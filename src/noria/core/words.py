@@ -1,0 +1,82 @@
+"""Numbers, shares, moments and sizes as people write them."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+__all__ = ["data_size", "moment", "number", "percent", "quoted"]
+
+_EPOCH = datetime(1970, 1, 1)
+_EXACT = 1e15
+_SHOWN = 40
+
+
+def number(value: float) -> str:
+    """A number in about four digits; whole ones in all of theirs.
+
+    Examples
+    --------
+    >>> number(1234567.0), number(1234.5), number(0.000123456), number(12.0)
+    ('1,234,567', '1,234', '0.0001235', '12')
+    """
+    if not math.isfinite(value):
+        return str(value)
+    if value == int(value) and abs(value) < _EXACT:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if 1_000 <= abs(value) < _EXACT else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent; never 0% or 100% of what is not.
+
+    Examples
+    --------
+    >>> percent(0.0001), percent(0.123), percent(0.9996), percent(1.0)
+    ('under 0.1%', '12%', 'over 99.9%', '100%')
+    """
+    if 0 < share < 0.001:
+        return "under 0.1%"
+    if 0.999 < share < 1:
+        return "over 99.9%"
+    return f"{share:.1%}" if 0 < share < 0.1 or 0.9 < share < 1 else f"{share:.0%}"
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as a date, with the time of day where there is one.
+
+    Examples
+    --------
+    >>> moment(0.0), moment(3661.0)
+    ('1970-01-01', '1970-01-01 01:01:01')
+    """
+    try:
+        when = _EPOCH + timedelta(seconds=round(seconds))
+    except OverflowError:
+        return number(seconds)
+    return when.isoformat(sep=" ").removesuffix(" 00:00:00")
+
+
+def data_size(count: float) -> str:
+    """Bytes in the unit that people would use.
+
+    Examples
+    --------
+    >>> data_size(512), data_size(140_000), data_size(3_200_000)
+    ('512 B', '140 kB', '3.2 MB')
+    """
+    for limit, unit in ((1e3, "B"), (1e6, "kB"), (1e9, "MB")):
+        if count < limit:
+            return f"{count / (limit / 1e3):.{1 if unit == 'MB' else 0}f} {unit}"
+    return f"{count / 1e9:.1f} GB"
+
+
+def quoted(text: str) -> str:
+    """A value in quotes, shortened.
+
+    Examples
+    --------
+    >>> quoted("tea"), len(quoted("x" * 99))
+    ("'tea'", 42)
+    """
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")

@@ -1,0 +1,229 @@
+"""What is remembered of one column while its rows stream by, in bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from noria.core.schema import Column, Type
+from noria.data.conform import column_expr, family
+from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts
+
+__all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch"]
+
+_ODD = 20
+_SHOWN = 200
+
+
+@dataclass
+class OpaqueSketch:
+    """A column of which only the missing values are counted.
+
+    Attributes
+    ----------
+    column : Column
+        As it was read from the first rows.
+    dtype : polars.DataType
+        What its raw values are stored as.
+    rows, nulls : int
+    """
+
+    column: Column
+    dtype: pl.DataType
+    rows: int = 0
+    nulls: int = 0
+
+    def reading(self) -> pl.Expr:
+        """The raw column as `update` takes it."""
+        return pl.col(self.column.name)
+
+    def update(self, raw: pl.Series, typed: pl.Series) -> None:
+        """Take in a batch, as it came and as it was read."""
+        self.rows += raw.len()
+        self.nulls += typed.null_count()
+        self._take(raw, typed)
+
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers, ascending, and how many rows each stands for; none of what is no number."""
+        return np.zeros(0), np.zeros(0)
+
+    def counts(self) -> pl.DataFrame:
+        """Texts and their counts, most frequent first; none of what is no text."""
+        return pl.DataFrame(schema={"text": pl.String, "count": pl.Int64})
+
+    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
+        """Nothing more."""
+
+
+@dataclass
+class _Counted(OpaqueSketch):
+    """A column whose values are counted: all of them up to a limit, then the frequent ones."""
+
+    frequencies: Frequencies = field(default_factory=Frequencies)
+    many: Distinct | None = None
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are."""
+        return self.frequencies.keys.size if self.many is None else round(self.many.count())
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is counted."""
+        return self.many is None
+
+    def _count(self, keys: np.ndarray, counts: np.ndarray) -> None:
+        earlier = self.frequencies.keys
+        self.frequencies.update(keys, counts)
+        if self.many is None and not self.frequencies.exact:
+            self.many = Distinct()
+            self.many.update(earlier)
+        if self.many is not None:
+            self.many.update(keys)
+
+
+@dataclass
+class NumberSketch(_Counted):
+    """A column of numbers, or of anything that is one: lengths of texts, microseconds since 1970."""
+
+    moments: Moments = field(default_factory=Moments)
+    quantiles: Quantiles | None = None
+    whole: bool = True
+    zeros: int = 0
+    negatives: int = 0
+    infinite: int = 0
+    odd: dict[str, int] = field(default_factory=dict)
+    unread: int = 0
+    kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
+
+    def reading(self) -> pl.Expr:
+        """Numbers as they are, anything else as the column says."""
+        if family(self.dtype) in {"whole", "real"}:
+            return pl.col(self.column.name)
+        return column_expr(replace(self.column, type=Type.NUMBER), self.dtype)
+
+    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
+        if typed.null_count() > raw.null_count():
+            self._set_aside(raw.filter(typed.is_null() & raw.is_not_null()))
+        values = typed.drop_nulls().to_numpy()
+        if typed.dtype.is_float():
+            finite = np.isfinite(values)
+            if not finite.all():
+                infinite = int(np.isinf(values).sum())
+                self.infinite += infinite
+                self.nulls += int((~finite).sum()) - infinite
+                values = values[finite]
+            values = values.astype(np.float64, copy=False) + 0.0  # no negative zero
+        elif typed.dtype != pl.UInt64:
+            values = values.astype(np.int64, copy=False)
+        self.take(*sort_counts(values))
+
+    def take(self, values: np.ndarray, counts: np.ndarray) -> None:
+        """Take in finite values (n,) that occur as often as `counts` (n,) says."""
+        earlier = self._known() if self.quantiles is None else None
+        self.kind = values.dtype
+        self._count(values.view(np.uint64), counts)
+        floats = values.astype(np.float64)
+        if earlier is not None and not self.exact:
+            self.quantiles = Quantiles()
+            self.quantiles.update(*earlier)
+        if self.quantiles is not None:
+            self.quantiles.update(floats, counts)
+        self.moments.update(floats, counts)
+        self.whole = self.whole and (values.dtype.kind != "f" or bool((floats % 1 == 0).all()))
+        self.zeros += int(counts[values == 0].sum())
+        self.negatives += int(counts[values < 0].sum())
+
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """Values, ascending, and how many rows each stands for; some of them, once there are many."""
+        return self._known() if self.quantiles is None else self.quantiles.weighted()
+
+    def top(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The most frequent values and their counts; of many values, only those that repeat."""
+        keys, counts = self.frequencies.top(k)
+        return keys.view(self.kind), counts
+
+    def _known(self) -> tuple[np.ndarray, np.ndarray]:
+        """All values and their counts, as long as all are counted."""
+        values = self.frequencies.keys.view(self.kind).astype(np.float64)
+        order = np.argsort(values)
+        return values[order], self.frequencies.counts[order]
+
+    def _set_aside(self, lost: pl.Series) -> None:
+        """Count what could not be read, and keep some of it."""
+        self.unread += lost.len()
+        for text, count in lost.cast(pl.String).value_counts(sort=True).head(_ODD).iter_rows():
+            if text in self.odd or len(self.odd) < _ODD:
+                self.odd[text] = self.odd.get(text, 0) + count
+
+
+@dataclass
+class TimeSketch(NumberSketch):
+    """A column of moments, in microseconds since 1970."""
+
+    ordered: bool = True
+    last: int | None = None
+
+    def reading(self) -> pl.Expr:
+        """Moments in naive UTC."""
+        return column_expr(replace(self.column, type=Type.DATETIME), self.dtype)
+
+    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
+        micros = typed.to_physical()
+        known = micros.drop_nulls()
+        if known.len():
+            behind = self.last is not None and known[0] < self.last
+            self.ordered = self.ordered and not behind and known.is_sorted()
+            self.last = known[-1]
+        super()._take(raw, micros)
+
+
+@dataclass
+class WordSketch(_Counted):
+    """A column of texts: categories, ids or words."""
+
+    lengths: NumberSketch = field(init=False)
+    labels: pl.DataFrame = field(init=False)
+    examples: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.lengths = NumberSketch(self.column, pl.Int64())
+        self.labels = pl.DataFrame(schema={"key": pl.UInt64, "text": pl.String})
+
+    def reading(self) -> pl.Expr:
+        """Texts as they are."""
+        return pl.col(self.column.name).cast(pl.String)
+
+    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
+        del raw
+        seen = typed.alias("text").value_counts(name="count").filter(pl.col("text").is_not_null())
+        if not seen.height:
+            return
+        text = seen["text"]
+        seen = seen.with_columns(
+            text.hash().alias("key"), text.str.len_chars().cast(pl.Int64).alias("length")
+        )
+        counts = seen["count"].cast(pl.Int64).to_numpy()
+        self._count(seen["key"].to_numpy(), counts)
+        self.lengths.take(seen["length"].to_numpy(), counts)
+        self._label(seen.select("key", "text"))
+        if len(self.examples) < 3:
+            self.examples += text.head(3).str.slice(0, _SHOWN).to_list()
+
+    def _label(self, seen: pl.DataFrame) -> None:
+        """Keep the texts of the keys that are counted, and of no others."""
+        if self.exact and self.labels.height == self.frequencies.keys.size:
+            return
+        kept = pl.DataFrame({"key": self.frequencies.keys})
+        fresh = seen.join(self.labels, on="key", how="anti").join(kept, on="key", how="semi")
+        fresh = fresh.with_columns(pl.col("text").str.slice(0, _SHOWN))
+        labels = self.labels if self.exact else self.labels.join(kept, on="key", how="semi")
+        self.labels = pl.concat([labels, fresh])
+
+    def counts(self) -> pl.DataFrame:
+        """Columns ``text`` and ``count`` of the texts that are counted, most frequent first."""
+        counted = pl.DataFrame({"key": self.frequencies.keys, "count": self.frequencies.counts})
+        named = counted.join(self.labels, on="key").select("text", "count")
+        return named.sort(["count", "text"], descending=[True, False])

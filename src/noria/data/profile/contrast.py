@@ -1,0 +1,208 @@
+"""How another table differs, column by column."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from noria.core.column_profile import ColumnProfile
+from noria.core.insight import Finding, Severity
+from noria.core.profile import Contrast, Shift
+from noria.core.schema import Type
+from noria.core.words import moment, number, percent, quoted
+from noria.data.profile.columns import OpaqueSketch
+from noria.data.profile.describe import histogram
+from noria.data.profile.findings import gathered
+from noria.methods.drift import kolmogorov_smirnov, population_stability
+from noria.methods.sketches import weighted_quantiles
+
+__all__ = ["Side", "contrast", "differences"]
+
+_BINS = 10
+_EVEN = 1e6  # rows that each side counts for when both share a picture
+_LEVELS, _BARS, _NEW = 50, 12, 20
+_CHANGED, _ANOTHER = 0.1, 0.25
+_MISSING, _MUCH_MISSING = 0.05, 0.2
+_OUTSIDE = 0.01
+_REST = "other"
+_QUANTITIES = {Type.NUMBER, Type.DATETIME}
+_CLASSES = {Type.CATEGORY, Type.BOOLEAN}
+_Counts = tuple[np.ndarray, np.ndarray]
+_Seen = tuple[str, tuple[str, ...], str, str, Severity | None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two tables.
+
+    Attributes
+    ----------
+    source : str
+    rows : int
+    columns : mapping of str to ColumnProfile
+    sketches : mapping of str to OpaqueSketch
+    """
+
+    source: str
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+    sketches: Mapping[str, OpaqueSketch]
+
+
+def contrast(here: Side, there: Side) -> Contrast:
+    """What is different in the second table, largest shift first."""
+    both = [name for name in here.columns if name in there.columns]
+    shifts = [_shift(name, here, there) for name in both]
+    shifts.sort(key=lambda shift: -(shift.psi or 0.0))
+    return Contrast(
+        there.source,
+        there.rows,
+        tuple(name for name in there.columns if name not in here.columns),
+        tuple(name for name in here.columns if name not in there.columns),
+        tuple(shifts),
+    )
+
+
+def _shift(name: str, here: Side, there: Side) -> Shift:
+    one, other = here.columns[name], there.columns[name]
+    told: dict[str, Any] = {"psi": None, "ks": None, "groups": (), "here": (), "there": (), "new": ()}
+    if one.type in _QUANTITIES and other.type is one.type:
+        told |= _of_numbers(one, here.sketches[name].values(), there.sketches[name].values())
+    elif one.type in _CLASSES and other.type in _CLASSES:
+        told |= _of_categories(here.sketches[name], there.sketches[name], one, other)
+    means = (one.numbers.mean, other.numbers.mean) if one.numbers and other.numbers else None
+    types = (str(one.type), str(other.type))
+    return Shift(name, missing=(one.missing, other.missing), means=means, types=types, **told)
+
+
+def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[str, Any]:
+    """PSI over tenths of the first, KS, and both histograms over the same bins."""
+    if not here[0].size or not there[0].size:
+        return {}
+    cuts = np.unique(weighted_quantiles(*here, np.arange(1, _BINS) / _BINS))
+    tenths = [
+        np.bincount(np.searchsorted(cuts, values, side="left"), weights, minlength=cuts.size + 1)
+        for values, weights in (here, there)
+    ]
+    scale = 1e-6 if column.type is Type.DATETIME else 1.0
+    both = np.concatenate((here[0], there[0])) * scale
+    share = np.concatenate([weights * (_EVEN / weights.sum()) for _, weights in (here, there)])
+    order = np.argsort(both, kind="stable")
+    whole = column.numbers is not None and bool((both % 1 == 0).all())
+    edges = np.array(histogram(both[order], share[order], whole=whole).edges)
+    shares = []
+    for values, weights in (here, there):
+        place = np.clip(np.searchsorted(edges, values * scale, side="right") - 1, 0, edges.size - 2)
+        shares.append(tuple((np.bincount(place, weights, minlength=edges.size - 1) / weights.sum()).tolist()))
+    write = moment if column.type is Type.DATETIME else number
+    half = 0.5 if whole else 0.0
+    spans = [(write(low + half), write(high - half)) for low, high in itertools.pairwise(edges.tolist())]
+    groups = tuple(low if low == high else f"{low} to {high}" for low, high in spans)
+    return {
+        "psi": population_stability(*tenths),
+        "ks": kolmogorov_smirnov(here, there),
+        "groups": groups,
+        "here": shares[0],
+        "there": shares[1],
+    }
+
+
+def _of_categories(
+    here: OpaqueSketch, there: OpaqueSketch, one: ColumnProfile, other: ColumnProfile
+) -> dict[str, Any]:
+    """PSI and shares over the most frequent categories, and those that are new."""
+    known, found = _tally(here, one), _tally(there, other)
+    rows, others = max(1, one.rows - one.nulls), max(1, other.rows - other.nulls)
+    names = sorted(
+        {*known, *found}, key=lambda name: -known.get(name, 0) / rows - found.get(name, 0) / others
+    )
+    shown = names[:_LEVELS]
+    counts = [np.array([tally.get(name, 0) for name in shown], dtype=float) for tally in (known, found)]
+    counts = [np.append(each, max(0.0, all_ - each.sum())) for each, all_ in zip(counts, (rows, others))]
+    bars = shown[:_BARS]
+    rest = len(names) > len(bars)
+    new = [(name, count) for name, count in found.items() if name not in known] if one.exact else []
+    shares = [
+        tuple((np.append(each[: len(bars)], each[len(bars) :].sum()) / each.sum()).tolist())
+        for each in counts
+    ]
+    width = len(bars) + rest
+    return {
+        "psi": population_stability(*counts),
+        "groups": (*bars, _REST)[:width],
+        "here": shares[0][:width],
+        "there": shares[1][:width],
+        "new": tuple(sorted(new, key=lambda pair: -pair[1])[:_NEW]),
+    }
+
+
+def _tally(sketch: OpaqueSketch, column: ColumnProfile) -> dict[str, int]:
+    """How often each category occurs."""
+    lost = frozenset({"", *sketch.column.parse.nulls})
+    counts = {text: count for text, count in sketch.counts().iter_rows() if text.strip() not in lost}
+    values, weights = sketch.values()
+    numbers = {number(value): round(weight) for value, weight in zip(values.tolist(), weights.tolist())}
+    return counts or numbers or dict(column.top)
+
+
+# --- in words --------------------------------------------------------------------------------------
+
+
+def differences(found: Contrast, here: Side, there: Side) -> tuple[Finding, ...]:
+    """What changed, in words, worst first."""
+    lost = [
+        ("NOR131", (name,), f"{there.source} has no column {name}.", "lost", None) for name in found.removed
+    ]
+    new = [("NOR132", (name,), f"{there.source} has a column {name}.", "new", None) for name in found.added]
+    changed = [seen for shift in found.shifts for seen in _told(shift, here, there)]
+    return gathered([*lost, *new, *changed])
+
+
+def _told(shift: Shift, here: Side, there: Side) -> Iterator[_Seen]:
+    """What is worth saying about one column."""
+    name, (was, now) = shift.column, shift.types
+    if was != now and Type.CONSTANT not in shift.types:
+        told = f"{was} here, {now} there"
+        yield "NOR133", (name,), f"{name} is {told}.", told, None
+    quantity = here.columns[name].type is not Type.DATETIME
+    if quantity and shift.psi is not None and shift.psi >= _CHANGED:
+        severity = Severity.HIGH if shift.psi >= _ANOTHER else Severity.MEDIUM
+        yield "NOR134", (name,), _changed(shift), f"PSI {shift.psi:.2f}", severity
+    if shift.new:
+        named = ", ".join(f"{quoted(text)} ({count:,})" for text, count in shift.new[:5])
+        more = f", and {len(shift.new) - 5} more" if len(shift.new) > 5 else ""
+        yield "NOR135", (name,), f"{name} has categories that are not known here: {named}{more}.", named, None
+    before, after = shift.missing
+    if abs(after - before) >= _MISSING:
+        severity = Severity.HIGH if abs(after - before) >= _MUCH_MISSING else Severity.MEDIUM
+        told = f"{percent(before)} here, {percent(after)} there"
+        yield "NOR136", (name,), f"{name} is missing in {told}.", told, severity
+    yield from _beyond(name, here, there)
+
+
+def _changed(shift: Shift) -> str:
+    """The change of a distribution in a sentence."""
+    told = f"{shift.column} is distributed differently (PSI {shift.psi:.2f})"
+    if shift.means is not None:
+        return f"{told}: its mean is {number(shift.means[0])} here and {number(shift.means[1])} there."
+    gaps = [abs(b - a) for a, b in zip(shift.here, shift.there)]
+    at = gaps.index(max(gaps))
+    group, was, now = quoted(shift.groups[at]), percent(shift.here[at]), percent(shift.there[at])
+    return f"{told}: {group} makes up {was} here and {now} there."
+
+
+def _beyond(name: str, here: Side, there: Side) -> Iterator[_Seen]:
+    """Numbers outside of the range that they have here."""
+    known = here.columns[name].numbers
+    values, weights = there.sketches[name].values()
+    if known is None or there.columns[name].type is not Type.NUMBER or not values.size:
+        return
+    outside = (values < known.low) | (values > known.high)
+    share = float(weights[outside].sum() / weights.sum())
+    if share >= _OUTSIDE:
+        told = f"{percent(share)} outside of {number(known.low)} to {number(known.high)}"
+        yield "NOR137", (name,), f"{name} has {told}, the range here.", told, None

@@ -1,0 +1,160 @@
+"""A table, batch by batch, becomes a profile."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import polars as pl
+
+from noria.core.column_profile import ColumnProfile
+from noria.core.insight import worst_first
+from noria.core.profile import Contrast, Profile, Target
+from noria.core.schema import Schema, Type
+from noria.data.infer import infer, infer_task
+from noria.data.profile.contrast import Side, contrast, differences
+from noria.data.profile.describe import describe
+from noria.data.profile.findings import Facts, find
+from noria.data.profile.relations import Sample, associations, missing, relate, timelines
+from noria.data.profile.table import TableSketch
+from noria.errors import ColumnError, SourceError, TargetError, suggestion
+
+__all__ = ["Profiler"]
+
+_MANY_CELLS = 200_000
+_SHOWN = 200
+
+
+class Profiler:
+    """Takes in the rows of a table and tells what they are like, in bounded memory.
+
+    Parameters
+    ----------
+    source : str
+        What the table is called.
+    target : str, optional
+        The column to be learned.
+    seed : int
+        Of the sample of rows that relations are seen in.
+
+    Examples
+    --------
+    >>> profiler = Profiler("shop", target="sold")
+    >>> profiler.update(pl.DataFrame({"day": range(200), "sold": [day % 7 for day in range(200)]}))
+    >>> profile = profiler.finish()
+    >>> profile.rows, profile["sold"].distinct
+    (200, 7)
+    """
+
+    def __init__(self, source: str, target: str | None = None, seed: int = 0) -> None:
+        self.source, self.target = source, target
+        self.sketch = TableSketch(seed)
+        self.rows = 0
+        self._waiting: list[pl.DataFrame] = []
+        self._cells = 0
+
+    def update(self, batch: pl.DataFrame) -> None:
+        """Take in rows; small batches are collected first, for each costs something per column.
+
+        Raises
+        ------
+        ColumnError
+            If there is no such target.
+        """
+        if self.target is not None and self.target not in batch.columns:
+            raise ColumnError(
+                f"There is no target column {self.target!r}.", do=suggestion(self.target, batch.columns)
+            )
+        if not batch.height:
+            return
+        self.rows += batch.height
+        self._waiting.append(batch)
+        self._cells += batch.height * max(1, batch.width)
+        if self._cells >= _MANY_CELLS:
+            self._flush()
+
+    def finish(self, other: Profiler | None = None, repairs: tuple[str, ...] = ()) -> Profile:
+        """What was found.
+
+        Parameters
+        ----------
+        other : Profiler, optional
+            Of a table to compare with; it has taken in its rows.
+        repairs : tuple of str
+            What was put right while the rows were read.
+
+        Raises
+        ------
+        SourceError
+            If there was no row.
+        """
+        target, unlearnable = self._related()
+        sample, sketch = self._sample, self.sketch
+        holes, strong = missing(sample), associations(sample, self.target)
+        facts = Facts(
+            self._columns, sketch.columns, sample, sketch.rows, sketch.duplicates, holes, strong, target,
+            self.target, unlearnable, repairs,
+        )  # fmt: skip
+        found = find(facts)
+        apart: Contrast | None = None
+        if other is not None:
+            here, there = self._side, other._side
+            apart = contrast(here, there)
+            found = worst_first([*found, *differences(apart, here, there)])
+        return Profile(
+            self.source, sketch.rows, sketch.bytes, self._columns, found, sample.rows.height,
+            sketch.duplicates, holes, strong, timelines(sample, self.target), _written(sketch.head), target,
+            apart,
+        )  # fmt: skip
+
+    def _flush(self) -> None:
+        """Take in what was collected."""
+        if self._waiting:
+            self.sketch.update(pl.concat(self._waiting))
+            self._waiting, self._cells = [], 0
+
+    @cached_property
+    def _schema(self) -> Schema:
+        """What columns mean, as far as the sample tells."""
+        self._flush()
+        if not self.sketch.rows:
+            raise SourceError(f"{self.source} has no rows.", do="Check the source: is there a header only?")
+        return infer(self.sketch.sample)
+
+    @cached_property
+    def _columns(self) -> tuple[ColumnProfile, ...]:
+        return tuple(describe(self.sketch.columns[column.name], column) for column in self._schema)
+
+    @cached_property
+    def _sample(self) -> Sample:
+        columns = self._columns
+        return Sample.of(self.sketch.sample, self.sketch.columns, columns)
+
+    @cached_property
+    def _side(self) -> Side:
+        by_name = {column.name: column for column in self._columns}
+        return Side(self.source, self.sketch.rows, by_name, self.sketch.columns)
+
+    def _related(self) -> tuple[Target | None, str]:
+        """How columns go with the target, or why that cannot be told."""
+        if self.target is None:
+            return None, ""
+        column = self._sample.columns[self.target]
+        try:
+            task = infer_task(self._schema[self.target], self.sketch.sample)
+        except TargetError as error:
+            return None, f"{error.what} ({error.got})"
+        classes = task == "classification"
+        if column.type in {Type.CONSTANT, Type.TEXT, Type.ID} or (not classes and column.numbers is None):
+            return None, f"The target {self.target!r} is a column of type {column.type}."
+        return relate(self._sample, self.target, classes=classes), ""
+
+
+def _written(rows: pl.DataFrame) -> tuple[tuple[str | None, ...], ...]:
+    """Rows as short texts."""
+    flat = rows.with_columns(pl.col(pl.String).str.slice(0, _SHOWN))
+    return tuple(tuple(None if value is None else _cell(value) for value in row) for row in flat.iter_rows())
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

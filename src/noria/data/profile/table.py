@@ -1,0 +1,140 @@
+"""What is remembered of a table while its rows stream by, in bounded memory."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from noria.core.schema import Column, Type
+from noria.data.conform import family
+from noria.data.infer import infer
+from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch
+from noria.methods.sketches import Distinct, Reservoir
+
+__all__ = ["TableSketch"]
+
+_SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 20_000, 2_000_000, 1_000
+_FIRST_ROWS = 5_000
+_HEAD = 10
+_CLIP = 1_000
+_HASHES = 20_000_000
+
+
+class TableSketch:
+    """Counts and distributions of every column, a uniform sample of rows, and the rows that repeat.
+
+    How texts are read as numbers or dates is decided on the first rows.
+
+    Parameters
+    ----------
+    seed : int
+        Of the sample.
+
+    Attributes
+    ----------
+    columns : dict of str to OpaqueSketch
+        By name, in the table's order.
+    rows, bytes : int
+    head : Table
+        The first rows.
+
+    Examples
+    --------
+    >>> sketch = TableSketch()
+    >>> sketch.update(pl.DataFrame({"a": [1, 2, 2]}))
+    >>> sketch.rows, sketch.columns["a"].distinct
+    (3, 2)
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.columns: dict[str, OpaqueSketch] = {}
+        self.rows = self.bytes = 0
+        self.head = pl.DataFrame()
+        self._seed = seed
+        self._sample = pl.DataFrame()
+        self._reservoir = Reservoir(_SAMPLE_ROWS, seed)
+        self._repeats = _Repeats()
+
+    def update(self, batch: pl.DataFrame) -> None:
+        """Take in a batch of at least one row."""
+        if not self.rows:
+            self._begin(batch)
+        self.rows += batch.height
+        self.bytes += int(batch.estimated_size())
+        typed = batch.select([sketch.reading() for sketch in self.columns.values()])
+        for name, sketch in self.columns.items():
+            sketch.update(batch[name], typed[name])
+        self._repeats.update(batch)
+        chosen = batch[self._reservoir.offer(batch.height)]
+        self._sample = pl.concat([self._sample, _clipped(chosen)], how="vertical_relaxed")
+        self._sample = self._sample.filter(pl.Series(self._reservoir.kept()))
+
+    @property
+    def sample(self) -> pl.DataFrame:
+        """Raw rows, drawn evenly; long texts are cut short."""
+        return self._sample
+
+    @property
+    def duplicates(self) -> int | None:
+        """How many rows repeat an earlier one; None where rows cannot be compared."""
+        distinct = self._repeats.distinct
+        return None if distinct is None else max(0, self.rows - distinct)
+
+    def _begin(self, batch: pl.DataFrame) -> None:
+        """Decide from the first rows how columns are read."""
+        self.head = _clipped(batch.head(_HEAD))
+        self._sample = _clipped(batch.clear())
+        wide = max(_FEWEST, _SAMPLE_CELLS // max(1, batch.width))
+        self._reservoir = Reservoir(min(_SAMPLE_ROWS, wide), self._seed)
+        first = _clipped(batch.head(min(_FIRST_ROWS, wide)))
+        self.columns = {column.name: _sketch(column, batch.schema[column.name]) for column in infer(first)}
+
+
+def _clipped(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same with only the beginning of long texts."""
+    return rows.with_columns(pl.col(pl.String).str.slice(0, _CLIP))
+
+
+def _sketch(column: Column, dtype: pl.DataType) -> OpaqueSketch:
+    """What remembers a column of this meaning and storage."""
+    kind = family(dtype)
+    if kind == "other":
+        return OpaqueSketch(column, dtype)
+    if column.type is Type.DATETIME or kind in {"moment", "zoned"}:
+        return TimeSketch(column, dtype)
+    if kind in {"text", "level", "null", "boolean"} and column.type is not Type.NUMBER:
+        return WordSketch(column, dtype)
+    return NumberSketch(column, dtype)
+
+
+class _Repeats:
+    """How many distinct rows there are, by their hashes: exact up to 20 million rows, an estimate beyond."""
+
+    def __init__(self) -> None:
+        self._hashes: list[pl.Series] = []
+        self._rows = 0
+        self._many: Distinct | None = None
+        self._comparable = True
+
+    def update(self, batch: pl.DataFrame) -> None:
+        self._comparable = self._comparable and not any(dtype.is_nested() for dtype in batch.dtypes)
+        if not self._comparable:
+            return
+        hashes = batch.hash_rows()
+        self._rows += hashes.len()
+        if self._many is None:
+            self._hashes.append(hashes)
+            if self._rows <= _HASHES:
+                return
+            self._many = Distinct()
+            hashes = pl.concat(self._hashes)
+            self._hashes = []
+        self._many.update(hashes.to_numpy())
+
+    @property
+    def distinct(self) -> int | None:
+        """The number of distinct rows; None where they cannot be compared."""
+        if not self._comparable:
+            return None
+        if self._many is not None:
+            return round(self._many.count())
+        return pl.concat(self._hashes).n_unique()

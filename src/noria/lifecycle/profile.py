@@ -1,0 +1,106 @@
+"""What a table is like, before anything is learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from noria.core.events import Event, Events
+from noria.core.profile import Profile
+from noria.errors import StorageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from noria.data.profile import Profiler
+
+__all__ = ["profile", "write"]
+
+Batches = Iterable["pl.DataFrame"]
+
+
+def profile(
+    batches: Batches,
+    *,
+    source: str,
+    target: str | None = None,
+    other: tuple[str, Batches] | None = None,
+    events: Events | None = None,
+) -> Profile:
+    """Take in a table batch by batch and tell what it is like.
+
+    Parameters
+    ----------
+    batches : iterable of Table
+    source : str
+        What the table is called.
+    target : str, optional
+        The column to be learned.
+    other : tuple of str and iterable of Table, optional
+        Name and rows of a table to compare with.
+    events : Events, optional
+        Hears ``profile.progress``; what ``data.repaired`` tells becomes a finding.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    ColumnError
+        If there is no such target.
+    SourceError
+        If there are no rows.
+    """
+    from noria.data.profile import Profiler
+
+    events, repairs = events or Events(), []
+
+    def hear(event: Event) -> None:
+        if event.kind == "data.repaired":
+            repairs.append(f"{event.data['source']}: {event.data['what']}")
+
+    first = Profiler(source, target)
+    second = None if other is None else Profiler(other[0])
+    events.listen(hear)
+    try:
+        _take(first, batches, events)
+        if second is not None and other is not None:
+            _take(second, other[1], events)
+    finally:
+        events.ignore(hear)
+    with events.stage("profile"):
+        return first.finish(second, tuple(repairs))
+
+
+def _take(profiler: Profiler, batches: Batches, events: Events) -> None:
+    for batch in batches:
+        profiler.update(batch)
+        events.emit("profile.progress", source=profiler.source, rows=profiler.rows)
+
+
+def write(made: Profile, path: Path) -> None:
+    """Write the page of a profile; it appears when it is complete.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be written.
+    """
+    from noria.pages.profile import page
+
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(page(made), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise StorageError(
+            f"Cannot write {path}.",
+            got=error.strerror or str(error),
+            do="Free some space, or write elsewhere.",
+        ) from error

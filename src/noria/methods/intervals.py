@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from noria.core.deadline import Deadline
     from noria.methods.metrics import ArrayMetric
 
-__all__ = ["bootstrap", "metric_intervals", "paired_difference", "wilson"]
+__all__ = ["bootstrap", "metric_intervals", "paired_difference", "share_interval", "wilson"]
 
 _FEWEST = 20  # an interval from fewer resamples is not given
 _LARGEST = 50_000  # rows per resample; above it the m-out-of-n bootstrap is used
@@ -166,19 +166,46 @@ def wilson(hits: np.ndarray, weight: np.ndarray | None = None, *, level: float =
     >>> round(low, 3), round(high, 3)
     (0.886, 1.0)
     """
-    from scipy.special import ndtri
-
-    _check_level(level)
     hits = np.asarray(hits, dtype=np.float64)
     weights = np.ones(len(hits)) if weight is None else np.asarray(weight, dtype=np.float64)
     total = weights.sum()
     if total <= 0:
         return _UNKNOWN
     n, share = total**2 / (weights**2).sum(), float(weights @ hits) / total
-    z = float(ndtri(0.5 + level / 2))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(max(share * (1 - share) / n, 0.0) + z * z / (4 * n * n))
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    low, high = share_interval(np.array([share * n]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
+
+
+def share_interval(
+    hits: np.ndarray, tries: np.ndarray, *, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's score intervals of many shares ``hits / tries``, (n,) each.
+
+    Returns
+    -------
+    low, high : (n,) arrays
+        0 and 1 where nothing was tried.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+
+    Examples
+    --------
+    >>> low, high = share_interval(np.array([0, 5]), np.array([0, 10]))
+    >>> low.round(2), high.round(2)
+    (array([0.  , 0.24]), array([1.  , 0.76]))
+    """
+    from scipy.special import ndtri
+
+    _check_level(level)
+    hits, tries = np.asarray(hits, dtype=np.float64), np.asarray(tries, dtype=np.float64)
+    n = np.where(tries > 0, tries, 1.0)
+    share, square = hits / n, float(ndtri(0.5 + level / 2)) ** 2 / n
+    half = np.sqrt(np.maximum(share * (1 - share), 0.0) * square + square**2 / 4)
+    low = np.where(tries > 0, (share + square / 2 - half) / (1 + square), 0.0)
+    high = np.where(tries > 0, (share + square / 2 + half) / (1 + square), 1.0)
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
 def paired_difference(

@@ -181,9 +181,19 @@ def test_coverage_by_range_finds_where_intervals_are_too_narrow():
     rng = np.random.default_rng(0)
     predicted = rng.uniform(0, 10, 4000)
     y = predicted + rng.normal(size=4000) * np.where(predicted > 7.5, 4.0, 1.0)
-    found = curves.coverage_by_range(y, predicted - 1.64, predicted + 1.64, predicted, bins=4)
+    found = curves.coverage_by_range(np.abs(y - predicted) <= 1.64, predicted, bins=4)
     assert found.inside[:3] == pytest.approx([0.9] * 3, abs=0.03)
     assert found.high[3] < 0.5
+
+
+def test_intervals_of_quantiles_hold():
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(600):
+        value, low, high = curves.quantile(rng.exponential(size=80), 0.9)
+        assert low <= value <= high
+        held += low <= math.log(10) <= high
+    assert 0.92 <= held / 600 <= 0.98
+    assert curves.quantile(np.array([4.0]), 0.5) == (4.0, 4.0, 4.0)
 
 
 def test_a_thinned_curve_keeps_ends_corners_and_its_shape(cancer):

@@ -36,6 +36,7 @@ __all__ = [
     "gain",
     "mean_interval",
     "precision_recall",
+    "quantile",
     "residuals",
     "roc",
     "thinned",
@@ -314,21 +315,36 @@ def residuals(y: np.ndarray, predicted: np.ndarray, bins: int = 20) -> Residuals
     return Residuals(np.array(centre), np.bincount(place, minlength=count), lower, middle, upper)
 
 
-def coverage_by_range(
-    y: np.ndarray, low: np.ndarray, high: np.ndarray, by: np.ndarray, bins: int = 8
-) -> Coverage:
-    """How many of the truths (n,) lie between `low` and `high`, by bins of `by`, such as the prediction.
+def coverage_by_range(held: np.ndarray, by: np.ndarray, bins: int = 8) -> Coverage:
+    """How many intervals `held` the truth, (n,) bool, by bins of `by`, such as the prediction.
 
     Examples
     --------
-    >>> y = np.array([1.0, 2.0, 3.0, 4.0])
-    >>> coverage_by_range(y, y - 1, np.array([2.0, 3.0, 4.0, 3.0]), y, bins=2).inside
+    >>> coverage_by_range(np.array([True, True, True, False]), np.arange(4), bins=2).inside
     array([1. , 0.5])
     """
     place, count = _places(by, bins)
     rows = np.bincount(place, minlength=count)
-    hits = np.bincount(place, weights=(low <= y) & (y <= high), minlength=count)
+    hits = np.bincount(place, weights=held, minlength=count)
     return Coverage(*_ends(by, place, count), rows, hits / rows, *share_interval(hits, rows))
+
+
+def quantile(values: np.ndarray, share: float) -> tuple[float, float, float]:
+    """A quantile of (n,) values with the 95% interval of order statistics, which holds for any distribution.
+
+    References
+    ----------
+    Conover, Practical nonparametric statistics, 1999, section 3.2.
+
+    Examples
+    --------
+    >>> quantile(np.arange(101.0), 0.5)
+    (50.0, 40.0, 60.0)
+    """
+    n, half = len(values), 1.96 * math.sqrt(len(values) * share * (1 - share))
+    places = np.clip([math.floor(n * share - half), math.ceil(n * share + half) - 1], 0, n - 1)
+    low, high = np.partition(values, places)[places]
+    return float(np.quantile(values, share)), float(low), float(high)
 
 
 def mean_interval(values: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

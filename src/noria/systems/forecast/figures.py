@@ -22,7 +22,7 @@ _KINDS = ("actual", "forecast", "rolling origins", "unusual")
 _MOST = 1_000
 _VALUE = ",.4~r"
 _ROWS = ("rows", "rows", ",d")
-_ERROR = "error, in units of the seasonal naive forecast's"
+_ERROR = "scaled error (MASE)"
 
 
 def draw(
@@ -64,10 +64,11 @@ def _backtest(name: str, whose: str, parts: tuple[pl.DataFrame, pl.DataFrame, pl
         how="diagonal",
     )
     stamped = frame["time"].dtype.is_temporal()
-    x = {"field": "time", "type": "temporal" if stamped else "quantitative", "title": None}
+    kind = {"type": "temporal"} if stamped else {"scale": {"zero": False}, "axis": {"format": "~r"}}
+    x = {**charts.number("time", None), **kind}
     y, colour = charts.number("value", None, scale={"zero": False}), charts.colour("kind")
     colour = {**colour, "scale": {"domain": [*_KINDS]}}
-    when = ("time", "time", "%-d %b %Y") if stamped else ("time", "time", "d")
+    when = ("time", "time", "%-d %b %Y") if stamped else ("time", "time", "~r")
     tips = [("kind", "shown"), when, ("value", "value", _VALUE), *charts.interval(_VALUE)]
     around = [charts.band(x, y, color=colour)] if "low" in frame.columns else []
     layers = [

@@ -101,6 +101,10 @@ class Leader:
         Size of its saved model.
     trials : int
         How many settings of this learner were tried.
+    low, high : float
+        The score's 95% interval, NaN where there is none; trials are chosen by the score, which flatters it.
+    even : bool
+        Whether it may be as good as the best: the interval of their difference on the same rows holds 0.
     """
 
     learner: str
@@ -111,6 +115,18 @@ class Leader:
     predict_seconds: float
     bytes: int
     trials: int = 1
+    low: float = math.nan
+    high: float = math.nan
+    even: bool = False
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Read fields that JSON has no NaN in; those of older runs lack some."""
+        ends: dict[str, Any] = {
+            name: fields[name] for name in ("low", "high") if fields.get(name) is not None
+        }
+        known = {name: value for name, value in fields.items() if name not in ("low", "high")}
+        return cls(**known, **ends)
 
 
 @dataclass(frozen=True)
@@ -262,7 +278,7 @@ class Evaluation:
         for name in ("scores", "baseline"):
             known[name] = {metric: Score.from_dict(score) for metric, score in known[name].items()}
         known["goals"] = tuple(Goal(**goal) for goal in known["goals"])
-        known["leaderboard"] = tuple(Leader(**leader) for leader in known["leaderboard"])
+        known["leaderboard"] = tuple(Leader.from_dict(leader) for leader in known["leaderboard"])
         known["notes"] = tuple(known["notes"])
         return cls(**known)
 

@@ -44,7 +44,7 @@ from noria.errors import (
     suggestion,
 )
 from noria.lifecycle import _columns as columns
-from noria.lifecycle import evaluate, lineage, report, reuse
+from noria.lifecycle import evaluate, leaderboard, lineage, report, reuse
 from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
@@ -182,7 +182,8 @@ class Training:
             tuned = self._search(system, data, train, metric, deadline, journal)
         with self._stage("evaluate"):
             evaluation, evidence = self._evaluate(tuned, train, held_out, metrics, how)
-            report.draw(system.figures(evidence, evaluation), folder)
+            compared = leaderboard.draw(evaluation, metric)
+            report.draw([*system.figures(evidence, evaluation), compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
             case = Case(
@@ -372,7 +373,7 @@ class Training:
             scores=evaluate.score(predictions, rows, metrics, budget=0.8 * time, seed=seed),
             baseline=evaluate.score(baseline, rows, metrics, budget=0.2 * time, seed=seed),
             goals=self.recipe.goals,
-            leaderboard=tuned.leaderboard,
+            leaderboard=leaderboard.compared(tuned, budget=0.5 * time, seed=seed),
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
         return evaluation, Evidence(train, rows, predictions, baseline, tuned.truth, tuned.predictions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -60,6 +60,8 @@ class Tuned:
     truth, predictions, baseline_predictions : Table
         The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
+    contenders : mapping of str to Table
+        What each learner's best trial says of the same rows out of fold.
     pipeline : tuple of Member
         What the model is made of, in the order of the trials.
     trials : int
@@ -76,6 +78,7 @@ class Tuned:
     predictions: pl.DataFrame
     baseline_predictions: pl.DataFrame
     leaderboard: tuple[Leader, ...]
+    contenders: Mapping[str, pl.DataFrame]
     pipeline: tuple[Member, ...]
     trials: int
     why: str
@@ -380,9 +383,11 @@ class Search:
         truth, joint, first = (
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
+        best = self._leading()
+        contenders = {name: trial.predictions.head(self._once) for name, trial in best.items()}
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
-            why, partial(self._rejoined, ctx),
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(best), contenders,
+            self._pipeline(), tried, why, partial(self._rejoined, ctx),
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -415,23 +420,27 @@ class Search:
             if weight > 0
         )
 
-    def _leaderboard(self) -> tuple[Leader, ...]:
-        """Every learner's best trial, best first."""
+    def _leading(self) -> dict[str, Trial]:
+        """Every learner's best trial, the best learner first."""
+        best: dict[str, Trial] = {}
+        for trial in sorted(self.trials, key=self._rank):
+            best.setdefault(trial.learner.name, trial)
+        return best
+
+    def _leaderboard(self, best: Mapping[str, Trial]) -> tuple[Leader, ...]:
         leaders = []
-        for name in dict.fromkeys(trial.learner.name for trial in self.trials):
-            mine = [at for at, trial in enumerate(self.trials) if trial.learner.name == name]
-            best = min((self.trials[at] for at in mine), key=self._rank)
+        for name, trial in best.items():
+            mine = [at for at, other in enumerate(self.trials) if other.learner.name == name]
             leaders.append(
                 Leader(
                     learner=name,
-                    params=best.learner.params.to_dict(),
-                    score=best.score,
+                    params=trial.learner.params.to_dict(),
+                    score=trial.score,
                     weight=float(self._weights[mine].sum()),
-                    fit_seconds=best.fit_seconds,
-                    predict_seconds=1000 * best.predict_seconds / self.truth.height,
-                    bytes=sum(model.size for model in best.models),
+                    fit_seconds=trial.fit_seconds,
+                    predict_seconds=1000 * trial.predict_seconds / self.truth.height,
+                    bytes=sum(model.size for model in trial.models),
                     trials=len(mine),
                 )
             )
-        ranked = sorted(leaders, key=lambda leader: leader.score, reverse=self.metric.greater_is_better)
-        return tuple(ranked)
+        return tuple(leaders)

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from noria.core.deadline import Deadline
     from noria.methods.metrics import ArrayMetric
 
-__all__ = ["bootstrap", "metric_intervals", "paired_difference", "wilson"]
+__all__ = [
+    "bootstrap",
+    "bootstrap_together",
+    "metric_intervals",
+    "paired_difference",
+    "share_interval",
+    "wilson",
+]
 
 _FEWEST = 20  # an interval from fewer resamples is not given
 _LARGEST = 50_000  # rows per resample; above it the m-out-of-n bootstrap is used
@@ -86,6 +93,62 @@ def bootstrap(
         values.append(float(statistic(_draw(rng, groups, n))))
     centre = float(statistic(np.arange(n))) if n > _LARGEST else math.nan
     return _interval(np.asarray(values), level, centre, n)
+
+
+def bootstrap_together(
+    statistics: Sequence[Callable[[np.ndarray], float]],
+    n: int,
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+    largest: int = _LARGEST,
+    deadline: Deadline | None = None,
+) -> list[tuple[Interval, Interval]]:
+    """95% percentile intervals of several statistics of the same rows, and of what each has over the first.
+
+    All see the same resamples, so that a difference is judged row by row: two statistics may differ for sure
+    while their own intervals overlap.
+
+    Parameters
+    ----------
+    statistics : sequence of callable
+        Each takes row numbers (m,) and returns a number.
+    n : int
+    largest : int
+        Rows per resample; of more rows so many are drawn, and the spread is shrunk (m out of n).
+    deadline : Deadline, optional
+        Stops the resampling; fewer than 20 resamples by then give NaN.
+
+    Returns
+    -------
+    list of ((low, high), (low, high))
+
+    Examples
+    --------
+    >>> values = np.sin(np.arange(100.0))
+    >>> both = bootstrap_together([lambda i: values[i].mean(), lambda i: values[i].mean() + 1], 100)
+    >>> np.round(both[1][1], 9)
+    array([1., 1.])
+    """
+    if n < 2:
+        return [(_UNKNOWN, _UNKNOWN)] * len(statistics)
+    rng, groups, made = np.random.default_rng(seed), _strata(n, None), []
+    for _ in range(resamples):
+        if deadline is not None and deadline.expired:
+            break
+        rows = _draw(rng, groups, n, largest)
+        made.append([float(statistic(rows)) for statistic in statistics])
+    if len(made) < min(_FEWEST, resamples):
+        return [(_UNKNOWN, _UNKNOWN)] * len(statistics)
+    every, values = np.arange(n), np.array(made).T
+    centres = [float(statistic(every)) if n > largest else math.nan for statistic in statistics]
+    return [
+        (
+            _interval(own, 0.95, centre, n, largest),
+            _interval(own - values[0], 0.95, centre - centres[0], n, largest),
+        )
+        for own, centre in zip(values, centres)
+    ]
 
 
 def metric_intervals(
@@ -166,19 +229,46 @@ def wilson(hits: np.ndarray, weight: np.ndarray | None = None, *, level: float =
     >>> round(low, 3), round(high, 3)
     (0.886, 1.0)
     """
-    from scipy.special import ndtri
-
-    _check_level(level)
     hits = np.asarray(hits, dtype=np.float64)
     weights = np.ones(len(hits)) if weight is None else np.asarray(weight, dtype=np.float64)
     total = weights.sum()
     if total <= 0:
         return _UNKNOWN
     n, share = total**2 / (weights**2).sum(), float(weights @ hits) / total
-    z = float(ndtri(0.5 + level / 2))
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(max(share * (1 - share) / n, 0.0) + z * z / (4 * n * n))
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    low, high = share_interval(np.array([share * n]), np.array([n]), level=level)
+    return float(low[0]), float(high[0])
+
+
+def share_interval(
+    hits: np.ndarray, tries: np.ndarray, *, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's score intervals of many shares ``hits / tries``, (n,) each.
+
+    Returns
+    -------
+    low, high : (n,) arrays
+        0 and 1 where nothing was tried.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+
+    Examples
+    --------
+    >>> low, high = share_interval(np.array([0, 5]), np.array([0, 10]))
+    >>> low.round(2), high.round(2)
+    (array([0.  , 0.24]), array([1.  , 0.76]))
+    """
+    from scipy.special import ndtri
+
+    _check_level(level)
+    hits, tries = np.asarray(hits, dtype=np.float64), np.asarray(tries, dtype=np.float64)
+    n = np.where(tries > 0, tries, 1.0)
+    share, square = hits / n, float(ndtri(0.5 + level / 2)) ** 2 / n
+    half = np.sqrt(np.maximum(share * (1 - share), 0.0) * square + square**2 / 4)
+    low = np.where(tries > 0, (share + square / 2 - half) / (1 + square), 0.0)
+    high = np.where(tries > 0, (share + square / 2 + half) / (1 + square), 1.0)
+    return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
 def paired_difference(
@@ -244,9 +334,9 @@ def _strata(n: int, strata: np.ndarray | None) -> list[np.ndarray]:
     return np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
 
 
-def _draw(rng: np.random.Generator, groups: list[np.ndarray], n: int) -> np.ndarray:
+def _draw(rng: np.random.Generator, groups: list[np.ndarray], n: int, largest: int = _LARGEST) -> np.ndarray:
     """One resample of row numbers, within each group."""
-    share = min(1.0, _LARGEST / n)
+    share = min(1.0, largest / n)
     sizes = [max(1, round(len(rows) * share)) for rows in groups]
     return np.concatenate([rows[rng.integers(0, len(rows), size)] for rows, size in zip(groups, sizes)])
 
@@ -266,13 +356,13 @@ def _counts(
         yield counts
 
 
-def _interval(values: np.ndarray, level: float, centre: float, n: int) -> Interval:
+def _interval(values: np.ndarray, level: float, centre: float, n: int, largest: int = _LARGEST) -> Interval:
     """Percentiles of the finite values; around `centre` and shrunk where resamples were smaller than n."""
     finite = values[np.isfinite(values)]
     if len(finite) < min(_FEWEST, max(len(values), 1)) or not len(finite):
         return _UNKNOWN
     low, high = np.quantile(finite, [0.5 - level / 2, 0.5 + level / 2])
-    if n <= _LARGEST:
+    if n <= largest:
         return float(low), float(high)
-    shrink, middle = math.sqrt(_LARGEST / n), float(np.median(finite))
+    shrink, middle = math.sqrt(largest / n), float(np.median(finite))
     return centre + (float(low) - middle) * shrink, centre + (float(high) - middle) * shrink

@@ -19,6 +19,7 @@ from noria.methods._weighted import check_classification
 
 __all__ = [
     "Decision",
+    "Sweep",
     "best_f1",
     "by_cost",
     "decide",
@@ -91,7 +92,7 @@ def best_f1(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> D
     >>> best_f1(np.array([0, 0, 1, 1]), np.column_stack([1 - p1, p1])).threshold
     0.25
     """
-    sweep = _sweep(y, p, weight)
+    sweep = Sweep.of(y, p, weight)
     wrong = sweep.false + sweep.positives - sweep.true
     with np.errstate(invalid="ignore"):
         score = np.nan_to_num(2 * sweep.true / (2 * sweep.true + wrong))
@@ -126,7 +127,7 @@ def for_precision(
     0.15000000000000002
     """
     _check_share(wanted, "precision")
-    sweep = _sweep(y, p, weight)
+    sweep = Sweep.of(y, p, weight)
     precision = _lower_share(sweep.true, sweep.true + sweep.false, NormalDist().inv_cdf(sure))
     good = np.flatnonzero((precision >= wanted - 1e-12) & (sweep.true > 0))
     if len(good):
@@ -152,7 +153,7 @@ def for_recall(y: np.ndarray, p: np.ndarray, wanted: float, weight: np.ndarray |
     0.35
     """
     _check_share(wanted, "recall")
-    sweep = _sweep(y, p, weight)
+    sweep = Sweep.of(y, p, weight)
     if sweep.positives <= 0:
         return Decision("threshold", float(sweep.threshold[-1]), reached=False)
     enough = sweep.true >= (wanted - 1e-12) * sweep.positives
@@ -178,7 +179,7 @@ def by_cost(
     0.15
     """
     table = _matrix(costs, 2)
-    sweep = _sweep(y, p, weight)
+    sweep = Sweep.of(y, p, weight)
     missed, quiet = sweep.positives - sweep.true, sweep.negatives - sweep.false
     total = quiet * table[0, 0] + sweep.false * table[0, 1] + missed * table[1, 0] + sweep.true * table[1, 1]
     return Decision("threshold", float(sweep.threshold[total.argmin()]))
@@ -229,34 +230,59 @@ def decision_cost(
     return float(np.average(paid, weights=weight)) if len(paid) else float("nan")
 
 
-class _Sweep(NamedTuple):
-    """Weights decided for class 1 at each threshold, from the highest (none) to the lowest (all)."""
+class Sweep(NamedTuple):
+    """Weights decided for class 1 at each threshold, from the highest (none) to the lowest (all).
+
+    Attributes
+    ----------
+    threshold : (t,) array
+        Midway between two scores that occur, which generalises better than either.
+    true, false : (t,) arrays
+        Weight of the rows of class 1, and of the others, at or above it.
+
+    Examples
+    --------
+    >>> Sweep.ranked(np.array([False, True]), np.array([0.2, 0.6])).true
+    array([0., 1., 1.])
+    """
 
     threshold: np.ndarray
     true: np.ndarray
     false: np.ndarray
-    positives: float
-    negatives: float
 
+    @property
+    def positives(self) -> float:
+        """Weight of all rows of class 1."""
+        return float(self.true[-1])
 
-def _sweep(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None) -> _Sweep:
-    y, p = check_classification(y, p)
-    if p.shape[1] != 2 or not len(y):
-        raise ParamError(
-            "A threshold is chosen for two classes, on at least one row.",
-            got=f"probabilities of shape {p.shape}",
-            do="Use from_costs or the most probable class for more classes.",
-        )
-    order = np.argsort(-p[:, 1], kind="stable")
-    score, truth = p[order, 1], y[order] == 1
-    weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)[order]
-    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    true = np.append(0.0, np.cumsum(weights * truth)[ends])
-    false = np.append(0.0, np.cumsum(weights * ~truth)[ends])
-    # Between two scores that occur, the middle: it generalises better than either.
-    between = (score[ends[:-1]] + score[ends[:-1] + 1]) / 2
-    threshold = np.concatenate([[_NEVER], between, [0.0]])
-    return _Sweep(threshold, true, false, float(true[-1]), float(false[-1]))
+    @property
+    def negatives(self) -> float:
+        """Weight of all other rows."""
+        return float(self.false[-1])
+
+    @classmethod
+    def of(cls, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> Sweep:
+        """From codes (n,) and probabilities (n, 2)."""
+        y, p = check_classification(y, p)
+        if p.shape[1] != 2 or not len(y):
+            raise ParamError(
+                "A threshold is chosen for two classes, on at least one row.",
+                got=f"probabilities of shape {p.shape}",
+                do="Use from_costs or the most probable class for more classes.",
+            )
+        return cls.ranked(y == 1, p[:, 1], weight)
+
+    @classmethod
+    def ranked(cls, truth: np.ndarray, score: np.ndarray, weight: np.ndarray | None = None) -> Sweep:
+        """From what is class 1, (n,) bool, and its scores (n,), n > 0."""
+        order = np.argsort(-score, kind="stable")
+        score, truth = score[order], truth[order]
+        weights = np.ones(len(score)) if weight is None else np.asarray(weight, dtype=np.float64)[order]
+        ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+        true = np.append(0.0, np.cumsum(weights * truth)[ends])
+        false = np.append(0.0, np.cumsum(weights * ~truth)[ends])
+        between = (score[ends[:-1]] + score[ends[:-1] + 1]) / 2
+        return cls(np.concatenate([[_NEVER], between, [0.0]]), true, false)
 
 
 def _matrix(costs: Sequence[Sequence[float]], size: int | None = None) -> np.ndarray:

@@ -92,10 +92,18 @@ def _metric(
 ) -> Metric:
     """A metric from a measure of rows; NaN where the forecast has no interval and the measure needs one."""
 
-    def bind(truth: pl.DataFrame, predictions: pl.DataFrame) -> Scorer:
+    def each_row(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
         bare = {"low": np.full(truth.height, np.nan), "high": np.full(truth.height, np.nan)}
         columns = bare | {column.name: column.to_numpy() for column in predictions}
-        each = measure({**columns, "y": truth[target].cast(pl.Float64).to_numpy()})
+        return measure({**columns, "y": truth[target].cast(pl.Float64).to_numpy()})
+
+    def bind(truth: pl.DataFrame, predictions: pl.DataFrame) -> Scorer:
+        each = each_row(truth, predictions)
         return lambda rows: float(finish((each if rows is None else each[rows]).mean(axis=0)))
 
-    return Metric(name, greater_is_better, bind, doc)
+    def losses(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+        each = each_row(truth, predictions)
+        first = each if each.ndim == 1 else each[:, 0]
+        return 1.0 - first if greater_is_better else first
+
+    return Metric(name, greater_is_better, bind, doc, losses)

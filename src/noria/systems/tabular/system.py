@@ -94,7 +94,7 @@ class TabularSystem:
 
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:
         """What a reader of the report looks at."""
-        return figures.draw(self.target, evidence.truth, evidence.predictions, evaluation)
+        return figures.draw(self.target, self.chosen, evidence, evaluation)
 
     def weigh(
         self, trials: Sequence[Trial], truth: pl.DataFrame, metric: Metric, ctx: Context

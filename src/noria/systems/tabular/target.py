@@ -104,7 +104,11 @@ class Target:
             held = self.covered(truth[self.name], predictions).astype(np.float64)
             return lambda rows: float(_rows(rows, held)[0].mean())
 
-        return Metric("coverage", True, bind, "Share of truths inside their prediction interval or set.")
+        def losses(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+            return 1.0 - self.covered(truth[self.name], predictions)
+
+        doc = "Share of truths inside their prediction interval or set."
+        return Metric("coverage", True, bind, doc, losses)
 
     @property
     def fields(self) -> tuple[Output, ...]:
@@ -139,6 +143,11 @@ class ClassTarget(Target):
     @property
     def classes(self) -> int:
         return len(self.labels)
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are two classes."""
+        return self.classes == 2
 
     @cached_property
     def columns(self) -> list[str]:
@@ -202,7 +211,16 @@ class ClassTarget(Target):
                 return lambda rows: measure.function(*_rows(rows, y, p), labels=_rows(rows, labels)[0])
             return lambda rows: measure.function(*_rows(rows, y, p))
 
-        return Metric(measure.name, measure.greater_is_better, bind, measure.doc)
+        def losses(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+            y, p = self.encode(truth[self.name]), self.matrix(predictions)
+            if measure.needs == "probabilities":
+                return -np.log(np.maximum(self.judged(p, y), 1e-15))
+            known = "prediction" in predictions.columns
+            return (y != (self.encode(predictions["prediction"]) if known else p.argmax(axis=1))).astype(
+                float
+            )
+
+        return Metric(measure.name, measure.greater_is_better, bind, measure.doc, losses)
 
     def covered(self, truth: pl.Series, predictions: pl.DataFrame) -> np.ndarray:
         if "prediction_set" not in predictions.columns:
@@ -263,7 +281,11 @@ class NumberTarget(Target):
             y, p = self.encode(truth[self.name]), predictions["prediction"].to_numpy()
             return lambda rows: measure.function(*_rows(rows, y, p))
 
-        return Metric(measure.name, measure.greater_is_better, bind, measure.doc)
+        def losses(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+            y, p = self.encode(truth[self.name]), predictions["prediction"].to_numpy()
+            return _ROW_LOSS.get(measure.name, _squared)(y, p)
+
+        return Metric(measure.name, measure.greater_is_better, bind, measure.doc, losses)
 
     def covered(self, truth: pl.Series, predictions: pl.DataFrame) -> np.ndarray:
         if "low" not in predictions.columns:
@@ -281,6 +303,18 @@ class NumberTarget(Target):
 
     def to_dict(self) -> dict[str, Any]:
         return {"task": Task.REGRESSION.value, "name": self.name}
+
+
+def _squared(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    return (y - p) ** 2
+
+
+_ROW_LOSS = {
+    "mae": lambda y, p: np.abs(y - p),
+    "median_absolute_error": lambda y, p: np.abs(y - p),
+    "mape": lambda y, p: np.abs(y - p) / np.maximum(np.abs(y), np.finfo(np.float64).eps),
+}
+"""What one row adds to a measure; of the others, its squared error."""
 
 
 def _rows(rows: np.ndarray | None, *columns: np.ndarray) -> Sequence[np.ndarray]:

@@ -119,7 +119,8 @@ def main() -> None:
         "times faster",
         "apart",
     ]
-    middle = f"median {np.median(ratios):.1f} times faster; faster on {sum(r > 1 for r in ratios)} of {len(ratios)}"
+    won = sum(ratio > 1 for ratio in ratios)
+    middle = f"median {np.median(ratios):.1f} times faster; faster on {won} of {len(ratios)}"
     costs = {name: _import_seconds(code, given.repeats) for name, code in _IMPORTS.items()}
     imports = "import: " + ", ".join(f"{name} {cost:.2f} s of CPU" for name, cost in costs.items())
     about = f"{machine()} {versions(('noria', 'shap', 'lightgbm', 'scikit-learn', 'numpy'))}"

@@ -34,6 +34,8 @@ __all__ = ["TreeShap"]
 
 _EDGES = 2048  # of trees that are swept together
 _CELLS = 1 << 17  # of an array that the cache holds
+_FEW = 1 << 15  # that are not worth a second thread
+_SAME = 1e-6
 _ZERO = 1e-35  # LightGBM takes anything smaller for zero
 
 
@@ -109,8 +111,9 @@ class TreeShap:
         means = sums / np.add.reduceat(self._cover[self._inner :], first_leaf)[:, None]
         self.base = means.reshape(-1, outputs, values.shape[1]).sum(axis=0).ravel()
         splits = self._low < self._high
+        self._shares = values.shape[1] > 1 and bool(np.ptp(values.sum(axis=1)) < _SAME)
         self._parts = []
-        for k in range(values.shape[1]):
+        for k in range(values.shape[1] - self._shares):  # shares sum to one: the last is what the others lack
             sizes = np.bincount(tree[splits[: self._inner, k]], minlength=len(nodes))
             some = np.flatnonzero(sizes)
             ends = np.flatnonzero(np.diff(np.cumsum(2 * sizes[some]) // _EDGES)) + 1
@@ -129,7 +132,8 @@ class TreeShap:
         """
         result = np.empty((len(X), self._features + 1, self.outputs))
         result[:, -1] = self.base
-        size = max(1, min(_CELLS // self._edges, -(-len(X) // _cores())))
+        least = _FEW // sum(len(part.before) for part in self._parts) if self._parts else len(X)
+        size = max(1, min(_CELLS // self._edges, max(-(-len(X) // _cores()), least)))
         chunks = [slice(at, at + size) for at in range(0, len(X), size)]
 
         def work(turn: int) -> None:
@@ -142,6 +146,8 @@ class TreeShap:
                 list(pool.map(work, range(_cores())))
         else:
             work(0)
+        if self._shares:
+            result[:, :-1, -1] = -result[:, :-1, :-1].sum(axis=2)
         return result
 
     def _rows(self, X: np.ndarray, room: list[np.ndarray]) -> np.ndarray:

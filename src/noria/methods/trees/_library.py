@@ -20,7 +20,7 @@ from noria.methods.trees._masks import MaskedTrees
 __all__ = ["NativeBooster", "VectorBooster"]
 
 _FLOAT32, _ROW_MAJOR = 0, 1
-_RAW, _LEAF, _CONTRIBUTIONS = 1, 2, 3
+_RAW, _LEAF = 1, 2
 _SMALL_STEP, _LARGE_STEP, _STEP_ROUNDS = 64 << 10, 1 << 20, 16
 _FEW_ROWS, _MANY_ROWS = 256, 2048
 _LARGEST = 252  # leaves; a larger tree is walked faster than it is masked
@@ -84,12 +84,6 @@ class NativeBooster:
         for part in parts[1:]:
             total += part._predict(X, _RAW, self.outputs)
         return total
-
-    def contributions(self, X: np.ndarray) -> np.ndarray:
-        """What each feature, and last the base, adds to each raw score: (rows, outputs, features + 1)."""
-        width = self.outputs * (self.features + 1)
-        flat = self._predict(X, _CONTRIBUTIONS, width)
-        return flat.reshape(len(X), self.outputs, self.features + 1)
 
     def leaves(self, X: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Some trees at a time: the number of the first, and the leaf of each row in each, (rows, trees)."""
@@ -182,15 +176,6 @@ class VectorBooster:
         """Raw scores of one row, float64, (values,)."""
         leaves = self._walker.leaf_row(x).astype(np.intp)
         return self._values[self._starts + leaves].sum(axis=0, dtype=np.float64)
-
-    def contributions(self, X: np.ndarray) -> np.ndarray:
-        """What each feature, and last the base, adds to each raw score: (rows, values, features + 1)."""
-        return self._flat.contributions(X)
-
-    @functools.cached_property
-    def _flat(self) -> NativeBooster:
-        """The same trees with one value per leaf, which SHAP needs."""
-        return NativeBooster(model_text.unstack(self._text))
 
 
 def _row_predictor(booster: NativeBooster, kind: int, width: int) -> Callable[[np.ndarray], np.ndarray]:

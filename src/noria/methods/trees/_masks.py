@@ -17,7 +17,7 @@ import numpy as np
 
 from noria.methods.trees._text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
 
-__all__ = ["MaskedTrees"]
+__all__ = ["MaskedTrees", "bit_sets"]
 
 _ROWS, _WORDS = 2048, 64  # worked on at once, so that they stay in the cache
 _BINS = 256  # small tables are joined into one of at most so many rows
@@ -76,7 +76,7 @@ class MaskedTrees:
         most = trees.leaves.max()
         self._trees, self._outputs = trees, outputs
         self._width = next((width for width in _WIDTHS if most <= width.leaves), _WIDTHS[-1])
-        self._sets, self._first_set = _sets(trees)
+        self._sets, self._first_set = bit_sets(trees)
         self._words = -(-trees.leaves // self._width.leaves)  # of each tree; a word holds some of its leaves
         self._edges = [
             self._edges_of(np.flatnonzero(trees.feature == column))
@@ -196,7 +196,7 @@ class MaskedTrees:
         return self._sets[self._first_set[nodes] + self._trees.threshold[nodes].astype(np.int64)]
 
 
-def _sets(trees: Trees) -> tuple[np.ndarray, np.ndarray]:
+def bit_sets(trees: Trees) -> tuple[np.ndarray, np.ndarray]:
     """The codes that each categorical node sends left (sets, codes); by node, the first set of its tree."""
     words = np.zeros((len(trees.words), trees.words.max(initial=0)), "<u4")
     words[np.arange(words.shape[1]) < trees.words[:, None]] = trees.bits

@@ -15,6 +15,7 @@ from noria.methods.trees._text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Tr
 __all__ = ["Nodes", "compile_nodes", "forest_nodes", "hist_nodes", "xgboost_nodes"]
 
 _WORD = 32
+_MOST = 1 << 30  # of rows in a tree; LightGBM counts in 32 bits
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class Nodes:
     roots : array of int, shape (T,)
     left, right : arrays of int, shape (N,)
         -1 in a leaf.
-    feature, threshold, missing_left, count : arrays, shape (N,)
+    feature, threshold, missing_left : arrays, shape (N,)
+    count : array, shape (N,)
+        The weight of the training rows that reached the node.
     value : array, shape (N,) or (N, K)
     sets : dict of int to sequence of int
         For a categorical node, the categories that go left; a missing or unknown one goes right.
@@ -60,6 +63,10 @@ def compile_nodes(nodes: Nodes) -> Trees:
     number = np.zeros(len(split), np.int64)
     number[inner] = np.arange(len(inner)) - np.repeat(np.cumsum(inners) - inners, inners)
     number[leaf] = ~(np.arange(len(leaf)) - np.repeat(np.cumsum(leaves) - leaves, leaves))
+    count = _whole(nodes, leaf, tree)
+    for level in reversed(levels):
+        parents = level[split[level]]
+        count[parents] = count[nodes.left[parents]] + count[nodes.right[parents]]
     threshold = nodes.threshold[inner].astype(np.float64)
     decision = NAN_MISSING + DEFAULT_LEFT * nodes.missing_left[inner].astype(np.int64)
     cats, words, bits = _bit_sets(nodes, inner, tree, trees, threshold, decision)
@@ -70,13 +77,26 @@ def compile_nodes(nodes: Nodes) -> Trees:
         decision=decision,
         left=number[nodes.left[inner]],
         right=number[nodes.right[inner]],
-        count=nodes.count[inner],
+        count=count[inner],
         value=nodes.value[leaf],
-        leaf_count=nodes.count[leaf],
+        leaf_count=count[leaf],
         cats=cats,
         words=words,
         bits=bits,
     )
+
+
+def _whole(nodes: Nodes, leaf: np.ndarray, tree: np.ndarray) -> np.ndarray:
+    """The weights of leaves as whole numbers, which is all that the text holds; 0 elsewhere.
+
+    Weights that are none are scaled, tree by tree: only their ratios matter.
+    """
+    weight = nodes.count[leaf].astype(np.float64)
+    if (weight != np.rint(weight)).any():
+        weight *= (_MOST / nodes.count[nodes.roots])[tree[leaf]]
+    count = np.zeros(len(nodes.left), np.int64)
+    count[leaf] = np.maximum(np.rint(weight), 1)
+    return count
 
 
 def forest_nodes(forest: Any) -> tuple[Nodes, int]:
@@ -104,7 +124,7 @@ def forest_nodes(forest: Any) -> tuple[Nodes, int]:
         feature=table["feature"],
         threshold=table["threshold"],
         missing_left=table["missing_go_to_left"],
-        count=table["n_node_samples"],
+        count=table["weighted_n_node_samples"],
         value=np.ascontiguousarray(values if classes > 2 else values[:, -1]),
         sets={},
     )
@@ -194,10 +214,8 @@ def _xgboost_output(trees: Sequence[Mapping[str, Any]], base: float, levels: int
                 sets[node] = np.setdiff1d(np.arange(levels), goes_right).tolist()
     # XGBoost goes left below the threshold, LightGBM up to it.
     threshold = np.nextafter(condition, np.float32(-np.inf))
-    count = np.maximum(column("sum_hessian", np.float64), 1).astype(np.int64)
-    return Nodes(
-        roots, left, right, column("split_indices", np.int64), threshold, missing_left, count, value, sets
-    )
+    feature, hessian = column("split_indices", np.int64), column("sum_hessian", np.float64)
+    return Nodes(roots, left, right, feature, threshold, missing_left, hessian, value, sets)
 
 
 def _hist_columns(model: Any) -> tuple[np.ndarray, dict[int, np.ndarray]]:

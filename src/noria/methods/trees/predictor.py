@@ -28,6 +28,8 @@ from noria.methods.trees._sources import (
 if TYPE_CHECKING:
     import lightgbm
 
+    from noria.methods.trees._shap import TreeShap
+
 __all__ = ["TreePredictor"]
 
 _FORMAT = 1
@@ -264,20 +266,20 @@ class TreePredictor:
         return self._meaning.prediction(self._booster.raw_row(x))
 
     def contributions(self, X: np.ndarray) -> np.ndarray:
-        """SHAP values of the raw scores, before the link.
+        """SHAP values of the raw scores, before the link: path-dependent and exact.
 
         Returns
         -------
         array of float64, shape (rows, features + 1, raw outputs)
-            The last row of each is the base; over the features they sum to the raw score.
+            What each feature added, and last the base, the mean over the training rows; they sum to the raw
+            score. Forests of two classes and boosters of two have one raw output, that of the last class.
 
         Reference
         ---------
         Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
         trees".
         """
-        values = self._booster.contributions(self._matrix(X))
-        return np.swapaxes(values, 1, 2) * self._meaning.scale
+        return self._shap(self._matrix(X)) * self._meaning.scale
 
     def save(self, path: Path) -> None:
         """Write one gzip-compressed text file: a line of JSON, then the LightGBM model text."""
@@ -325,6 +327,15 @@ class TreePredictor:
     def _booster(self) -> NativeBooster | VectorBooster:
         """The trees, loaded on first use."""
         return NativeBooster(self._text) if self._header.vector == 1 else VectorBooster(self._text)
+
+    @cached_property
+    def _shap(self) -> TreeShap:
+        """The trees, prepared for SHAP values on first use."""
+        from noria.methods.trees._shap import TreeShap
+
+        trees, header = model_text.read(self._text), self._header
+        values = trees.value[:, None] if header.vector == 1 else model_text.vectors(self._text)[0]
+        return TreeShap(trees, values, features=header.features, outputs=header.per_iteration)
 
     @cached_property
     def _packed(self) -> bytes:

@@ -62,8 +62,8 @@ class Run:
 
     @property
     def report(self) -> Path:
-        """The report, Markdown."""
-        return self.folder / "report.md"
+        """The report, a web page; ``report.md`` beside it says the same in short."""
+        return self.folder / "report.html"
 
     @property
     def figures(self) -> list[Figure]:

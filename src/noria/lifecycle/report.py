@@ -1,19 +1,27 @@
-"""A run in words: what was learned, from what, how well, and how to use it."""
+"""A run in words: what was learned, from what, how well, and how to use it.
+
+All of it is read from the run's folder, so that it can be made again wherever the folder was copied to.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from noria.core import artifact
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
+from noria.core.signature import Signature
+from noria.pages import Story, render
 
-__all__ = ["draw", "drawn", "markdown"]
+__all__ = ["PAGE", "draw", "drawn", "markdown", "page", "story"]
 
+PAGE = "report.html"
 _FIGURES, _SUFFIX = "figures", ".vl.json"
+_COLUMNS = 300
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> None:
@@ -29,6 +37,37 @@ def drawn(folder: Path) -> list[Figure]:
         Figure.from_dict(path.name.removesuffix(_SUFFIX), json.loads(path.read_text(encoding="utf-8")))
         for path in sorted((folder / _FIGURES).glob(f"*{_SUFFIX}"))
     ]
+
+
+def story(folder: Path, record: Mapping[str, Any]) -> Story:
+    """All that is told of a finished run.
+
+    Parameters
+    ----------
+    folder : Path
+    record : mapping
+        What stands, or will stand, in its ``run.json``.
+
+    Raises
+    ------
+    ArtifactError
+        If the model's manifest is missing or damaged.
+    """
+    signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
+    return Story(record, signature, drawn(folder))
+
+
+def page(told: Story, assets: str | None = None) -> str:
+    """The report of a run as a web page.
+
+    Parameters
+    ----------
+    told : Story
+    assets : str, optional
+        The folder of styles and scripts, relative to the page; without it the page carries them itself.
+    """
+    shared = {} if assets is None else {"assets": assets}
+    return render("report.html", title=told.title, story=told, most_columns=_COLUMNS, **shared)
 
 
 def markdown(

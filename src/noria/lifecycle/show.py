@@ -67,8 +67,8 @@ class Details:
 
     @property
     def report(self) -> Path:
-        """The report, Markdown."""
-        return self.folder / "report.md"
+        """The report, a web page; ``report.md`` beside it says the same in short."""
+        return self.folder / "report.html"
 
     def frame(self) -> pl.DataFrame:
         """The scores, as `Evaluation.frame` has them; empty unless the run is finished."""

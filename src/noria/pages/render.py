@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from noria.pages.theme import themes
+from noria.pages.units import data_size, day, duration, interval, number
+from noria.pages.words import measure
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["asset", "render"]
 
-_HERE = "noria.pages"
+_HERE, _LONGEST = "noria.pages", 200
 
 
 def render(template: str, **fields: Any) -> str:
@@ -48,9 +53,21 @@ def _templates() -> Environment:
         loader=PackageLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    made.globals["asset"] = lambda name: Markup(asset(name))
-    made.filters["json"] = _json
+    made.globals |= {"asset": lambda name: Markup(asset(name)), "themes": themes}
+    made.filters |= {
+        "cell": _cell, "day": day, "duration": duration, "interval": interval, "json": _json,
+        "measure": measure, "number": number, "size": data_size,
+    }  # fmt: skip
+    made.tests["finite"] = math.isfinite
     return made
+
+
+def _cell(value: object) -> str:
+    """A value of a table, on one line and not endless."""
+    text = (
+        "" if value is None else f"{value:,.4g}" if isinstance(value, float) else " ".join(str(value).split())
+    )
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _json(value: Any) -> Any:

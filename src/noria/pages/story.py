@@ -21,9 +21,15 @@ from noria.pages.words import Verdict, goal_text, listed, measure, plainly, verd
 
 __all__ = ["Axis", "Line", "Story"]
 
-_EXAMPLE = 1_500  # signs of an example row that is still shown
+_EXAMPLE = 30  # columns of a row that is shown
 _FEW, _MANY_MISSING, _DIGEST = 200, 0.3, 12
-_LEVELS, _FEATURES = 6, 15
+_LEVELS, _FEATURES, _LONG = 6, 15, 60
+_PIPELINES = {
+    "classification": "tabular-classification",
+    "regression": "tabular-regression",
+    "forecasting": "time-series-forecasting",
+}
+"""What Hugging Face calls the tasks."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,13 @@ class Axis:
         low, high = min(known, default=0.0), max(known, default=1.0)
         margin = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
         return cls(low - margin, high + margin)
+
+    @classmethod
+    def of(cls, scores: Iterable[Score | None], *others: float | None) -> Self:
+        """One that these scores, their intervals and further values fit on."""
+        return cls.over(
+            [*others, *(end for one in scores if one is not None for end in (one.low, one.value, one.high))]
+        )
 
     def at(self, value: float) -> float:
         """Where a value lies, in percent of the width."""
@@ -76,9 +89,7 @@ class Line:
     @property
     def axis(self) -> Axis:
         """A scale that score, baseline and goal fit on."""
-        scores = [one for one in (self.score, self.base) if one is not None]
-        goal = self.goal.value if self.goal else None
-        return Axis.over([goal, *(end for one in scores for end in (one.low, one.value, one.high))])
+        return Axis.of([self.score, self.base], self.goal.value if self.goal else None)
 
 
 @dataclass(frozen=True)
@@ -203,15 +214,15 @@ class Story:
     @property
     def slice_axis(self) -> Axis:
         """A scale that the scores of all weak slices fit on."""
-        scores = [score for weak in self.insight.slices for score in (weak.score, weak.rest)]
-        return Axis.over(end for score in scores for end in (score.low, score.value, score.high))
+        return Axis.of(score for weak in self.insight.slices for score in (weak.score, weak.rest))
 
     @property
     def importance(self) -> list[tuple[str, Score, Axis]]:
         """The most important features with their scores, all on one scale."""
         top = self.insight.importance[:_FEATURES]
-        axis = Axis.over([0.0, *(end for one in top for end in (one.low, one.value, one.high))])
-        return [(one.feature, Score(one.feature, one.value, one.low, one.high), axis) for one in top]
+        scores = [Score(one.feature, one.value, one.low, one.high) for one in top]
+        axis = Axis.of(scores, 0.0)
+        return [(score.metric, score, axis) for score in scores]
 
     @property
     def members(self) -> list[Leader]:
@@ -295,20 +306,46 @@ class Story:
 
     @property
     def python(self) -> str:
-        """How to predict from Python."""
-        name, example = json.dumps(self.recipe.name), self.signature.example or {}
+        """How to predict from Python; the row is a likely one, none of the data."""
+        name = json.dumps(self.recipe.name)
         lines = ["import noria", "", f'scored = noria.predict({name}, "new.csv")  # a table']
-        text = pformat(
-            {column.name: [example.get(column.name)] for column in self.columns}, sort_dicts=False, width=84
-        )
-        if example and len(text) <= _EXAMPLE:
-            lines += ["", f"rows = {text}".replace("\n", "\n       "), f"noria.predict({name}, rows)"]
+        row = {column.name: [_usual(column)] for column in self.columns[: _EXAMPLE + 1]}
+        if 0 < len(row) <= _EXAMPLE:
+            text = pformat(row, sort_dicts=False, width=84).replace("\n", "\n       ")
+            lines += ["", f"rows = {text}", f"noria.predict({name}, rows)"]
         return "\n".join(lines)
 
     @property
     def again(self) -> str:
         """How to repeat the run."""
         return f"noria reproduce {self.record['id']}"
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The head of a model card, as Hugging Face reads it.
+
+        References
+        ----------
+        https://huggingface.co/docs/hub/model-cards
+        """
+        task = _PIPELINES.get(self.record["task"], self.record["task"])
+        measured = [
+            {"type": name, "name": measure(name), "value": score.value}
+            for name, score in self.evaluation.scores.items()
+            if math.isfinite(score.value)
+        ]
+        result = {
+            "task": {"type": task, "name": self.title},
+            "dataset": {"name": self.source, "type": self.source},
+            "metrics": measured,
+        }
+        return {
+            "library_name": "noria",
+            "pipeline_tag": task,
+            "tags": ["noria", self.record["task"]],
+            "metrics": [one["type"] for one in measured],
+            "model-index": [{"name": self.recipe.name, "results": [result]}],
+        }
 
     @property
     def facts(self) -> dict[str, str]:
@@ -343,6 +380,19 @@ class Story:
 
     def _measure(self, name: str) -> Mapping[str, Any]:
         return self.record.get("measures", {}).get(name, {})
+
+
+def _usual(column: Column) -> Any:
+    """A value that a column may well have."""
+    if column.levels:
+        return column.levels[0][:_LONG]
+    if column.type is Type.BOOLEAN:
+        return True
+    if column.low is None or column.high is None:
+        return "..."
+    if column.type is Type.DATETIME:
+        return _end(column, column.high)
+    return float(f"{(column.low + column.high) / 2:.3g}")
 
 
 def _end(column: Column, value: float) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from noria.core.result import Evaluation, Goal, Score
 from noria.pages.units import interval, number
 
-__all__ = ["Verdict", "goal_text", "listed", "measure", "plainly", "verdict"]
+__all__ = ["Verdict", "against", "goal_text", "listed", "measure", "plainly", "verdict"]
 
 _NAMES = {
     "average_precision": "average precision",
@@ -147,6 +147,27 @@ def verdict(evaluation: Evaluation, greater: bool | None = None) -> Verdict:
     else:
         text = "Even the worse end of the interval reaches it."
     return Verdict("missed" if missed else "met", title, text)
+
+
+def against(score: Score, other: Score, greater: bool | None = None) -> str:
+    """How a score stands to another one that was measured on the same rows or on rows of the same kind.
+
+    Examples
+    --------
+    >>> against(Score("accuracy", 0.9, 0.85, 0.95), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
+    'better by 0.1000, more than chance'
+    >>> against(Score("accuracy", 0.81, 0.75, 0.87), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
+    'better by 0.0100, may be chance'
+    """
+    gap = score.value - other.value
+    if not gap:
+        return "the same"
+    words = ("more", "less") if greater is None else ("better", "worse") if greater else ("worse", "better")
+    how = f"{words[gap < 0]} by {number(abs(gap))}"
+    if math.isnan(score.low) or math.isnan(other.low):
+        return how
+    apart = score.low > other.high or score.high < other.low
+    return f"{how}, {'more than chance' if apart else 'may be chance'}"
 
 
 def _crosses(goal: Goal, score: Score) -> bool:

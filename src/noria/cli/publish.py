@@ -20,10 +20,10 @@ def publish(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the site.")
     ] = Path("site"),
-    recipes: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these recipes and models.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would be, and write nothing.")] = False,
+    recipes: Annotated[str | None, typer.Option(metavar="A,B", help="Only these recipes and models.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would be, and write nothing.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that holds other files, too; they stay.")
     ] = False,
@@ -50,7 +50,11 @@ def publish(
     for entry in done.entries:
         made.add_row(entry.recipe.name, *_cells(entry))
     would = "would be" if dry_run else "are"
-    show(made, "", f"{len(done.files)} files {would} in {done.folder}; it begins with {done.folder / 'index.html'}")
+    show(
+        made,
+        "",
+        f"{len(done.files)} files {would} in {done.folder}; it begins with {done.folder / 'index.html'}",
+    )
 
 
 def _cells(entry: Entry) -> tuple[str, str, str]:
@@ -61,4 +65,8 @@ def _cells(entry: Entry) -> tuple[str, str, str]:
         return "", "", entry.problem or "not run yet"
     line = entry.story.headline
     goals = ", ".join(map(str, entry.story.evaluation.goals))
-    return f"{line.score.metric} {number(line.score.value)}", f"{goals}: {entry.status}" if goals else "", entry.run.entry.id
+    return (
+        f"{line.score.metric} {number(line.score.value)}",
+        f"{goals}: {entry.status}" if goals else "",
+        entry.run.entry.id,
+    )

@@ -145,7 +145,22 @@ class Insight:
         return replace(self, findings=tuple(one for one in self.findings if one.code not in silenced))
 
     def _repr_html_(self) -> str:
-        return html_table(self.frame(), f"{len(self.findings)} findings")
+        import polars as pl
+
+        parts = (
+            [html_table(self.frame(), f"{len(self.findings)} findings, worst first")] if self.findings else []
+        )
+        if self.slices:
+            rows = [(one.where, one.rows, str(one.score), str(one.rest)) for one in self.slices]
+            table = pl.DataFrame(
+                rows, schema=["rows where", "rows", self.slices[0].score.metric, "elsewhere"], orient="row"
+            )
+            parts.append(html_table(table, "Where the model is weaker"))
+        if self.importance:
+            rows = [(one.feature, one.value, one.low, one.high) for one in self.importance]
+            table = pl.DataFrame(rows, schema=["feature", "loss", "low", "high"], orient="row")
+            parts.append(html_table(table, "How much worse it becomes without a feature"))
+        return "".join(parts) or "<p>Nothing was found.</p>"
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

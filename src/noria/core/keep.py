@@ -21,8 +21,8 @@ _LEFT_OUT = ("lock", "trials", "model", manifest.NAME, "report.html", "model-car
 def seal(folder: Path, run: str) -> None:
     """Write the manifest of a run: from now on its files are what they are.
 
-    Left out are the lock, the predictions that the journal keeps during a search, hidden files, the pages that
-    are made of the other files and can be made again, and the model's own files, for which the model's manifest
+    Left out are the lock, the predictions that the journal keeps during a search, hidden files, the pages
+    that can be made of the other files again, and the model's own files, for which the model's manifest
     stands.
     """
     told = {

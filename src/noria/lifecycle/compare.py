@@ -114,7 +114,9 @@ class Comparison:
         assert first.record is not None
         return render(
             "compare.html",
-            title=" against ".join(self.names) if len(self.names) == 2 else f"{len(self.names)} runs compared",
+            title=" against ".join(self.names)
+            if len(self.names) == 2
+            else f"{len(self.names)} runs compared",
             found=self,
             runs=list(zip(self.names, self.runs)),
             measures=first.record.get("measures", {}),

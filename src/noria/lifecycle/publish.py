@@ -1,7 +1,7 @@
 """A static site of recipes and their runs: what each solves, how well, its model card, and how to run it.
 
-Every page is made before the first one is put into its place, and each is put there whole; what the folder held
-beside an earlier site stays. The same runs give the same bytes.
+Every page is made before the first one is put into its place, and each is put there whole; what the folder
+held beside an earlier site stays. The same runs give the same bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["MARK", "Entry", "Published", "publish"]
 
 MARK = ".noria-site"
 """The file that tells a site of ours, and which files it is made of."""
-_ASSETS = ("style.css", "page.js", "vega.js", "figures.js")
+_ASSETS = ("style.css", "page.js", "figures.js", "vega.js", "LICENSE-vega.txt")
 
 Status = Literal["met", "missed", "no goal", "no run", "damaged"]
 
@@ -76,6 +76,11 @@ class Entry:
     def title(self) -> str:
         """The recipe in a line."""
         return self.recipe.title or self.recipe.name
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it has no result to show; such recipes stand last."""
+        return self.story is None
 
     @property
     def task(self) -> str:
@@ -230,7 +235,9 @@ def _path(text: str | None) -> Path | None:
 
 def _readme(recipe: Recipe) -> str:
     """What the author wrote about a recipe, if it lies beside it."""
-    path = recipe.folder / "README.md" if recipe.folder and (recipe.folder / "recipe.yaml").is_file() else None
+    path = (
+        recipe.folder / "README.md" if recipe.folder and (recipe.folder / "recipe.yaml").is_file() else None
+    )
     return path.read_text(encoding="utf-8", errors="replace") if path and path.is_file() else ""
 
 
@@ -252,7 +259,10 @@ def _files(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
     for entry in entries:
         card = report.card(entry.story) if entry.story else ""
         if entry.story is not None:
-            yield f"{entry.folder}/report.html", report.page(entry.story, "../../assets", home="../../index.html")
+            yield (
+                f"{entry.folder}/report.html",
+                report.page(entry.story, "../../assets", home="../../index.html"),
+            )
             yield f"{entry.folder}/model-card.md", card
         page = render(
             "recipe.html", title=entry.title, entry=entry, readme=prose(entry.readme, skip_title=True),
@@ -260,7 +270,10 @@ def _files(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
             assets="../../assets", home="../../index.html",
         )  # fmt: skip
         yield f"{entry.folder}/index.html", page
-    yield "index.html", render("site.html", title="Recipes", entries=entries, assets="assets", home="index.html")
+    yield (
+        "index.html",
+        render("site.html", title="Recipes", entries=entries, assets="assets", home="index.html"),
+    )
 
 
 # -- files ---------------------------------------------------------------------------------------------------

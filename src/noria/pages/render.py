@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from noria.pages import telling
 from noria.pages.story import Axis
 from noria.pages.theme import themes
 from noria.pages.units import data_size, day, duration, interval, number
@@ -59,8 +60,8 @@ def prose(text: str, *, skip_title: bool = False) -> Any:
 
     Examples
     --------
-    >>> str(prose("# A\\n\\n## B <b>"))
-    '<h3>A</h3>\\n<h4>B &lt;b&gt;</h4>\\n'
+    >>> str(prose("## Data <b>")).strip()
+    '<h4>Data &lt;b&gt;</h4>'
     """
     from markdown_it import MarkdownIt
     from markupsafe import Markup
@@ -88,7 +89,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {
-        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of, "themes": themes
+        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of, "tell": telling, "themes": themes
     }  # fmt: skip
     made.filters |= {
         "cell": _cell, "day": day, "duration": duration, "interval": interval, "json": _json,

@@ -129,7 +129,7 @@ def verdict(evaluation: Evaluation, greater: bool | None = None) -> Verdict:
     >>> goal = Goal.parse("accuracy", ">= 0.78")
     >>> found = verdict(Evaluation(100, "at random", "accuracy", scores, goals=(goal,)))
     >>> found.title, found.text
-    ('Goal met, narrowly', 'The interval reaches from 0.7500 to 0.8500: with other rows, accuracy could miss 0.78.')
+    ('Goal met, narrowly', 'From 0.7500 to 0.8500: with other rows, accuracy could miss 0.78.')
     """
     if not evaluation.goals:
         return _against_baseline(evaluation, greater)
@@ -176,11 +176,8 @@ def _crosses(goal: Goal, score: Score) -> bool:
 
 
 def _unsure(goal: Goal, score: Score, missed: bool) -> str:
-    could = "reach" if missed else "miss"
-    name = measure(goal.metric)
-    return (
-        f"The interval reaches from {interval(score)}: with other rows, {name} could {could} {goal.value:g}."
-    )
+    named = f"{measure(goal.metric)} could {'reach' if missed else 'miss'} {goal.value:g}"
+    return f"From {interval(score)}: with other rows, {named}."
 
 
 def _against_baseline(evaluation: Evaluation, greater: bool | None) -> Verdict:

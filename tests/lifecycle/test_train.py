@@ -46,8 +46,8 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     heard = events_of(session)
     run = noria.train(people(), "y", name="toy", session=session, goal={"accuracy": ">= 0.1"}, **QUICK)
     assert {path.name for path in run.folder.iterdir()} == {
-        "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "report.html", "model", "figures",
-        "lock", "manifest.json",
+        "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "report.html", "model",
+        "figures", "lock", "manifest.json",
     }  # fmt: skip
     record = json.loads((run.folder / "run.json").read_text())
     assert record["evaluation"] == json.loads(json.dumps(run.evaluation.to_dict()))

@@ -147,19 +147,17 @@ class Insight:
     def _repr_html_(self) -> str:
         import polars as pl
 
-        parts = (
-            [html_table(self.frame(), f"{len(self.findings)} findings, worst first")] if self.findings else []
-        )
+        parts = []
+        if self.findings:
+            parts.append(html_table(self.frame(), f"{len(self.findings)} findings, worst first"))
         if self.slices:
-            rows = [(one.where, one.rows, str(one.score), str(one.rest)) for one in self.slices]
-            table = pl.DataFrame(
-                rows, schema=["rows where", "rows", self.slices[0].score.metric, "elsewhere"], orient="row"
-            )
-            parts.append(html_table(table, "Where the model is weaker"))
+            names = ("rows where", "rows", self.slices[0].score.metric, "elsewhere")
+            weak = [(one.where, one.rows, str(one.score), str(one.rest)) for one in self.slices]
+            frame = pl.DataFrame(weak, schema=names, orient="row")
+            parts.append(html_table(frame, "Where the model is weaker"))
         if self.importance:
-            rows = [(one.feature, one.value, one.low, one.high) for one in self.importance]
-            table = pl.DataFrame(rows, schema=["feature", "loss", "low", "high"], orient="row")
-            parts.append(html_table(table, "How much worse it becomes without a feature"))
+            frame = pl.DataFrame([asdict(one) for one in self.importance])
+            parts.append(html_table(frame, "How much worse it becomes without a feature"))
         return "".join(parts) or "<p>Nothing was found.</p>"
 
 

@@ -288,7 +288,7 @@ def _check(folder: Path, force: bool) -> None:
     raise ParamError(
         f"{folder} holds files that are no site of Noria's.",
         got=", ".join(sorted(path.name for path in folder.iterdir())[:3]),
-        do="Name another folder, or add --force: other files stay, those with the name of a page are replaced.",
+        do="Name another folder, or add --force: only files with the name of a page are replaced.",
     )
 
 

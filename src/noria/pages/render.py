@@ -89,7 +89,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {
-        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of, "tell": telling, "themes": themes
+        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of, "tell": telling,
+        "themes": themes,
     }  # fmt: skip
     made.filters |= {
         "cell": _cell, "day": day, "duration": duration, "interval": interval, "json": _json,

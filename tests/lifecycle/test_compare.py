@@ -84,7 +84,7 @@ def test_it_renders_itself(session, runs):
     assert {"section": "recipe", "name": "search.learners",
             "values": {"toy@1": ["naive_bayes"], "toy@2": ["logistic"]}} in told["facts"]  # fmt: skip
     assert len(found.to_dict(every=True)["facts"]) > len(told["facts"])
-    assert "<caption>Difference from toy@1</caption>" in found._repr_html_()
+    assert "Difference from toy@1</caption>" in found._repr_html_()
     assert one.id not in found._repr_html_()
 
 

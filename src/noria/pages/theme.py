@@ -2,7 +2,7 @@
 
 Specifications of figures hold no colours and no fonts, so that they follow the page that they stand on. The
 colours of categories are those of Okabe and Ito, which people with any kind of colour vision can tell apart;
-yellow is left out on white, and blue is brightened on black. Ramps change in lightness as well as in hue.
+yellow is left out, and all are brightened on black. Ramps change in lightness as well as in hue.
 
 References
 ----------
@@ -22,7 +22,7 @@ _LIGHT = {
     "soft": "#566072",
     "line": "#d9dde3",
     "grid": "#eceff3",
-    "category": ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b87a00", "#56b4e9", "#6b4c9a", "#5f6b7a"],
+    "category": ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4c9a", "#5f6b7a"],
     "ramp": ["#eaf3fa", "#b5d5ec", "#74afd8", "#3486bf", "#0b5c96", "#073a63"],
     "diverging": ["#0b5c96", "#6ba6cf", "#dfe3e8", "#e6a96a", "#b35000"],
 }

@@ -197,7 +197,7 @@ def _latest(registry: Registry) -> dict[str, RunEntry]:
 def _folders(names: Sequence[str]) -> dict[str, str]:
     """A folder for each name; two names that differ in case only share none, whatever the file system."""
     places: dict[str, str] = {}
-    for name in names:
+    for name in sorted(names, key=lambda name: (name != name.lower(), name)):
         place, at = name.lower(), 2
         while place in places.values():
             place, at = f"{name.lower()}-{at}", at + 1
@@ -226,7 +226,12 @@ def _entry(
         kept = recipe or run.recipe.model_copy(update={"folder": _path(run.record.get("recipe_folder"))})
         return Entry(kept, folder, _readme(kept), run, story, model)
     except NoriaError as error:
-        return Entry(shown, folder, _readme(shown), model=model, problem=error.what)
+        return Entry(shown, folder, _readme(shown), model=model, problem=_problem(reference, error))
+
+
+def _problem(reference: str, error: NoriaError) -> str:
+    """What is wrong with a run, without the paths of this machine."""
+    return f"{reference}: {error.got}" if error.got else f"{reference} cannot be read"
 
 
 def _path(text: str | None) -> Path | None:
@@ -325,5 +330,6 @@ def _earlier(folder: Path) -> set[str]:
         names = json.loads((folder / MARK).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return set()
+    paths = {name: (folder / name).resolve() for name in map(str, names)}
     root = folder.resolve()
-    return {name for name in names if (folder / str(name)).resolve().is_relative_to(root)}
+    return {name for name, path in paths.items() if path.is_relative_to(root) and path.is_file()}

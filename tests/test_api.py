@@ -116,7 +116,7 @@ def test_a_run_tells_about_itself(trained):
     assert json.loads(text)["version"] == run.version == 1
     assert run.report.is_file()
     assert run.seconds > 0
-    assert run._repr_html_().startswith("<table>")
+    assert f"{run.id}, {run.name}@1" in run._repr_html_()
 
 
 def test_nothing_to_learn_from(session):

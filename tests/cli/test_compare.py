@@ -40,3 +40,9 @@ def test_one_run_is_not_enough(looked):
     done = looked("compare", "pets@1")
     assert done.code == 2
     assert "Name two or more runs." in done.err
+
+
+def test_a_page(looked, tmp_path):
+    done = looked("compare", "pets@1", "pets@2", "-o", tmp_path / "compared.html")
+    assert done.out.endswith(f"The page is {tmp_path / 'compared.html'}\n")
+    assert '<h1 dir="auto">pets@1 against pets@2</h1>' in (tmp_path / "compared.html").read_text()

@@ -31,7 +31,7 @@ def test_a_manifest_names_every_file_but_the_lock_and_the_models_own(folder, tra
     assert (told["format"], told["run"], told["noria"]) == (1, trained.id, noria.__version__)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     own = {name for name in files if name.startswith("model/") and name != "model/manifest.json"}
-    assert set(told["files"]) == files - own - {"lock", "manifest.json"}
+    assert set(told["files"]) == files - own - {"lock", "manifest.json", "report.html"}
     assert {"events.jsonl", "trials.jsonl", "run.json", "figures/confusion.vl.json"} < set(told["files"])
     assert told["files"]["report.md"]["bytes"] == (folder / "report.md").stat().st_size
 

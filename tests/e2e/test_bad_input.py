@@ -140,7 +140,7 @@ def test_infinite_values_are_taken_as_missing_and_that_is_said(session, table):
     note = "'z': infinite values read as missing: 7"
     assert note in run.notes
     assert note in [event.data["text"] for event in heard if event.kind == "note"]
-    assert note.partition(": ")[2] in run.report.read_text()
+    assert note.partition(": ")[2] in (run.folder / "report.md").read_text()
     found = run.model.predict(rows.head(9))
     assert found.select(pl.selectors.float()).to_numpy().min() >= 0
 

@@ -84,7 +84,7 @@ def test_it_renders_itself(session, runs):
     assert {"section": "recipe", "name": "search.learners",
             "values": {"toy@1": ["naive_bayes"], "toy@2": ["logistic"]}} in told["facts"]  # fmt: skip
     assert len(found.to_dict(every=True)["facts"]) > len(told["facts"])
-    assert "<caption>Difference from toy@1</caption>" in found._repr_html_()
+    assert "Difference from toy@1</caption>" in found._repr_html_()
     assert one.id not in found._repr_html_()
 
 
@@ -111,3 +111,29 @@ def test_there_must_be_two_finished_runs(session, runs, tmp_path):
 )  # fmt: skip
 def test_facts_in_words(value, said):
     assert text(value) == said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_the_page_of_a_comparison(session, runs, look, tmp_path, width, scheme):
+    one, two, three = runs
+    path = tmp_path / "compared.html"
+    path.write_text(noria.compare("toy@1", two.id, three.id, session=session).page(), encoding="utf-8")
+    seen = look(path, width=width, scheme=scheme)
+    assert (seen.errors, seen.faults(), seen.overflows()) == ([], [], False)
+    said = " ".join(seen.page.locator("main").inner_text().split())
+    for words in (
+        "3 runs compared", "All are compared with the first, toy@1.", "Not judged by the same held-out rows",
+        "ROC AUC", "more is better", "search.learners",
+    ):  # fmt: skip
+        assert words in said, words
+    assert seen.page.locator("svg.strip").count() == 3 * len(one.evaluation.scores)
+    assert seen.page.locator("caption").first.inner_text() == "ROC AUC more is better"
+
+
+def test_the_page_of_equal_runs_says_so(session, runs):
+    one, *_ = runs
+    html = noria.compare("toy@1", one.id, session=session).page()
+    assert "All were judged by the same held-out rows." in html
+    assert "Nothing else differs." in html
+    assert "the same" in html

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import shutil
+
+import pytest
+
+import noria
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Goal, Leader, Score
 from noria.core.schema import Column, Schema, Type
+from noria.errors import ArtifactError, ParamError, StorageError
 from noria.lifecycle.report import markdown
+from noria.settings import Settings
+
+QUICK = {"budget": "60s", "trials": 2, "learners": ["naive_bayes"]}
 
 RECIPE = Recipe.parse({"name": "demo", "title": "A demo", "about": "What it is about.\n"})
 EVALUATION = Evaluation(
@@ -48,3 +57,107 @@ def test_what_is_empty_is_left_out():
     assert text.startswith("# plain\n\n## Results")
     assert "## Notes" not in text
     assert "\n\n\n" not in text
+
+
+# -- the files that a run is told in -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return noria.Session(Settings(home=tmp_path_factory.mktemp("home"), workers=2))
+
+
+@pytest.fixture(scope="module")
+def trained(session, people):
+    return noria.train(people(), "y", name="toy", session=session, **QUICK)
+
+
+def test_the_page_of_a_run_is_there_and_is_made_again_if_it_is_lost(session, trained):
+    page = noria.report("toy", session=session)
+    assert page == trained.report == trained.folder / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    assert noria.report("toy", session=session).read_bytes() == before
+
+
+def test_a_copied_run_can_be_reported_where_nothing_is_known_of_it(trained, tmp_path):
+    copied = shutil.copytree(trained.folder, tmp_path / "copied")
+    (copied / "report.html").unlink()
+    elsewhere = noria.Session(Settings(home=tmp_path / "home"))
+    assert noria.report(copied, session=elsewhere).read_text() == trained.report.read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "begins"),
+    [
+        ("html", "report.html", "<!doctype html>"),
+        ("md", "report.md", "# toy"),
+        ("card", "model-card.md", "---\nlibrary_name: noria"),
+        ("readme", "README.md", "# toy\n\n## Problem"),
+    ],
+)
+def test_every_kind_goes_where_it_is_wanted(session, trained, tmp_path, kind, name, begins):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    assert noria.report("toy", kind=kind, output=folder, session=session) == folder / name
+    assert (folder / name).read_text().startswith(begins)
+    named = tmp_path / "new" / "it.txt"
+    assert noria.report("toy", kind=kind, output=named, session=session) == named
+    assert named.read_text() == (folder / name).read_text()
+    assert noria.report("toy", kind=kind, session=session).parent == trained.folder
+    noria.show("toy", session=session)  # what was added is no damage
+
+
+def test_no_such_kind(session, trained):
+    with pytest.raises(ParamError) as caught:
+        noria.report("toy", kind="htm", session=session)
+    assert str(caught.value) == "There is no report of the kind 'htm'.\n  do:  Did you mean 'html'?"
+
+
+def test_a_run_that_has_not_ended(trained, tmp_path):
+    folder = tmp_path / "home" / "runs" / trained.id
+    shutil.copytree(trained.folder, folder)
+    for name in ("run.json", "manifest.json", "report.html"):
+        (folder / name).unlink()
+    with pytest.raises(ParamError) as caught:
+        noria.report(folder, session=noria.Session(Settings(home=tmp_path / "home")))
+    assert str(caught.value) == (
+        f"Run '{trained.id}' has nothing to report yet.\n  got: stopped\n  do:  Run: noria show {trained.id}"
+    )
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "figures/confusion.vl.json", "model/manifest.json"])
+def test_a_damaged_run_is_one_clear_error(trained, tmp_path, name):
+    copied = shutil.copytree(trained.folder, tmp_path / "copied")
+    (copied / name).write_text("{", encoding="utf-8")
+    with pytest.raises(ArtifactError) as caught:
+        noria.report(copied, output=tmp_path / "out.html", session=noria.Session(Settings(home=tmp_path)))
+    assert name.rpartition("/")[2] in str(caught.value) or "manifest of the model" in str(caught.value)
+    assert not (tmp_path / "out.html").exists()
+
+
+def test_a_place_that_cannot_be_written(session, trained, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StorageError, match="Cannot write"):
+        noria.report("toy", output=tmp_path / "file" / "x.html", session=session)
+
+
+def test_a_real_run_with_hostile_names_is_told_safely(look, tmp_path):
+    script, rtl = "<script>window.hacked=1</script>", "גיל"
+    rows = 60
+    table = {
+        script: [f"<img src=x onerror=window.hacked=1>{at % 3}" for at in range(rows)],
+        rtl: [at % 7 for at in range(rows)],
+        "🚀 {{7*7}}": [float(at) for at in range(rows)],
+        "target": [f"<b>{at % 2}</b>" for at in range(rows)],
+    }
+    session = noria.Session(Settings(home=tmp_path / "home", workers=1))
+    run = noria.train(table, "target", name="evil", session=session, **QUICK)
+    seen = look(run.report, width=390)
+    seen.page.wait_for_function(f"document.querySelectorAll('[data-drawn]').length === {len(run.figures)}")
+    assert seen.page.evaluate("window.hacked") is None
+    assert (seen.errors, seen.faults(), seen.overflows()) == ([], [], False)
+    said = seen.page.locator("main").inner_text()
+    for name in (script, rtl, "🚀 {{7*7}}"):
+        assert name in said

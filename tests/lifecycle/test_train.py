@@ -46,8 +46,8 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     heard = events_of(session)
     run = noria.train(people(), "y", name="toy", session=session, goal={"accuracy": ">= 0.1"}, **QUICK)
     assert {path.name for path in run.folder.iterdir()} == {
-        "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "model", "figures", "lock",
-        "manifest.json",
+        "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "report.html", "model",
+        "figures", "lock", "manifest.json",
     }  # fmt: skip
     record = json.loads((run.folder / "run.json").read_text())
     assert record["evaluation"] == json.loads(json.dumps(run.evaluation.to_dict()))
@@ -55,11 +55,13 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     assert record["trials"] == run.trials == 3
     assert run.version == 1
     assert session.artefacts.names() == ["toy"]
-    assert "| accuracy |" in run.report.read_text()
-    assert ">= 0.1: met" in run.report.read_text()
+    said = (run.folder / "report.md").read_text()
+    assert "| accuracy |" in said
+    assert ">= 0.1: met" in said
+    assert "<!doctype html>" in run.report.read_text()
     assert run.evaluation.rows == 32
     assert [figure.name for figure in run.figures] == ["confusion", "leaderboard"]
-    assert "- Learners compared: `figures/leaderboard.vl.json`" in run.report.read_text()
+    assert "- Learners compared: `figures/leaderboard.vl.json`" in said
     assert run.evaluation.how == "stratified by y, 20% held out"
     assert run.notes == ["128 rows to train, 32 to evaluate: stratified by y, 20% held out."]
     stages = [event.data["stage"] for event in heard if event.kind == "stage.finished"]

@@ -6,8 +6,9 @@ from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
 from noria.api._recipes import find_recipe, recipes
-from noria.api._runs import compare, reindex, runs, show
+from noria.api._runs import compare, reindex, report, runs, show
 from noria.api._session import Session
+from noria.api._sites import publish
 from noria.api._upkeep import prune
 from noria.api._walks import Run, refit, reproduce, run, train
 
@@ -24,9 +25,11 @@ __all__ = [
     "profile",
     "promote",
     "prune",
+    "publish",
     "recipes",
     "refit",
     "reindex",
+    "report",
     "reproduce",
     "rollback",
     "run",

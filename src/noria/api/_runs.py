@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from noria.lifecycle.runs import Runs
     from noria.lifecycle.show import Details
 
-__all__ = ["compare", "reindex", "runs", "show"]
+__all__ = ["compare", "reindex", "report", "runs", "show"]
 
 
 def runs(
@@ -87,6 +87,36 @@ def compare(*references: str | Path, session: Session | None = None) -> Comparis
 
     session = session or Session()
     return compared({str(reference): show(reference, session=session) for reference in references})
+
+
+def report(
+    reference: str | Path,
+    *,
+    kind: str = "html",
+    output: str | Path | None = None,
+    session: Session | None = None,
+) -> Path:
+    """The file that tells of a run: a page, a summary in Markdown, a model card, or a README.
+
+    Parameters
+    ----------
+    reference : str or Path
+        As `show` takes it.
+    kind : str
+        ``html``, ``md``, ``card`` or ``readme``.
+    output : str or Path, optional
+        A file to write it into, or a folder; without it, it is kept in the run's folder.
+    session : Session, optional
+
+    Raises
+    ------
+    NoriaError
+        As `show` does; ParamError for a run that is not finished.
+    """
+    from noria.lifecycle import report as reports
+
+    run = show(reference, session=session)
+    return reports.report(run, kind, None if output is None else Path(output))
 
 
 def reindex(*, session: Session | None = None) -> Reindexed:

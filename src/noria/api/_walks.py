@@ -62,8 +62,8 @@ class Run:
 
     @property
     def report(self) -> Path:
-        """The report, Markdown."""
-        return self.folder / "report.md"
+        """The report, a web page; ``report.md`` beside it says the same in short."""
+        return self.folder / "report.html"
 
     @property
     def figures(self) -> list[Figure]:
@@ -99,7 +99,10 @@ class Run:
         }
 
     def _repr_html_(self) -> str:
-        return self.evaluation._repr_html_()
+        from noria.pages import overview
+
+        how = "" if self.promotion.promoted else f", not promoted: {self.promotion.why}"
+        return overview(self.record, self.evaluation, self.report, f"{self.name}@{self.version}{how}")
 
 
 def run(

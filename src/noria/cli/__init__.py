@@ -26,8 +26,10 @@ from noria.cli.predict import predict
 from noria.cli.profile import profile
 from noria.cli.promote import promote
 from noria.cli.prune import prune
+from noria.cli.publish import publish
 from noria.cli.recipes import recipes
 from noria.cli.reindex import reindex
+from noria.cli.report import report
 from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
@@ -42,12 +44,12 @@ __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, profile, recipes, new),
-    *(runs, show, compare, reproduce),
+    *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),
 )
 _NAMES = {import_model: "import"}  # a word that Python keeps for itself
-_NEED_NOTHING = (recipes, runs, models, prune, reindex, learners, version)
+_NEED_NOTHING = (recipes, runs, models, prune, publish, reindex, learners, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,6 +28,9 @@ def compare(
         ),
     ],
     every: Annotated[bool, typer.Option("--all", help="Show what is equal, too.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it as a web page, too.")
+    ] = None,
     **flags: Any,
 ) -> None:
     """Compare finished runs.
@@ -36,13 +40,16 @@ def compare(
     \b
     Examples:
       noria compare titanic titanic@challenger
-      noria compare titanic@1 titanic@2 titanic@3
+      noria compare titanic@1 titanic@2 titanic@3 -o compared.html
       noria compare titanic ./copy-of-a-run --all --json
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json, show
+    from noria.core.artifact import write_text
 
     found = noria.compare(*runs)
+    if output is not None:
+        write_text(output, found.page(every=every))
     if flags["json"]:
         print_json(found.to_dict(every=every))
         return
@@ -50,6 +57,7 @@ def compare(
     show(
         _runs(found), "", _scores(found), "", _rows(found), "",
         _grouped(facts.columns, facts.rows()) if facts.height else "Nothing else differs.",
+        *([] if output is None else ["", f"The page is {output}"]),
     )  # fmt: skip
 
 

@@ -145,7 +145,20 @@ class Insight:
         return replace(self, findings=tuple(one for one in self.findings if one.code not in silenced))
 
     def _repr_html_(self) -> str:
-        return html_table(self.frame(), f"{len(self.findings)} findings")
+        import polars as pl
+
+        parts = []
+        if self.findings:
+            parts.append(html_table(self.frame(), f"{len(self.findings)} findings, worst first"))
+        if self.slices:
+            names = ("rows where", "rows", self.slices[0].score.metric, "elsewhere")
+            weak = [(one.where, one.rows, str(one.score), str(one.rest)) for one in self.slices]
+            frame = pl.DataFrame(weak, schema=names, orient="row")
+            parts.append(html_table(frame, "Where the model is weaker"))
+        if self.importance:
+            frame = pl.DataFrame([asdict(one) for one in self.importance])
+            parts.append(html_table(frame, "How much worse it becomes without a feature"))
+        return "".join(parts) or "<p>Nothing was found.</p>"
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

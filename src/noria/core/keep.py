@@ -15,14 +15,15 @@ __all__ = ["FORMAT", "seal", "unseal", "verify"]
 
 FORMAT = 1
 _MODEL = f"model/{manifest.NAME}"
-_LEFT_OUT = ("lock", "trials", "model", manifest.NAME)
+_LEFT_OUT = ("lock", "trials", "model", manifest.NAME, "report.html", "model-card.md")
 
 
 def seal(folder: Path, run: str) -> None:
     """Write the manifest of a run: from now on its files are what they are.
 
-    Left out are the lock, the predictions that the journal keeps during a search, hidden files, and the
-    model's own files, for which the model's manifest stands.
+    Left out are the lock, the predictions that the journal keeps during a search, hidden files, the pages
+    that can be made of the other files again, and the model's own files, for which the model's manifest
+    stands.
     """
     told = {
         "format": FORMAT,

@@ -7,7 +7,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "Explanation", "Figure", "Goal", "Leader", "Score", "html_table", "without_nan"]
 
+_CAPTION = "caption-side: top; text-align: left; padding: .3em 0; opacity: .75"
+_LINE = "padding: .25em .9em .25em 0; border-bottom: 1px solid rgba(128, 128, 128, .35); vertical-align: top"
 _COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
 
@@ -287,13 +289,21 @@ class Evaluation:
 
 
 def html_table(frame: pl.DataFrame, caption: str) -> str:
-    """A table as notebooks show it."""
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in frame.columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(value))}</td>" for value in row) + "</tr>"
-        for row in frame.iter_rows()
+    """A table as notebooks show it, on light ground and on dark."""
+    numeric = [dtype.is_numeric() for dtype in frame.dtypes]
+    head = _html_row("th", frame.columns, numeric)
+    body = "".join(_html_row("td", map(_cell, row), numeric) for row in frame.iter_rows())
+    told = f'<caption style="{_CAPTION}">{html.escape(caption)}</caption>'
+    return f'<table style="border-collapse: collapse">{told}{head}{body}</table>'
+
+
+def _html_row(tag: str, cells: Iterable[str], numeric: Sequence[bool]) -> str:
+    """One line of a table; numbers stand flush right."""
+    shown = (
+        f'<{tag} style="{_LINE}; text-align: {side}"><bdi>{html.escape(cell)}</bdi></{tag}>'
+        for cell, side in zip(cells, ("right" if number else "left" for number in numeric))
     )
-    return f"<table><caption>{html.escape(caption)}</caption><tr>{head}</tr>{body}</table>"
+    return f"<tr>{''.join(shown)}</tr>"
 
 
 def without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -302,6 +312,12 @@ def without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.4g}"
+        case _:
+            return str(value)

@@ -13,6 +13,7 @@ from noria.core.artifact import read_manifest
 from noria.core.result import Score, html_table
 from noria.errors import ParamError
 from noria.lifecycle.show import Details
+from noria.pages import render
 
 __all__ = ["Comparison", "Fact", "compare", "text"]
 
@@ -106,6 +107,22 @@ class Comparison:
                 for fact in self._facts(every)
             ],
         }
+
+    def page(self, *, every: bool = False) -> str:
+        """A web page that needs no other file; with `every`, of facts that are equal too."""
+        first = self.runs[0]
+        assert first.record is not None
+        return render(
+            "compare.html",
+            title=" against ".join(self.names)
+            if len(self.names) == 2
+            else f"{len(self.names)} runs compared",
+            found=self,
+            runs=list(zip(self.names, self.runs)),
+            measures=first.record.get("measures", {}),
+            scores=dict(sorted(self.scores.items(), key=lambda pair: pair[0] != first.entry.metric)),
+            facts=self.differences(every=every),
+        )
 
     def _facts(self, every: bool) -> list[Fact]:
         return [fact for fact in self.facts if every or fact.differs]

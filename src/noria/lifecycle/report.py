@@ -1,19 +1,34 @@
-"""A run in words: what was learned, from what, how well, and how to use it."""
+"""A run in words: what was learned, from what, how well, and how to use it.
+
+All of it is read from the run's folder, so that it can be made again wherever the folder was copied to.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from noria.core import artifact
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
+from noria.core.signature import Signature
+from noria.errors import ParamError, suggestion
+from noria.pages import Story, render
 
-__all__ = ["draw", "drawn", "markdown"]
+if TYPE_CHECKING:
+    from noria.lifecycle.show import Details
 
+__all__ = ["FORMATS", "PAGE", "card", "draw", "drawn", "markdown", "page", "report", "story", "text"]
+
+PAGE = "report.html"
 _FIGURES, _SUFFIX = "figures", ".vl.json"
+_COLUMNS = 300
+FORMATS = {"html": PAGE, "md": "report.md", "card": "model-card.md", "readme": "README.md"}
+"""The files that a run is told in."""
+_TEMPLATES = {"card": "model-card.md", "readme": "readme.md"}
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> None:
@@ -29,6 +44,86 @@ def drawn(folder: Path) -> list[Figure]:
         Figure.from_dict(path.name.removesuffix(_SUFFIX), json.loads(path.read_text(encoding="utf-8")))
         for path in sorted((folder / _FIGURES).glob(f"*{_SUFFIX}"))
     ]
+
+
+def story(folder: Path, record: Mapping[str, Any]) -> Story:
+    """All that is told of a finished run.
+
+    Parameters
+    ----------
+    folder : Path
+    record : mapping
+        What stands, or will stand, in its ``run.json``.
+
+    Raises
+    ------
+    ArtifactError
+        If the model's manifest is missing or damaged.
+    """
+    signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
+    return Story(record, signature, drawn(folder))
+
+
+def page(told: Story, assets: str | None = None, home: str | None = None) -> str:
+    """The report of a run as a web page.
+
+    Parameters
+    ----------
+    told : Story
+    assets : str, optional
+        The folder of styles and scripts, relative to the page; without it the page carries them itself.
+    home : str, optional
+        The page that the name at the top leads to.
+    """
+    shared = {name: value for name, value in {"assets": assets, "home": home}.items() if value}
+    return render("report.html", title=told.title, story=told, most_columns=_COLUMNS, **shared)
+
+
+def card(told: Story) -> str:
+    """The model card of a run, Markdown."""
+    return render("model-card.md", story=told)
+
+
+def report(run: Details, kind: str = "html", output: Path | None = None) -> Path:
+    """The file that tells of a run; it is written if it is not there.
+
+    Parameters
+    ----------
+    run : Details
+    kind : str
+        ``html``, ``md`` for the same in short, ``card`` for a model card, ``readme`` for a recipe's README.
+    output : Path, optional
+        A file to write it into, or a folder; without it, it is kept in the run's folder.
+
+    Raises
+    ------
+    ParamError
+        If the run is not finished, or there is no such kind.
+    StorageError
+        If the file cannot be written.
+    """
+    if kind not in FORMATS:
+        raise ParamError(f"There is no report of the kind {kind!r}.", do=suggestion(kind, FORMATS))
+    if run.record is None:
+        raise ParamError(
+            f"Run {run.entry.id!r} has nothing to report yet.",
+            got=run.status,
+            do=f"Run: noria show {run.entry.id}",
+        )
+    kept = run.folder / FORMATS[kind]
+    path = kept if output is None else output / kept.name if output.is_dir() else output
+    if path != kept or not kept.exists():
+        artifact.write_text(path, text(run, kind))
+    return path
+
+
+def text(run: Details, kind: str) -> str:
+    """What a finished run is told in, anew."""
+    assert run.record is not None
+    if kind == "md":
+        return (run.folder / FORMATS[kind]).read_text(encoding="utf-8")
+    told = story(run.folder, run.record)
+    return page(told) if kind == "html" else render(_TEMPLATES[kind], story=told)
 
 
 def markdown(

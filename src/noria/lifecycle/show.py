@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from noria.errors import NotFoundError, ParamError, suggestion
 from noria.lifecycle.journal import records
 from noria.lifecycle.register import Registry
 from noria.lifecycle.runs import Status
+from noria.pages import overview
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,8 +69,8 @@ class Details:
 
     @property
     def report(self) -> Path:
-        """The report, Markdown."""
-        return self.folder / "report.md"
+        """The report, a web page; ``report.md`` beside it says the same in short."""
+        return self.folder / "report.html"
 
     def frame(self) -> pl.DataFrame:
         """The scores, as `Evaluation.frame` has them; empty unless the run is finished."""
@@ -99,11 +101,10 @@ class Details:
         }
 
     def _repr_html_(self) -> str:
-        return (
-            f"<p>{self.entry.id}: {self.status}</p>"
-            if self.evaluation is None
-            else self.evaluation._repr_html_()
-        )
+        if self.record is None or self.evaluation is None:
+            return f"<p><strong>{escape(self.entry.id)}</strong>: {self.status}</p>"
+        versions = [f"{model.name}@{one.number}" for model in self.models for one in model.versions]
+        return overview(self.record, self.evaluation, self.report, ", ".join(versions) or self.status)
 
 
 def show(reference: str | Path, registry: Registry) -> Details:

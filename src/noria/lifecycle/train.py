@@ -403,11 +403,16 @@ class Training:
             "python": platform.python_version(),
             "features": data.function.sha256 if data.function else None,
             "commit": origin.code.commit if origin.code else None,
+            "measures": {
+                metric.name: {"doc": metric.doc, "greater_is_better": metric.greater_is_better}
+                for metric in system.metrics()
+            },
             "lineage": lineage.lineage(
                 self.recipe, system.name, data, evaluation.metric, found.pipeline, origin
             ),
         }
         artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        artifact.write_text(folder / report.PAGE, report.page(report.story(folder, record)))
         if origin.code and origin.code.diff:
             artifact.write_text(folder / lineage.DIFF, origin.code.diff)
         artifact.write_text(folder / "run.json", json.dumps(record, indent=1))

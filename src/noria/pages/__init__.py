@@ -6,6 +6,8 @@ it holds no interactive figure. Everything that came with the data is escaped by
 
 from __future__ import annotations
 
-from noria.pages.render import asset, render
+from noria.pages.notebook import overview
+from noria.pages.render import asset, prose, render
+from noria.pages.story import Story
 
-__all__ = ["asset", "render"]
+__all__ = ["Story", "asset", "overview", "prose", "render"]

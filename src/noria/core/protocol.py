@@ -32,6 +32,7 @@ __all__ = [
     "Context",
     "Ensembles",
     "Evidence",
+    "Experiments",
     "Fold",
     "Inspects",
     "Learner",
@@ -353,6 +354,15 @@ class Evidence:
     baseline: pl.DataFrame
     fold_truth: pl.DataFrame
     fold_predictions: pl.DataFrame
+
+
+@runtime_checkable
+class Experiments(Protocol):
+    """A system that tries out, after its model was judged, what else could have been done."""
+
+    def experiments(self, evidence: Evidence, ctx: Context) -> list[Figure]:
+        """What came out, as far as it fits into the context's time."""
+        ...
 
 
 @runtime_checkable

@@ -99,14 +99,14 @@ def oversample(
         return X, y
     k = max(1, min(neighbors, int(counts[counts > 1].min()) - 1))
     smote: dict[str, Any] = {"sampling_strategy": wanted, "random_state": seed, "k_neighbors": k}
-    mixed = categorical is not None and len(categorical) > 0
-    if method == "adasyn" and not mixed:
+    codes_at = [] if categorical is None else [int(column) for column in categorical]
+    if method == "adasyn" and not codes_at:
         adasyn = samplers.ADASYN(sampling_strategy=wanted, random_state=seed, n_neighbors=k)
         try:
             return adasyn.fit_resample(X, y)
         except (RuntimeError, ValueError):
             return samplers.SMOTE(**smote).fit_resample(X, y)
-    sampler = samplers.SMOTENC(categorical, **smote) if mixed else samplers.SMOTE(**smote)
+    sampler = samplers.SMOTENC(codes_at, **smote) if codes_at else samplers.SMOTE(**smote)
     return sampler.fit_resample(X, y)
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Property", "WeakSlice", "discoveries", "weak_slices"]
 
 _CONSIDERED = 300  # of those that are significant, by significance
+_PAIRED = 100  # properties that are joined into pairs
+_DOUBT = 2.0  # standard errors that are taken off an effect
 _SURE = 0.01  # how unlikely chance must be once the rows of the slices before are taken away
 
 
@@ -80,8 +82,8 @@ def weak_slices(
     other rows by Welch's one-sided test, in which a slice's variance counts as no smaller than that of all
     rows; a pair's also than that of the rest of each of its two parts. Of the p-values, those count that
     Benjamini and Hochberg's procedure lets through, at half of `level` each for single candidates and for
-    pairs. The most significant is taken first; a later one only if it is still worse without the rows of
-    those before, so that no two tell of the same rows, and a simpler one goes before a part of itself.
+    pairs. They are taken by the effect that is sure (less two standard errors), the largest first; a later
+    one only if it shares less than half of its rows with each before, and is still worse without them.
 
     Parameters
     ----------
@@ -123,17 +125,24 @@ def weak_slices(
     order = _strongest_first(singles, properties)
     pairs = _Tested.together(_pairs(z, properties, sums, order, least, deadline))
     candidates = sorted([*singles.passed(level / 2), *pairs.passed(level / 2)], key=lambda one: -one[0])
-    found: list[WeakSlice] = []
-    free = np.ones(len(z), dtype=bool)
+    found: list[tuple[WeakSlice, np.ndarray]] = []
     for _, one in candidates[:_CONSIDERED]:
         if len(found) == most or (deadline is not None and deadline.expired):
             break
         inside = np.logical_and.reduce([properties[at].rows(part) for at, part in one.parts])
-        left = inside & free
-        if left.sum() >= least and _welch(_sums(z[left]), _sums(z[free & ~inside]))[1] < _SURE:
-            found.append(one)
-            free &= ~inside
-    return sorted(found, key=lambda one: -one.effect)
+        if _adds(z, inside, [rows for _, rows in found]):
+            found.append((one, inside))
+    return sorted((one for one, _ in found), key=lambda one: -one.effect)
+
+
+def _adds(z: np.ndarray, inside: np.ndarray, found: Sequence[np.ndarray]) -> bool:
+    """Whether a slice shares less than half with each of those found, and is worse without their rows."""
+    if not found:
+        return True
+    if any(2 * (inside & other).sum() >= min(inside.sum(), other.sum()) for other in found):
+        return False
+    free = ~np.logical_or.reduce(found)
+    return bool(_welch(_sums(z[inside & free]), _sums(z[free & ~inside]))[2] < _SURE)
 
 
 def discoveries(p: np.ndarray, level: float) -> np.ndarray:
@@ -150,12 +159,12 @@ def discoveries(p: np.ndarray, level: float) -> np.ndarray:
 
 
 class _Tested(NamedTuple):
-    """Candidates: what they consist of (c, 2 or 4), test statistic, p-value and effect of each (c,)."""
+    """Candidates (c,): what each consists of (c, 2 or 4), its effect, how much of it is sure, its p-value."""
 
     where: np.ndarray
-    t: np.ndarray
-    p: np.ndarray
     effect: np.ndarray
+    sure: np.ndarray
+    p: np.ndarray
 
     @classmethod
     def together(cls, parts: Iterable[_Tested]) -> _Tested:
@@ -164,25 +173,31 @@ class _Tested(NamedTuple):
         return cls(*(np.concatenate(columns) for columns in zip(*known)))
 
     def passed(self, level: float) -> Iterator[tuple[float, WeakSlice]]:
-        """Those that are significant, with their test statistics."""
+        """Those that are significant, with the effect that is sure."""
         for at in np.flatnonzero(discoveries(self.p, level)):
             parts = tuple((int(a), int(i)) for a, i in self.where[at].reshape(-1, 2))
-            yield float(self.t[at]), WeakSlice(parts, float(self.effect[at]), float(self.p[at]))
+            yield float(self.sure[at]), WeakSlice(parts, float(self.effect[at]), float(self.p[at]))
+
+
+def _test(sums: np.ndarray, rest: np.ndarray, where: np.ndarray) -> _Tested:
+    """Candidates against all other rows."""
+    gap, error, p = _welch(sums, rest)
+    return _Tested(where, gap, gap - _DOUBT * error, p)
 
 
 def _single(at: int, sums: np.ndarray, rows: int, least: int) -> _Tested:
-    """The candidates of one property against all other rows."""
+    """The candidates of one property."""
     good = np.flatnonzero(_fits(sums, rows, least))
-    sums = sums[good]
-    rest = np.array([rows, 0.0, rows]) - sums
-    return _Tested(np.column_stack([np.full(len(good), at), good]), *_welch(sums, rest), _gap(sums, rest))
+    whole, where = np.array([rows, 0.0, rows]), np.column_stack([np.full(len(good), at), good])
+    return _test(sums[good], whole - sums[good], where)
 
 
 def _strongest_first(singles: _Tested, properties: Sequence[Property]) -> list[int]:
     """The properties that have pairs, by their strongest candidate."""
     strongest = np.full(len(properties), -np.inf)
-    np.maximum.at(strongest, singles.where[:, 0], singles.t)
-    return [int(at) for at in np.argsort(-strongest, kind="stable") if properties[at].paired.any()]
+    np.maximum.at(strongest, singles.where[:, 0], singles.sure)
+    order = np.argsort(-strongest, kind="stable")
+    return [int(at) for at in order if properties[at].paired.any()][:_PAIRED]
 
 
 def _pairs(
@@ -193,29 +208,41 @@ def _pairs(
     least: int,
     deadline: Deadline | None,
 ) -> Iterator[_Tested]:
-    """The candidates of two properties against all other rows, and against the rest of either part."""
-    for a, b in ((order[at], order[before]) for at in range(len(order)) for before in range(at)):
+    """The candidates of two properties against all other rows, and against the rest of either part.
+
+    Each property is crossed with all before it at once: their codes stand in one row of cells.
+    """
+    if len(order) < 2:
+        return
+    paired = [np.flatnonzero(properties[at].paired) for at in order]
+    widths = [properties[at].parts.shape[1] for at in order]
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    counts = np.concatenate([[0], np.cumsum([len(part) for part in paired])])
+    cells = np.zeros((counts[-1], starts[-1]))
+    for at, (own, part) in enumerate(zip(order, paired)):
+        cells[counts[at] : counts[at + 1], starts[at] : starts[at + 1]] = properties[own].parts[part]
+    owner, part_of = np.repeat(order, np.diff(counts)), np.concatenate(paired)
+    known = np.concatenate([sums[own][part] for own, part in zip(order, paired)])
+    codes = np.stack([properties[own].codes + start for own, start in zip(order, starts)])
+    whole = np.array([len(z), 0.0, len(z)])
+    for at in range(1, len(order)):
         if deadline is not None and deadline.expired:
             return
-        i, j = (np.flatnonzero(properties[at].paired) for at in (a, b))
-        shape = properties[a].parts.shape[1], properties[b].parts.shape[1]
-        table = _table(z, properties[a].codes * shape[1] + properties[b].codes, shape[0] * shape[1])
-        both = np.einsum(
-            "ia,abs,jb->ijs",
-            properties[a].parts[i],
-            table.reshape(*shape, 3),
-            properties[b].parts[j],
-            optimize=True,
+        mine, before, width = slice(counts[at], counts[at + 1]), slice(counts[at]), starts[at]
+        crossed = (codes[at] - width) * width + codes[:at]
+        table = _table(np.broadcast_to(z, crossed.shape).ravel(), crossed.ravel(), widths[at] * width)
+        rows = cells[mine, width : starts[at + 1]]
+        both = np.stack(
+            [rows @ part.reshape(widths[at], width) @ cells[before, :width].T for part in table.T], axis=2
         )
-        alone = sums[a][i][:, None] - both, sums[b][j][None] - both
+        alone = known[mine][:, None] - both, known[before][None] - both
         good = _fits(both, len(z), least) & (alone[0][..., 0] >= least / 2) & (alone[1][..., 0] >= least / 2)
         x, y = np.nonzero(good)
-        both, rest = both[good], np.array([len(z), 0.0, len(z)]) - both[good]
-        t, p = _welch(both, rest)
-        for other in alone:
-            p = np.maximum(p, _welch(both, other[good])[1])
-        where = np.column_stack([np.full(len(x), a), i[x], np.full(len(x), b), j[y]])
-        yield _Tested(where, t, p, _gap(both, rest))
+        made = _test(both[good], whole - both[good], np.column_stack(
+            [owner[mine][x], part_of[mine][x], owner[before][y], part_of[before][y]]
+        ))  # fmt: skip
+        p = np.maximum.reduce([made.p, *(_welch(both[good], other[good])[2] for other in alone)])
+        yield made._replace(p=p)
 
 
 def _table(z: np.ndarray, codes: np.ndarray, count: int) -> np.ndarray:
@@ -232,22 +259,18 @@ def _fits(sums: np.ndarray, rows: int, least: int) -> np.ndarray:
     return (sums[..., 0] >= least) & (2 * sums[..., 0] <= rows)
 
 
-def _gap(sums: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """How much higher the mean is than that of the rest."""
-    return sums[..., 1] / sums[..., 0] - rest[..., 1] / rest[..., 0]
-
-
-def _welch(sums: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Welch's t of a higher mean, and the chance of it; the losses' variance over all rows is 1."""
+def _welch(sums: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How much higher the mean is, its standard error, and Welch's p-value; all losses' variance is 1."""
     from scipy.special import stdtr
 
-    (n, error), (m, noise) = (_squared_error(part) for part in (sums, rest))
-    t = _gap(sums, rest) / np.sqrt(error + noise)
-    freedom = (error + noise) ** 2 / (error**2 / np.maximum(n - 1, 1) + noise**2 / np.maximum(m - 1, 1))
-    return t, stdtr(freedom, -t)
+    (n, mean, error), (m, other, noise) = (_moments(part) for part in (sums, rest))
+    gap, both = mean - other, error + noise
+    freedom = both**2 / (error**2 / np.maximum(n - 1, 1) + noise**2 / np.maximum(m - 1, 1))
+    return gap, np.sqrt(both), stdtr(freedom, -gap / np.sqrt(both))
 
 
-def _squared_error(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows, and the squared standard error of their mean."""
+def _moments(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, mean, and the mean's squared standard error."""
     n, total, squares = (sums[..., at] for at in range(3))
-    return n, np.maximum((squares - total**2 / n) / np.maximum(n - 1, 1), 1.0) / n
+    variance = (squares - total**2 / n) / np.maximum(n - 1, 1)
+    return n, total / n, np.maximum(variance, 1.0) / n

@@ -161,17 +161,18 @@ def chart(*layers: Layer, height: int | Mapping[str, int] = 320, **more: Any) ->
 
 
 def amount(value: float, digits: int = 3) -> str:
-    """A number in running text, without an exponent where people use none.
+    """A number in running text, without an exponent where people use none; years have no comma.
 
     Examples
     --------
-    >>> amount(1234567.0), amount(0.012345), amount(60.0), amount(-2.5e-9)
-    ('1,230,000', '0.0123', '60', '-2.5e-09')
+    >>> amount(1234567.0), amount(0.012345), amount(2008.0, 6), amount(-2.5e-9)
+    ('1,230,000', '0.0123', '2008', '-2.5e-09')
     """
     if not math.isfinite(value) or value == 0:
         return f"{value:g}"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     if not -12 < places < 9:
         return f"{value:.{digits}g}"
-    text = f"{round(value, places):,.{max(places, 0)}f}"
+    comma = "," if abs(value) >= 10_000 else ""
+    text = f"{round(value, places):{comma}.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

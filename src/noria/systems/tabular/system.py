@@ -16,11 +16,11 @@ from noria.core.schema import Schema, Type
 from noria.core.split import Split
 from noria.data import split as splits
 from noria.errors import ParamError
-from noria.systems.tabular import assemble, figures
+from noria.systems.tabular import assemble, figures, imbalance
 from noria.systems.tabular.learners import available
 from noria.systems.tabular.model import TabularModel
 from noria.systems.tabular.options import TabularOptions
-from noria.systems.tabular.target import Target, target_for
+from noria.systems.tabular.target import ClassTarget, Target, target_for
 
 __all__ = ["TabularSystem"]
 
@@ -95,6 +95,14 @@ class TabularSystem:
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:
         """What a reader of the report looks at."""
         return figures.draw(self.target, self.chosen, evidence, evaluation)
+
+    def experiments(self, evidence: Evidence, ctx: Context) -> list[Figure]:
+        """What could have been done about a rare class."""
+        target = self.target
+        if not isinstance(target, ClassTarget):
+            return []
+        made = imbalance.compared(target, self.chosen, evidence.train, self.folds, ctx)
+        return [] if made is None else [made]
 
     def weigh(
         self, trials: Sequence[Trial], truth: pl.DataFrame, metric: Metric, ctx: Context

@@ -102,10 +102,11 @@ class TabularLearner(Generic[P]):
 
     def fit_member(self, frame: Frame, ctx: Context) -> Member:
         """Learn from a frame, after what the options and the parameters do to its rows and columns."""
-        balanced, recode = self._balanced(frame, ctx), None
-        if self.recodes(balanced):
-            balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
+        recode = None
         try:
+            balanced = self._balanced(frame, ctx)
+            if self.recodes(balanced):
+                balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
             predictor = self.fit_arrays(balanced, ctx)
         except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
             raise FitFailed(f"{type(error).__name__}: {error}") from error

@@ -8,7 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from noria.core.result import Evaluation, Explanation, Figure, Goal, Leader, Score
+from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.errors import RecipeError
 
 
@@ -85,12 +85,6 @@ def test_html_is_escaped():
     assert "stratified by &lt;y&gt;" in text
     assert "1,200 held-out rows" in text
     assert "<y>" not in text
-
-
-def test_an_explanation_ranks_features_by_what_they_move():
-    frame = Explanation(0.5, pl.DataFrame({"a": [0.1, -0.1], "b": [1.0, -3.0], "c": [0.0, 0.0]})).frame()
-    assert frame["feature"].to_list() == ["b", "a", "c"]
-    assert frame["importance"].to_list() == pytest.approx([2.0, 0.1, 0.0])
 
 
 def test_a_figure_survives_json():

@@ -192,6 +192,15 @@ def untyped_when_empty(model, rows):
     return model.predict(rows) if rows.height else pl.DataFrame()
 
 
+def explain_too_much(model, rows):
+    found = model.explain(rows)
+    return replace(found, attributions=found.attributions.select(pl.all() + 0.1))
+
+
+def explain_something(model, rows):
+    return model.explain(rows if rows.height else pl.DataFrame([model.signature.example]))
+
+
 def save_other_weights(model, folder):
     model.members[0] = replace(model.members[0], weight=model.members[0].weight * 0.5)
     try:
@@ -227,6 +236,8 @@ BROKEN = {
     "splits_do_not_overlap": Overlapping,
     "signal_is_learned": BlindSystem,
     "shuffled_target_falls_to_the_baseline": Peeping,
+    "attributions_add_up": with_model(explain=explain_too_much),
+    "no_rows_are_explained": with_model(explain=explain_something),
     "loads_in_a_fresh_process": with_model(save=save_other_weights),
     "damage_is_found": with_model(save=lambda model, folder: None),
     "no_pickle_inside": with_model(save=save_pickle),

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noria.core.deadline import Deadline
+from noria.core.explanation import Explanation
 from noria.core.protocol import Model
-from noria.core.result import Explanation
 from noria.core.schema import Schema
 from noria.core.signature import Signature
 from noria.errors import NotFoundError, RecipeError, suggestion
@@ -163,9 +164,13 @@ class FeaturedModel:
 
         return self.predict(pl.DataFrame([dict(row)], infer_schema_length=None)).row(0, named=True)
 
-    def explain(self, rows: pl.DataFrame) -> Explanation:
-        """Attributions to the columns that the function makes."""
-        return self.model.explain(self.featured(rows))
+    def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
+        """What each column that the function makes added to each prediction.
+
+        The model sees these and no raw column, and a raw column may stand behind several of them; their
+        values are in the explanation.
+        """
+        return self.model.explain(self.featured(rows), deadline=deadline)
 
     def featured(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Raw rows with their types and through the function."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_chec
 
 from noria.core.deadline import Deadline
 from noria.core.events import Events
+from noria.core.explanation import Explanation
 from noria.core.params import Params
-from noria.core.result import Evaluation, Explanation, Figure
+from noria.core.result import Evaluation, Figure
 from noria.core.schema import Schema
 from noria.core.signature import Signature
 
@@ -215,8 +216,8 @@ class Model(Protocol):
         """One row of predictions per row, in the same order."""
         ...
 
-    def explain(self, rows: pl.DataFrame) -> Explanation:
-        """What each feature added to each prediction."""
+    def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
+        """What each feature added to each prediction; what is sampled becomes no finer after the deadline."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run gives back: scores, an evaluation, figures, explanations. All render themselves."""
+"""What a run gives back: scores, an evaluation, figures. All render themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from noria.errors import RecipeError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Evaluation", "Explanation", "Figure", "Goal", "Leader", "Score", "html_table", "without_nan"]
+__all__ = ["Evaluation", "Figure", "Goal", "Leader", "Score", "html_table", "without_nan"]
 
 _CAPTION = "caption-side: top; text-align: left; padding: .3em 0; opacity: .75"
 _LINE = "padding: .25em .9em .25em 0; border-bottom: 1px solid rgba(128, 128, 128, .35); vertical-align: top"
@@ -186,29 +186,6 @@ class Figure:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         return {"application/vnd.vegalite.v6+json": self.to_dict(), "text/plain": repr(self)}
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What each feature added to each prediction, and how much it matters over all.
-
-    Attributes
-    ----------
-    base : float
-        The prediction without knowing any feature.
-    attributions : Table, rows x features
-    """
-
-    base: float
-    attributions: pl.DataFrame
-
-    def frame(self) -> pl.DataFrame:
-        """Features by mean absolute attribution, most important first."""
-        import polars as pl
-
-        means = [float(self.attributions[name].abs().mean() or 0.0) for name in self.attributions.columns]  # type: ignore[arg-type]
-        table = pl.DataFrame({"feature": self.attributions.columns, "importance": means})
-        return table.sort("importance", descending=True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from noria.core.protocol import System
-from noria.testing import artefact_checks, data_checks, honesty_checks, life_checks, object_checks
+from noria.testing import (
+    artefact_checks,
+    data_checks,
+    explain_checks,
+    honesty_checks,
+    life_checks,
+    object_checks,
+)
 from noria.testing.bench import Bench
 from noria.testing.toy import Problem, problems
 
@@ -71,7 +78,14 @@ def checks(system: type[System], on: Sequence[Problem] | None = None) -> Iterato
         bench = Bench(system, problem)
         if not system.accepts(bench.schema, problem.task):
             continue
-        for module in (object_checks, data_checks, honesty_checks, artefact_checks, life_checks):
+        for module in (
+            object_checks,
+            data_checks,
+            honesty_checks,
+            explain_checks,
+            artefact_checks,
+            life_checks,
+        ):
             for name, applies, run in module.CHECKS:
                 if applies(system.tags):
                     yield Check(name, bench, run)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from noria.core.result import Explanation
+from noria.core.deadline import Deadline
+from noria.core.explanation import Explanation
 from noria.core.schema import Role, Schema, Type
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
@@ -184,7 +185,12 @@ class ForecastModel:
                 do="Ask once for each step, or train on values that are as close together.",
             )
 
-    def explain(self, rows: pl.DataFrame) -> Explanation:
+    def explain(
+        self,
+        rows: pl.DataFrame,
+        *,
+        deadline: Deadline | None = None,  # noqa: ARG002 - it is exact, and fast
+    ) -> Explanation:
         """What the series' level, the step ahead and all that is known besides added to each forecast.
 
         The level is the mean of the series' path; covariates, columns of the past, attributes of the series
@@ -205,7 +211,14 @@ class ForecastModel:
         base = float(level.mean()) if len(level) else 0.0
         rest = whole - level - sum(driven.values())
         parts = {"level of the series": level - base, "step ahead": rest, **driven}
-        return Explanation(base, pl.DataFrame(parts))
+        unit = self.schema.target.name if self.schema.target else "value"
+        return Explanation(
+            base=pl.Series("base", np.full(len(series), base)),
+            attributions=pl.DataFrame(parts),
+            outputs=pl.Series("output", whole),
+            unit=unit,
+            values=typed.select(names),
+        )
 
     def save(self, folder: Path) -> None:
         """Write the state and the paths into an existing folder."""

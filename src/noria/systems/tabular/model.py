@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from noria.core.result import Explanation
+from noria.core.deadline import Deadline
+from noria.core.explanation import Explanation
 from noria.core.schema import Role, Schema
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer, conform
 from noria.systems.tabular import target as targets
 from noria.systems.tabular._cores import pieces, spread
+from noria.systems.tabular.attribution import attribute
 from noria.systems.tabular.encode import Encoder
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.predictors import KINDS, Predictor
 from noria.systems.tabular.recode import Recode
-from noria.systems.tabular.shapley import shapley
 from noria.systems.tabular.target import Target
 
 __all__ = ["Member", "TabularModel"]
@@ -147,15 +148,22 @@ class TabularModel:
         """
         return self.target.answer(self._outputs_one(row), self.finish)
 
-    def explain(self, rows: pl.DataFrame) -> Explanation:
-        """What each feature added to each prediction, by sampled Shapley values.
+    def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
+        """What each feature added to each prediction: exact or sampled, as `attribute` says.
 
-        For two classes it is the probability of the second that is explained, for more the probability of the
-        class that was predicted.
+        Parameters
+        ----------
+        rows : Table
+            As `predict` takes it.
+        deadline : Deadline, optional
+            After it, what is sampled becomes no finer.
+
+        Raises
+        ------
+        ColumnError
+            If a column is missing or cannot be read as what it was in training.
         """
-        typed = conform(rows, self.schema, roles=(Role.FEATURE,))
-        base = self.background if self.background is not None else typed
-        return shapley(self._probabilities, typed, base)
+        return attribute(self, conform(rows, self.schema, roles=(Role.FEATURE,)), deadline)
 
     def save(self, folder: Path) -> None:
         """Write state, members and background rows into an existing folder."""

@@ -1,0 +1,130 @@
+"""Why a model said what it said: how much each feature added to each prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from noria.core.result import html_table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Explanation"]
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each feature added to each prediction; with the base it adds up to what is explained.
+
+    Attributes
+    ----------
+    base : Series, (rows,)
+        What is expected of a row of which nothing is known.
+    attributions : Table, rows x features
+    outputs : Series, (rows,)
+        What is explained, as the model gives it: `base` and the attributions of each row add up to it.
+    unit : str
+        Of all of these: ``probability``, ``log-odds``, or the target's name.
+    method : str
+        ``exact``, or ``sampled, 32 orders``.
+    errors : Table, rows x features, optional
+        Standard errors of the attributions; None where they are exact.
+    values : Table, rows x features, optional
+        The features' values.
+    outcome : Series, (rows,), optional
+        The class whose probability or log-odds is explained.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"age": [0.3], "sex": [-0.1]})
+    >>> found = Explanation(pl.Series([0.5]), table, pl.Series([0.7]), "probability")
+    >>> found.frame()["feature"].to_list(), round(found.gap, 9)
+    (['age', 'sex'], 0.0)
+    """
+
+    base: pl.Series
+    attributions: pl.DataFrame
+    outputs: pl.Series
+    unit: str
+    method: str = "exact"
+    errors: pl.DataFrame | None = None
+    values: pl.DataFrame | None = None
+    outcome: pl.Series | None = None
+
+    @property
+    def gap(self) -> float:
+        """The largest difference between base and attributions of a row, summed, and its output."""
+        import polars as pl
+
+        whole = self.attributions.select(pl.sum_horizontal(pl.all())).to_series() + self.base
+        return float((whole - self.outputs).abs().max() or 0.0)  # type: ignore[arg-type]
+
+    def frame(self) -> pl.DataFrame:
+        """Features by mean absolute attribution, most important first."""
+        import polars as pl
+
+        means = self.attributions.select(pl.all().abs().mean().fill_null(0.0))
+        found = {"feature": means.columns, "importance": list(means.row(0))}
+        schema = {"feature": pl.String, "importance": pl.Float64}
+        return pl.DataFrame(found, schema=schema).sort("importance", descending=True)
+
+    def row(self, at: int) -> pl.DataFrame:
+        """One row, by absolute attribution: ``feature``, ``value`` in words, ``added`` and ``error``."""
+        import polars as pl
+
+        names = self.attributions.columns
+        known = {} if self.values is None else self.values.row(at, named=True)
+        found = {
+            "feature": names,
+            "value": [_word(known[name]) if name in known else None for name in names],
+            "added": list(self.attributions.row(at)),
+            "error": [None] * len(names) if self.errors is None else list(self.errors.row(at)),
+        }
+        schema = {"feature": pl.String, "value": pl.String, "added": pl.Float64, "error": pl.Float64}
+        table = pl.DataFrame(found, schema=schema)
+        return table.sort(pl.col("added").abs(), descending=True, maintain_order=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields: the rows one by one, their features most important first."""
+        rows = [
+            {
+                "base": self.base[at],
+                "output": self.outputs[at],
+                "outcome": None if self.outcome is None else self.outcome[at],
+                "features": self.row(at).to_dicts(),
+            }
+            for at in range(len(self.base))
+        ]
+        return {"unit": self.unit, "method": self.method, "rows": rows}
+
+    def _repr_html_(self) -> str:
+        if len(self.base) != 1:
+            return html_table(self.frame(), f"Mean absolute {self.unit} added, {self.method}")
+        about = (
+            f"{self.outputs[0]:.4g} {self.unit} from {self.base[0]:.4g} without any feature, {self.method}"
+        )
+        return html_table(self.row(0).head(_SHOWN), about)
+
+
+def _word(value: Any) -> str:
+    """A feature's value as people write it.
+
+    Examples
+    --------
+    >>> _word(None), _word(3.0), _word(0.123456), _word("x" * 100)[-3:]
+    ('missing', '3', '0.1235', 'xx…')
+    """
+    match value:
+        case None:
+            return "missing"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+        case _:
+            text = " ".join(str(value).split())
+            return text if len(text) <= 40 else f"{text[:39]}…"

@@ -11,6 +11,7 @@ from noria.core.ports import Executor
 from noria.core.protocol import Evidence, Learner, System
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
+from noria.lifecycle.diagnose import diagnose
 from noria.lifecycle.prepare import Prepared
 from noria.lifecycle.tune import Tuned
 
@@ -49,4 +50,4 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
-    return Insight().without(case.recipe.silence), []
+    return Insight(findings=tuple(diagnose(case))), []

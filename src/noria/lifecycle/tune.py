@@ -20,7 +20,7 @@ from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan, Proposer, portfolio
 
-__all__ = ["Member", "Search", "Tuned"]
+__all__ = ["Attempt", "Member", "Search", "Tuned"]
 
 _CHECK_EVERY = 10
 _PATIENCE = 5
@@ -30,6 +30,8 @@ _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
 _SCOUTS = 2
+_USED_UP = "the budget was used up"
+_NO_ROOM = "nothing more fitted into the time left"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,21 @@ class Member:
     learner: str
     params: dict[str, Any]
     weight: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A finished trial, as little of it as its search is judged by.
+
+    Attributes
+    ----------
+    learner : Learner
+        With its parameters.
+    score : float
+    """
+
+    learner: Learner
+    score: float
 
 
 @dataclass
@@ -67,6 +84,12 @@ class Tuned:
         Why it ended.
     rejoin : callable
         Makes the joint model again of more rows, with the same learners and weights.
+    attempts : tuple of Attempt
+        Every finished trial, in their order.
+    best : tuple of Trial
+        Every learner's best trial, as in the leaderboard; their predictions begin with those of `truth`.
+    folds : array, (rows of truth,)
+        Which fold each row of `truth` was validated in.
     """
 
     model: Model
@@ -80,6 +103,14 @@ class Tuned:
     trials: int
     why: str
     rejoin: Callable[[pl.DataFrame], Model]
+    attempts: tuple[Attempt, ...]
+    best: tuple[Trial, ...]
+    folds: np.ndarray
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether more would have been tried, had there been time."""
+        return self.why in (_USED_UP, _NO_ROOM)
 
 
 @dataclass
@@ -186,13 +217,13 @@ class Search:
             try:
                 self._try(number, learner)
             except OutOfTime:
-                return "the budget was used up"
+                return _USED_UP
             number += 1
             if number % _CHECK_EVERY == 0 or len(self.trials) == 3:
                 stale = 0 if self._weigh() else stale + 1
                 if stale >= _PATIENCE and self._tuning:
                     return f"{_PATIENCE * _CHECK_EVERY} trials had brought no gain"
-        return "every setting was tried" if self._room else "nothing more fitted into the time left"
+        return "every setting was tried" if self._room else _NO_ROOM
 
     @property
     def _room(self) -> bool:
@@ -380,9 +411,11 @@ class Search:
         truth, joint, first = (
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
+        sizes = [len(fold.split.valid) for fold in self.folds]
         return Tuned(
             model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
-            why, partial(self._rejoined, ctx),
+            why, partial(self._rejoined, ctx), tuple(Attempt(one.learner, one.score) for one in self.trials),
+            tuple(self._leaders()), np.repeat(np.arange(len(sizes)), sizes)[: self._once],
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -415,15 +448,21 @@ class Search:
             if weight > 0
         )
 
-    def _leaderboard(self) -> tuple[Leader, ...]:
+    def _leaders(self) -> list[Trial]:
         """Every learner's best trial, best first."""
-        leaders = []
-        for name in dict.fromkeys(trial.learner.name for trial in self.trials):
-            mine = [at for at, trial in enumerate(self.trials) if trial.learner.name == name]
-            best = min((self.trials[at] for at in mine), key=self._rank)
-            leaders.append(
+        leaders: dict[str, Trial] = {}
+        for trial in sorted(self.trials, key=self._rank):
+            leaders.setdefault(trial.learner.name, trial)
+        return list(leaders.values())
+
+    def _leaderboard(self) -> tuple[Leader, ...]:
+        """What the leaders reached, and what they cost."""
+        board = []
+        for best in self._leaders():
+            mine = [at for at, trial in enumerate(self.trials) if trial.learner.name == best.learner.name]
+            board.append(
                 Leader(
-                    learner=name,
+                    learner=best.learner.name,
                     params=best.learner.params.to_dict(),
                     score=best.score,
                     weight=float(self._weights[mine].sum()),
@@ -433,5 +472,4 @@ class Search:
                     trials=len(mine),
                 )
             )
-        ranked = sorted(leaders, key=lambda leader: leader.score, reverse=self.metric.greater_is_better)
-        return tuple(ranked)
+        return tuple(board)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from noria.core import artifact
+from noria.core.insight import Finding
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
@@ -38,6 +39,7 @@ def markdown(
     notes: Sequence[str],
     facts: dict[str, str],
     figures: Sequence[Figure] = (),
+    findings: Sequence[Finding] = (),
 ) -> str:
     """The report of a run as Markdown.
 
@@ -53,12 +55,16 @@ def markdown(
         Further lines for the table of facts, by label.
     figures : sequence of Figure
         Those that `draw` has written.
+    findings : sequence of Finding
+        Worst first.
     """
     sections = [
         f"# {recipe.title or recipe.name}",
         recipe.about.strip(),
         "## Results",
         _results(evaluation),
+        "## Findings" if findings else "",
+        "\n".join(f"- **{one.severity}** {one} {one.do}" for one in findings),
         "## Learners compared",
         _leaderboard(evaluation),
         "## Figures" if figures else "",

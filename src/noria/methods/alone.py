@@ -11,8 +11,6 @@ from noria.methods.significance import ranks
 
 __all__ = ["Alone", "alone", "binned"]
 
-_BINS = 50
-_BIN_ROWS = 20
 _PRIOR = 1.0
 
 
@@ -35,7 +33,7 @@ class Alone(NamedTuple):
     missed: float
 
 
-def binned(values: np.ndarray, bins: int = 0) -> np.ndarray:
+def binned(values: np.ndarray, bins: int) -> np.ndarray:
     """Numbers as codes of bins that hold equally many, missing values in one of their own.
 
     Parameters
@@ -43,19 +41,18 @@ def binned(values: np.ndarray, bins: int = 0) -> np.ndarray:
     values : (n,) array
         NaN where missing.
     bins : int
-        At most so many; by the number of rows if 0.
+        At most so many.
 
     Examples
     --------
     >>> binned(np.array([1.0, 5.0, np.nan, 9.0]), 3)
     array([0, 1, 3, 2])
     """
-    count = bins or int(np.clip(len(values) // _BIN_ROWS, 2, _BINS))
     known = values[~np.isnan(values)]
     if not len(known):
         return np.zeros(len(values), dtype=np.intp)
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, count + 1)[1:-1]))
-    return np.where(np.isnan(values), count, np.searchsorted(edges, values, side="left"))
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.where(np.isnan(values), bins, np.searchsorted(edges, values, side="left"))
 
 
 def alone(codes: np.ndarray, y: np.ndarray, classes: int, *, values: np.ndarray | None = None) -> Alone:

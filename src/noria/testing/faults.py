@@ -86,7 +86,7 @@ def _easier(seed: int) -> Fault:
 
 def _small(seed: int) -> Fault:
     _, _, keys = _made(seed)
-    return Fault(sound(170, seed, noise=2.2), keys=keys)
+    return Fault(sound(200, seed, noise=2.0), keys=keys)
 
 
 def _near_goal(seed: int) -> Fault:
@@ -100,12 +100,12 @@ def _few(seed: int) -> Fault:
 
 def _two_worlds(seed: int) -> Fault:
     rng = np.random.default_rng(seed)
-    rows = 1_200
-    x, site = rng.normal(size=rows), np.arange(rows) % 4
-    bent = 3.0 * (x > 0) + 1.5 * (np.abs(x) > 1)
-    y = np.where(site < 2, 2.5 * x, bent) + 0.3 * rng.normal(size=rows)
-    table = pl.DataFrame({"x": x, "z": rng.normal(size=rows), "site": [f"s{at}" for at in site], "y": y})
-    return Fault(table, keys={"learners": list(_NUMBERS), "group": "site", "folds": 3, "holdout": 0})
+    site = np.arange(1_200) % 4
+    x = rng.uniform(-1, 1, 1_200) + np.array([-2, 0, 0, 2])[site]
+    w = rng.uniform(-1, 1, 1_200)
+    y = 4 * x + 5 * (np.abs(w) > 0.5) + 0.3 * rng.normal(size=1_200)
+    table = pl.DataFrame({"x": x, "w": w, "site": [f"s{at}" for at in site], "y": y})
+    return Fault(table, keys={"learners": list(_NUMBERS), "group": "site", "folds": 4, "holdout": 0})
 
 
 def _harder_sites(seed: int) -> Fault:
@@ -125,10 +125,7 @@ def _hurried(seed: int) -> Fault:
 
 
 def _at_edge(seed: int) -> Fault:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=200)
-    almost = x + 1e-4 * rng.normal(size=200)
-    table = pl.DataFrame({"x": x, "almost": almost, "y": 1e4 * (x - almost)})
+    table = sound(300, seed).select("a", "b", "c", y=pl.col("a") + pl.col("b") - pl.col("c"))
     return Fault(table, keys={"learners": ["ridge"], "trials": 40})
 
 
@@ -195,8 +192,9 @@ def _leaking(seed: int) -> Fault:
 
 
 def _one_cause(seed: int) -> Fault:
-    rng, table, keys = _made(seed)
-    y = 2.0 * table["a"] + pl.Series(rng.normal(size=table.height))
+    rng, _, keys = _made(seed)
+    table = sound(1_500, seed)
+    y = 2.0 * table["a"] + pl.Series(2 * rng.normal(size=table.height))
     return Fault(table.with_columns(y=y), keys=keys)
 
 
@@ -226,14 +224,14 @@ def _telling_gaps(seed: int) -> Fault:
 def _many_levels(seed: int) -> Fault:
     rng, table, keys = _made(seed)
     street = [f"street {at}" for at in rng.integers(0, 250, table.height)]
-    return Fault(table.with_columns(street=pl.Series(street)), keys={**keys, "columns": {"street": "category"}})
+    return Fault(
+        table.with_columns(street=pl.Series(street)), keys={**keys, "columns": {"street": "category"}}
+    )
 
 
-def _other_shares(seed: int) -> Fault:
-    _, table, keys = _made(seed, classes=True, noise=2.0)
-    test = sound(1_500, seed + 7, classes=True, noise=2.0)
-    some = pl.concat([test.filter(y="yes").head(40), test.filter(y="no").head(500)])
-    return Fault(table, some, keys)
+def _surer_than_right(seed: int) -> Fault:
+    _, table, keys = _made(seed, classes=True, noise=0.1)
+    return Fault(table, sound(400, seed + 7, classes=True, noise=2.0), keys)
 
 
 def _noisier(seed: int) -> Fault:
@@ -264,8 +262,8 @@ def _unequal(seed: int) -> Fault:
 
 
 def _extreme(seed: int) -> Fault:
-    _, table, keys = _made(seed)
-    return Fault(table.with_columns((pl.col("y") * 0.9).exp()), keys={**keys, "metric": "rmse"})
+    _, _, keys = _made(seed)
+    return Fault(sound(1_000, seed).with_columns(pl.col("y").exp()), keys={**keys, "metric": "rmse"})
 
 
 FAULTS: Mapping[str, Callable[[int], Fault]] = {
@@ -295,7 +293,7 @@ FAULTS: Mapping[str, Callable[[int], Fault]] = {
     "NOR025": _twice,
     "NOR026": _telling_gaps,
     "NOR027": _many_levels,
-    "NOR028": _other_shares,
+    "NOR028": _surer_than_right,
     "NOR029": _noisier,
     "NOR030": _bent,
     "NOR031": _mistyped,

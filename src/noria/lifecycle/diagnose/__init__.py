@@ -1,7 +1,7 @@
 """Coded diagnostics: what is wrong with a run, with the numbers seen and what to do about it.
 
-Each is a small function over `Facts`, in the module of what it looks at. A diagnostic that does not apply to a
-kind of problem, or has too little to tell from, finds nothing.
+Each is a small function over `Facts`, in the module of what it looks at. A diagnostic that does not apply to
+a kind of problem, or has too little to tell from, finds nothing.
 """
 
 from __future__ import annotations

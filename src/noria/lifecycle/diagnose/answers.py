@@ -31,6 +31,7 @@ _SHORT, _SURE = 0.05, 3.3
 _BENT, _BENT_ROWS = 0.05, 100
 _SKILL, _WRONG, _UNIFORM, _EACH = 0.6, 5, 0.5, 2
 _FREQUENT = 0.8
+_NOTHING = 1e-300
 _TOP, _SHARE, _TAIL_ROWS = 0.01, 0.4, 200
 _SQUARED = frozenset({"rmse", "r2", "rmsse", "nrmse"})
 _HITS = frozenset({"accuracy"})
@@ -51,8 +52,9 @@ def uncalibrated(facts: Facts) -> Seen | None:
     stated, hit = float(p.max(axis=1).mean()), float((p.argmax(axis=1) == y).mean())
     return Seen(
         HIGH if gap - expected > _LARGE_GAP else MEDIUM,
-        f"The expected calibration error is {gap:.3f}, where {expected:.3f} would be chance; the most probable class "
-        f"gets {percent(stated)} on average and is right in {percent(hit)} of {times(len(y), 'row')}.",
+        f"The expected calibration error is {gap:.3f}, where {expected:.3f} would be chance: the most "
+        f"probable class gets {percent(stated)} on average and is right in {percent(hit)} of "
+        f"{times(len(y), 'row')}.",
     )
 
 
@@ -60,11 +62,11 @@ def uncalibrated(facts: Facts) -> Seen | None:
 def uncovered(facts: Facts) -> Seen | None:
     """Intervals hold another share than promised."""
     score, wanted = facts.evaluation.scores.get("coverage"), _promised(facts)
-    metric = facts.score("coverage")
+    metric = next((one for one in facts.case.system.metrics() if one.name == "coverage"), None)
     if score is None or wanted is None or metric is None or not math.isfinite(score.value):
         return None
     truth = facts.evidence.truth
-    held = facts.estimate(metric.bind(truth, facts.evidence.predictions), truth)
+    held = facts.scores.estimate(metric.bind(truth, facts.evidence.predictions), truth)
     learned = wanted * (1 - wanted) / max(facts.evidence.fold_truth.height, 1)
     chance = math.sqrt(wanted * (1 - wanted) / max(truth.height, 1))
     apart = Estimate(held.value - wanted, math.sqrt(max(held.error, chance) ** 2 + learned))
@@ -96,12 +98,12 @@ def residuals_bend(facts: Facts) -> Seen | None:
         return None
     predicted = predictions["prediction"].cast(float).to_numpy()
     errors = facts.truth(rows) - predicted
-    limit, found = _CHANCE / (1 + len(facts.numbers)), []
+    limit, found = _CHANCE / (1 + len(facts.columns.numbers)), []
     for name, x in [
         ("the prediction", predicted),
-        *((one.name, None) for one in facts.in_time(facts.numbers)),
+        *((one.name, None) for one in facts.columns.in_time(facts.columns.numbers)),
     ]:
-        values = facts.values(facts.schema[name], rows) if x is None else x
+        values = facts.columns.values(facts.schema[name], rows) if x is None else x
         share, p = trend(values, errors)
         if p < limit and share >= _BENT:
             found.append((share, name if x is not None else f"'{name}'", name if x is None else ""))
@@ -111,8 +113,8 @@ def residuals_bend(facts: Facts) -> Seen | None:
     more = f", and {len(found) - 1} more do so" if len(found) > 1 else ""
     return Seen(
         MEDIUM,
-        f"A curve over {said} explains {percent(share)} of the variance of the errors of {times(rows.height, 'row')}"
-        f"{more}.",
+        f"A curve over {said} explains {percent(share)} of the variance of the errors of "
+        f"{times(rows.height, 'row')}{more}.",
         tuple(column for _, _, column in sorted(found, reverse=True) if column),
     )
 
@@ -135,9 +137,9 @@ def labels_contradict(facts: Facts) -> Seen | None:
         return None
     return Seen(
         MEDIUM,
-        f"Of the {len(surest):,} rows that the model is surest of ({percent(float(sure[surest].min()))} and more), "
-        f"{times(int(among.sum()), 'label')} contradict it ({percent(float(among.mean()))}); of all rows "
-        f"{percent(rate)} do.",
+        f"Of the {len(surest):,} rows that the model is surest of ({percent(float(sure[surest].min()))} and "
+        f"more), {times(int(among.sum()), 'label')} contradict it ({percent(float(among.mean()))}); of all "
+        f"rows {percent(rate)} do.",
     )
 
 
@@ -153,8 +155,8 @@ def accuracy_misleads(facts: Facts) -> Seen | None:
         return None
     return Seen(
         MEDIUM,
-        f"'{facts.classes[int(counts.argmax())]}' is {percent(share)} of the rows, so always naming it has an accuracy "
-        f"of {number(share)}; the model's is {number(facts.evaluation.scores['accuracy'].value)}.",
+        f"'{facts.classes[int(counts.argmax())]}' is {percent(share)} of the rows: always naming it has an "
+        f"accuracy of {number(share)}, the model {number(facts.evaluation.scores['accuracy'].value)}.",
     )
 
 
@@ -166,15 +168,17 @@ def heavy_tail(facts: Facts) -> Seen | None:
     y = facts.truth(facts.evidence.train)
     if len(y) < _TAIL_ROWS:
         return None
-    squares = np.sort((y - np.median(y)) ** 2)[::-1]
-    share = float(squares[: max(int(_TOP * len(y)), 1)].sum() / max(squares.sum(), 1e-300))
+    middle = float(np.median(y))
+    furthest = float(y[np.abs(y - middle).argmax()])
+    squares = np.sort((y - middle) ** 2)[::-1]
+    share = float(squares[: int(_TOP * len(y))].sum() / max(squares.sum(), _NOTHING))
     if share < _SHARE:
         return None
     return Seen(
         MEDIUM,
-        f"1% of {times(len(y), 'row')} have {percent(share)} of the squared distances of '{facts.target}' from its "
-        f"median ({number(float(np.median(y)))}; largest {number(float(y[np.abs(y - np.median(y)).argmax()]))}); the "
-        f"search went by {facts.metric.name}.",
+        f"1% of {times(len(y), 'row')} have {percent(share)} of the squared distances of '{facts.target}' "
+        f"from its median ({number(middle)}; the furthest is {number(furthest)}), and the search went by "
+        f"{facts.metric.name}.",
     )
 
 
@@ -187,6 +191,6 @@ def weak_slices(facts: Facts) -> Seen | None:
     more = f"; {times(len(facts.slices) - 1, 'slice')} more" if len(facts.slices) > 1 else ""
     return Seen(
         MEDIUM,
-        f"Where {worst.where} ({times(worst.rows, 'row')}), {worst.score.metric} is {number(worst.score.value)} instead "
-        f"of {number(worst.rest.value)}{more}.",
+        f"Where {worst.where} ({times(worst.rows, 'row')}), {worst.score.metric} is "
+        f"{number(worst.score.value)} instead of {number(worst.rest.value)}{more}.",
     )

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _LEAK, _RANKED, _ODD, _LEAK_ROWS = 0.02, 0.01, 0.5, 50
-_ALL, _LEAST, _FEWEST = 0.95, 0.1, 3
+_ADDED, _LEAST, _FEWEST, _LIKELY = 0.1, 0.05, 3, 1.645
 _IMPOSSIBLE, _ID_ROWS, _UNIQUE = 1e-6, 50, 0.95
 _EQUAL, _REPEATED, _COMPARED = 0.9999, 0.1, 300
 _LOST, _TELLS, _TELLS_ALL, _CHANCE = 20, 0.3, 0.8, 1e-3
@@ -41,19 +41,20 @@ def target_leak(facts: Facts) -> Seen | None:
     telling = _telling(facts)
     if not telling:
         return None
-    others = {name: one for name, one in facts.alone.items() if name not in telling}
-    best = max(telling, key=lambda name: facts.alone[name].explained)
+    others = {name: one for name, one in facts.columns.alone.items() if name not in telling}
+    best = max(telling, key=lambda name: facts.columns.alone[name].explained)
+    known = facts.columns.alone[best]
     what = "class" if facts.classes else "value"
     told = (
-        f"misses {percent(facts.alone[best].missed)} of what naming the most frequent class misses"
+        f"makes {percent(known.missed)} of the errors of always naming the most frequent class"
         if facts.classes
-        else f"explains {percent(max(facts.alone[best].explained, 1 - facts.alone[best].missed))} of the variance"
+        else f"explains {percent(max(known.explained, 1 - known.missed))} of the variance"
     )
     next_best = max((one.explained for one in others.values()), default=0.0)
     beside = f", the next best explains {percent(max(next_best, 0.0))}" if others else ""
     more = f", and so do {len(telling) - 1} others" if len(telling) > 1 else ""
     return Seen(
-        HIGH if len(telling) <= max(2, len(facts.alone) // 10) and next_best < _ODD else MEDIUM,
+        HIGH if len(telling) <= max(2, len(facts.columns.alone) // 10) and next_best < _ODD else MEDIUM,
         f"'{best}' alone tells the {what} of '{facts.target}': it {told}{more}{beside}.",
         tuple(telling),
     )
@@ -67,28 +68,34 @@ def _alone_tells(facts: Facts) -> bool:
 def _telling(facts: Facts) -> list[str]:
     """Features that nearly determine the target."""
     if facts.classes:
-        return [name for name, one in facts.alone.items() if one.missed <= _LEAK]
-    return [name for name, one in facts.alone.items() if one.explained >= 1 - _LEAK or one.missed <= _RANKED]
+        return [name for name, one in facts.columns.alone.items() if one.missed <= _LEAK]
+    return [
+        name
+        for name, one in facts.columns.alone.items()
+        if one.explained >= 1 - _LEAK or one.missed <= _RANKED
+    ]
 
 
 @diagnostic("NOR022")
 def explains_all(facts: Facts) -> Seen | None:
     """The model adds next to nothing to one feature."""
-    if not _alone_tells(facts) or len(facts.features) < _FEWEST or _telling(facts):
+    if not _alone_tells(facts) or len(facts.columns.features) < _FEWEST or _telling(facts):
         return None
-    best, one = max(facts.alone.items(), key=lambda item: item[1].explained, default=("", None))
-    rows = facts.seen
+    best, one = max(facts.columns.alone.items(), key=lambda item: item[1].explained, default=("", None))
+    if one is None:
+        return None
     model, guess = (
-        facts.plain_losses(rows, table[facts.places]).mean()
+        facts.scores.plain_losses(facts.seen, table[facts.places])
         for table in (facts.evidence.fold_predictions, facts.tuned.baseline_predictions)
     )
-    explained = 1 - float(model) / float(guess) if guess > 0 else 0.0
-    if one is None or explained < _LEAST or one.explained < _ALL * explained:
+    lead, behind = float((guess - model).mean()), facts.scores.mean(one.losses - model, facts.seen)
+    explained = lead / float(guess.mean()) if guess.mean() > 0 else 0.0
+    if explained < _LEAST or not behind.value + _LIKELY * behind.error < _ADDED * lead:
         return None
     return Seen(
         MEDIUM,
         f"'{best}' alone explains {percent(one.explained)} of '{facts.target}', the model with all "
-        f"{times(len(facts.features), 'feature')} {percent(explained)}.",
+        f"{times(len(facts.columns.features), 'feature')} {percent(explained)}.",
         (best,),
     )
 
@@ -99,7 +106,7 @@ def like_an_id(facts: Facts) -> Seen | None:
     train, found = facts.evidence.train, []
     if train.height < _ID_ROWS:
         return None
-    for column in facts.in_time(facts.features):
+    for column in facts.columns.in_time(facts.columns.features):
         series = train[column.name].drop_nulls()
         if column.type is Type.CATEGORY and series.n_unique() >= _UNIQUE * train.height:
             found.append((column, f"{series.n_unique():,} levels in {times(train.height, 'row')}"))
@@ -126,7 +133,7 @@ def constant(facts: Facts) -> Seen | None:
         if one.name not in left_out
         and (one.type is Type.CONSTANT or any(note.endswith("every value is the same") for note in one.notes))
     ]
-    names = [one.name for one in facts.features]
+    names = [one.name for one in facts.columns.features]
     counts = facts.evidence.train.select(pl.col(names).n_unique()).row(0) if names else ()
     used = [name for name, count in zip(names, counts) if count < 2]
     if not left_out and not used:
@@ -161,8 +168,8 @@ def repeated(facts: Facts) -> Seen | None:
 
 def _correlated(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of numbers on one line."""
-    columns = [one for one in facts.numbers if one.type is not Type.BOOLEAN][:_COMPARED]
-    made = [(one.name, facts.values(one, facts.seen)) for one in facts.in_time(columns)]
+    columns = [one for one in facts.columns.numbers if one.type is not Type.BOOLEAN][:_COMPARED]
+    made = [(one.name, facts.columns.values(one, facts.seen)) for one in facts.columns.in_time(columns)]
     full = [(name, values) for name, values in made if not np.isnan(values).any() and values.std() > 0]
     if len(full) < 2 or len(full[0][1]) < _LOST:
         return
@@ -174,8 +181,8 @@ def _correlated(facts: Facts) -> Iterator[tuple[str, str]]:
 def _one_to_one(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of features whose values go with each other, where they repeat."""
     kinds: dict[int, list[tuple[str, np.ndarray]]] = {}
-    for column in facts.in_time(facts.features[:_COMPARED]):
-        codes = facts.codes(column, facts.seen)[0]
+    for column in facts.columns.in_time(facts.columns.features[:_COMPARED]):
+        codes = facts.columns.codes(column, facts.seen)[0]
         levels = int(codes.max(initial=0)) + 1
         if 3 <= levels <= _REPEATED * len(codes):
             kinds.setdefault(levels, []).append((column.name, codes))
@@ -190,8 +197,8 @@ def missing_tells(facts: Facts) -> Seen | None:
     """Missing values are related to the target."""
     if not facts.known or facts.ordered:
         return None
-    found, limit = [], 3.3 + math.log10(max(len(facts.features), 1))
-    for column in facts.in_time(facts.features):
+    found, limit = [], 3.3 + math.log10(max(len(facts.columns.features), 1))
+    for column in facts.columns.in_time(facts.columns.features):
         lost = facts.seen[column.name].is_null().to_numpy()
         if _LOST <= lost.sum() <= len(lost) - _LOST:
             told = _association(facts, lost)
@@ -203,8 +210,8 @@ def missing_tells(facts: Facts) -> Seen | None:
     more = f", and {times(len(found) - 1, 'feature')} like it" if len(found) > 1 else ""
     return Seen(
         HIGH if told >= _TELLS_ALL else MEDIUM,
-        f"Whether '{column.name}' is missing ({percent(count / len(facts.y))} of the rows) has a correlation of "
-        f"{told:.2f} with '{facts.target}'{more}.",
+        f"Whether '{column.name}' is missing ({percent(count / len(facts.y))} of the rows) has a correlation "
+        f"of {told:.2f} with '{facts.target}'{more}.",
         tuple(one.name for _, one, _ in sorted(found, key=lambda one: -one[0])),
     )
 
@@ -219,7 +226,7 @@ def _association(facts: Facts, lost: np.ndarray) -> float:
 def high_cardinality(facts: Facts) -> Seen | None:
     """Categories with too many levels for the rows."""
     train, found = facts.evidence.train, []
-    for column in facts.in_time(facts.levels):
+    for column in facts.columns.in_time(facts.columns.levels):
         levels = train[column.name].n_unique()
         if levels < _MANY or levels >= _UNIQUE * train.height:
             continue

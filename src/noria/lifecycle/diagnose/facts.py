@@ -17,10 +17,9 @@ from noria.methods.alone import Alone, alone, binned
 from noria.methods.intervals import bootstrap
 
 if TYPE_CHECKING:
-    from noria.core.protocol import Metric
     from noria.lifecycle.examine import Case
 
-__all__ = ["Estimate", "Facts"]
+__all__ = ["Columns", "Estimate", "Facts", "Scores"]
 
 _ROWS = 5_000  # that columns are looked at in
 _TESTED = 1_000  # that a bootstrap is made of
@@ -29,6 +28,7 @@ _FEWEST = 10  # independent units that an error is estimated from
 _PROBABILITY = "probability_"
 _PLACES = frozenset({Type.NUMBER, Type.BOOLEAN, Type.DATETIME})
 _LEVELS = frozenset({Type.CATEGORY, Type.TEXT})
+_BINS = (8, 24, 60)  # that a number is cut into, to tell the target by it alone
 _TINY = 1e-15
 
 
@@ -52,6 +52,13 @@ class Facts:
     case : Case
     slices : sequence of Slice
         On which the model was found to be worse.
+
+    Attributes
+    ----------
+    scores : Scores
+    columns : Columns
+    ordered : bool
+        Whether rows follow each other in time, so that they are not independent.
     """
 
     def __init__(self, case: Case, slices: Sequence[Slice] = ()) -> None:
@@ -61,8 +68,7 @@ class Facts:
         self.ordered = case.system.tags.needs_time_order
         self.seed = case.recipe.search.seed
         self.shared = Shared()
-
-    # -- rows ------------------------------------------------------------------------------------------------
+        self.scores, self.columns = Scores(self), Columns(self)
 
     @property
     def held_out(self) -> bool:
@@ -91,8 +97,6 @@ class Facts:
         truth = self.evidence.truth
         return truth if truth.height <= _ROWS else truth.sample(_ROWS, seed=self.seed)
 
-    # -- the target ------------------------------------------------------------------------------------------
-
     @cached_property
     def target(self) -> str:
         """Its column, or nothing."""
@@ -109,10 +113,13 @@ class Facts:
         """Whether a number is predicted."""
         return self.case.data.task.numeric and "prediction" in self.evidence.fold_predictions.columns
 
-    @property
+    @cached_property
     def known(self) -> bool:
         """Whether rows have a truth that predictions can be held against, one by one."""
-        return bool(self.target) and (self.numeric or len(self.classes) > 1)
+        if not self.target or not self.evidence.fold_truth.height:
+            return False
+        labels = self.evidence.fold_truth[self.target].cast(pl.String).unique()
+        return self.numeric or (len(self.classes) > 1 and set(labels) <= set(self.classes))
 
     def truth(self, rows: pl.DataFrame) -> np.ndarray:
         """The target (n,) as class codes or numbers."""
@@ -131,37 +138,27 @@ class Facts:
         """The target of `seen`."""
         return self.truth(self.seen)
 
-    def losses(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
-        """One loss per row, of the metric if it has such, else log-loss or squared error."""
-        if self.metric.losses is not None:
-            return self.metric.losses(truth, predictions)
-        return self.plain_losses(truth, predictions)
 
-    def plain_losses(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
-        """Log-loss or squared error by row, whatever the metric."""
-        y = self.truth(truth)
-        if self.numeric:
-            return (y - predictions["prediction"].cast(pl.Float64).to_numpy()) ** 2
-        return -np.log(np.maximum(self.probabilities(predictions)[np.arange(len(y)), y], _TINY))
+class Scores:
+    """Scores and losses of a case, with their errors.
 
-    @cached_property
-    def fold_losses(self) -> tuple[np.ndarray, np.ndarray]:
-        """Out-of-fold losses of the joint model and of the baseline, row by row of ``fold_truth``."""
-        truth = self.evidence.fold_truth
-        pair = self.evidence.fold_predictions, self.tuned.baseline_predictions
-        return self.losses(truth, pair[0]), self.losses(truth, pair[1])
+    Parameters
+    ----------
+    facts : Facts
+    """
 
-    # -- scores ----------------------------------------------------------------------------------------------
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
 
     @property
     def sign(self) -> float:
         """What makes a larger score of the metric the better one."""
-        return 1.0 if self.metric.greater_is_better else -1.0
+        return 1.0 if self._facts.metric.greater_is_better else -1.0
 
     def estimate(self, score: Callable[[np.ndarray | None], float], rows: pl.DataFrame) -> Estimate:
         """A statistic of rows with its bootstrap error; groups, and series in time, are drawn whole."""
         height = rows.height
-        some = np.random.default_rng(self.seed).permutation(height)[:_TESTED]
+        some = np.random.default_rng(self._facts.seed).permutation(height)[:_TESTED]
         units = self._units(rows[some])
         parts = None if units is None else [some[units == unit] for unit in range(units.max() + 1)]
         count = len(some) if parts is None else len(parts)
@@ -172,7 +169,9 @@ class Facts:
         def drawn(draw: np.ndarray) -> float:
             return score(some[draw] if parts is None else np.concatenate([parts[at] for at in draw]))
 
-        low, high = bootstrap(drawn, count, resamples=_RESAMPLES, seed=self.seed, deadline=self.case.deadline)
+        low, high = bootstrap(
+            drawn, count, resamples=_RESAMPLES, seed=self._facts.seed, deadline=self._facts.case.deadline
+        )
         return Estimate(value, (high - low) / 3.92)
 
     def mean(self, values: np.ndarray, rows: pl.DataFrame) -> Estimate:
@@ -192,36 +191,73 @@ class Facts:
     @cached_property
     def gain(self) -> Estimate:
         """How much better the model scores than the baseline on the rows that judge, in the metric's unit."""
-        evidence = self.evidence
-        model = self.bind(evidence.truth, evidence.predictions)
-        baseline = self.bind(evidence.truth, evidence.baseline)
-        return self.estimate(lambda rows: self.sign * (model(rows) - baseline(rows)), evidence.truth)
+        evidence = self._facts.evidence
+        return self._lead(evidence.truth, evidence.predictions, evidence.baseline)
+
+    @cached_property
+    def fold_gain(self) -> Estimate:
+        """The same out of fold."""
+        evidence = self._facts.evidence
+        return self._lead(
+            evidence.fold_truth, evidence.fold_predictions, self._facts.tuned.baseline_predictions
+        )
+
+    def _lead(self, truth: pl.DataFrame, predictions: pl.DataFrame, guesses: pl.DataFrame) -> Estimate:
+        model, baseline = self.bind(truth, predictions), self.bind(truth, guesses)
+        return self.estimate(lambda rows: self.sign * (model(rows) - baseline(rows)), truth)
 
     def bind(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> Callable[[np.ndarray | None], float]:
         """The metric as a function of rows; classes are decided by the largest probability."""
-        if self.classes and "prediction" in predictions.columns:
+        if self._facts.classes and "prediction" in predictions.columns:
             predictions = predictions.drop("prediction")
-        return self.metric.bind(truth, predictions)
+        return self._facts.metric.bind(truth, predictions)
 
     def _units(self, rows: pl.DataFrame) -> np.ndarray | None:
         """Which rows are not independent of each other, as numbers from 0; None if all are."""
-        roles = (Role.SERIES,) if self.ordered else (Role.GROUP,)
-        names = [
-            one.name for role in roles for one in self.schema.with_role(role) if one.name in rows.columns
-        ]
-        if not names and not self.ordered:
-            return None
+        ordered = self._facts.ordered
+        tied = self._facts.schema.with_role(Role.SERIES if ordered else Role.GROUP)
+        names = [one.name for one in tied if one.name in rows.columns]
         if not names:
-            return np.zeros(rows.height, dtype=np.intp)
+            return np.zeros(rows.height, dtype=np.intp) if ordered else None
         return np.unique(rows.select(names).hash_rows(seed=0).to_numpy(), return_inverse=True)[1].ravel()
 
-    # -- features --------------------------------------------------------------------------------------------
+    def losses(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+        """One loss per row, of the metric if it has such, else log-loss or squared error."""
+        if self._facts.metric.losses is not None:
+            return self._facts.metric.losses(truth, predictions)
+        return self.plain_losses(truth, predictions)
+
+    def plain_losses(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+        """Log-loss or squared error by row, whatever the metric."""
+        y = self._facts.truth(truth)
+        if self._facts.numeric:
+            return (y - predictions["prediction"].cast(pl.Float64).to_numpy()) ** 2
+        return -np.log(np.maximum(self._facts.probabilities(predictions)[np.arange(len(y)), y], _TINY))
+
+    @cached_property
+    def fold_losses(self) -> tuple[np.ndarray, np.ndarray]:
+        """Out-of-fold losses of the joint model and of the baseline, row by row of ``fold_truth``."""
+        truth = self._facts.evidence.fold_truth
+        pair = self._facts.evidence.fold_predictions, self._facts.tuned.baseline_predictions
+        return self.losses(truth, pair[0]), self.losses(truth, pair[1])
+
+
+class Columns:
+    """The features of a case, as arrays.
+
+    Parameters
+    ----------
+    facts : Facts
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
 
     @cached_property
     def features(self) -> list[Column]:
         """Those that numbers or levels can be read of."""
-        kinds, names = _PLACES | _LEVELS, self.evidence.train.columns
-        return [one for one in self.schema.features if one.type in kinds and one.name in names]
+        kinds, names = _PLACES | _LEVELS, self._facts.evidence.train.columns
+        return [one for one in self._facts.schema.features if one.type in kinds and one.name in names]
 
     @cached_property
     def numbers(self) -> list[Column]:
@@ -236,7 +272,7 @@ class Facts:
     def in_time(self, columns: Sequence[Column]) -> Iterator[Column]:
         """As many of these columns as there is time to look at."""
         for column in columns:
-            if self.case.deadline.expired:
+            if self._facts.case.deadline.expired:
                 return
             yield column
 
@@ -257,13 +293,12 @@ class Facts:
     @cached_property
     def alone(self) -> dict[str, Alone]:
         """What each feature alone says of the target, by name, learned and judged on training rows."""
-        found = {}
+        classes, found = len(self._facts.classes), {}
         for column in self.in_time(self.features):
-            values = self.values(column, self.seen) if column.type in _PLACES else None
-            codes = self.codes(column, self.seen)[0] if values is None else binned(values)
-            found[column.name] = alone(codes, self.y, len(self.classes), values=values)
+            if column.type in _PLACES:
+                values = self.values(column, self._facts.seen)
+                tried = (alone(binned(values, bins), self._facts.y, classes, values=values) for bins in _BINS)
+                found[column.name] = max(tried, key=lambda one: one.explained)
+            else:
+                found[column.name] = alone(self.codes(column, self._facts.seen)[0], self._facts.y, classes)
         return found
-
-    def score(self, name: str) -> Metric | None:
-        """A metric of the system by its name."""
-        return next((one for one in self.case.system.metrics() if one.name == name), None)

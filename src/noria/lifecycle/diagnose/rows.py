@@ -64,8 +64,8 @@ def duplicated(facts: Facts) -> Seen | None:
     share = copies.rows / copies.judged
     return Seen(
         HIGH if share >= _MANY_COPIES else MEDIUM,
-        f"{copies.rows:,} of {times(copies.judged, 'held-out row')} ({percent(share)}) have exactly the features "
-        f"of a training row; {percent(copies.same)} of them also its '{facts.target}'.",
+        f"{copies.rows:,} of {times(copies.judged, 'held-out row')} ({percent(share)}) have exactly the "
+        f"features of a training row; {percent(copies.same)} of them also its '{facts.target}'.",
     )
 
 
@@ -77,8 +77,8 @@ def contradicted(facts: Facts) -> Seen | None:
         return None
     return Seen(
         MEDIUM,
-        f"{copies.rows:,} of {times(copies.judged, 'held-out row')} have exactly the features of a training row, "
-        f"and {percent(1 - copies.same)} of them another '{facts.target}'.",
+        f"{copies.rows:,} of {times(copies.judged, 'held-out row')} have exactly the features of a training "
+        f"row, and {percent(1 - copies.same)} of them another '{facts.target}'.",
     )
 
 
@@ -133,14 +133,15 @@ def judged_too_early(facts: Facts) -> Seen | None:
         return None
     name = times_[0].name
     latest = facts.evidence.train[name].max()
-    early = facts.evidence.truth[name].drop_nulls() < latest
+    held_out = facts.evidence.truth[name].drop_nulls()
+    early = held_out < latest
     share = float(early.mean() or 0.0)  # type: ignore[arg-type]
     if share <= _EARLY:
         return None
     return Seen(
         HIGH if not facts.given else MEDIUM,
-        f"{percent(share)} of {times(facts.evidence.truth.height, 'held-out row')} are earlier by '{name}' than "
-        f"the latest training row ({latest}).",
+        f"{percent(share)} of {times(len(held_out), 'held-out row')} are earlier by '{name}' than the latest "
+        f"training row ({latest!s}).",
         (name,),
     )
 
@@ -152,8 +153,8 @@ def neighbours_in_time(facts: Facts) -> Seen | None:
         return None
     if facts.schema.with_role(Role.GROUP) or facts.given or not facts.held_out:
         return None
-    for column in facts.in_time([one for one in facts.features if one.type is Type.DATETIME]):
-        moments = facts.values(column, facts.seen)
+    for column in facts.columns.in_time([one for one in facts.columns.features if one.type is Type.DATETIME]):
+        moments = facts.columns.values(column, facts.seen)
         order = np.argsort(moments, kind="stable")[: int((~np.isnan(moments)).sum())]
         if len(order) < _MOMENTS:
             continue
@@ -161,8 +162,8 @@ def neighbours_in_time(facts: Facts) -> Seen | None:
         if found > max(_SERIAL, 4 / math.sqrt(len(order))):
             return Seen(
                 HIGH if found > _STRONG else MEDIUM,
-                f"In the order of '{column.name}', the '{facts.target}' of a row and of the next are correlated "
-                f"by {found:.2f}; held-out rows lie between training rows ({facts.evaluation.how}).",
+                f"In the order of '{column.name}', the '{facts.target}' of a row and of the next have a "
+                f"correlation of {found:.2f}; held-out rows lie between training rows.",
                 (column.name,),
             )
     return None
@@ -191,16 +192,16 @@ def groups_straddle(facts: Facts) -> Seen | None:
         )
         shared, groups = truth.is_in(train.implode()), truth.n_unique()
         if shared.any():
-            both = truth.filter(shared).n_unique()
+            both, share = truth.filter(shared).n_unique(), float(shared.mean() or 0.0)  # type: ignore[arg-type]
             return Seen(
                 HIGH,
-                f"{both:,} of {times(groups, 'held-out group')} by '{column.name}' have rows to learn from too, "
-                f"{percent(float(shared.mean() or 0.0))} of the held-out rows.",  # type: ignore[arg-type]
+                f"{both:,} of {times(groups, 'held-out group')} by '{column.name}' have training rows too: "
+                f"{percent(share)} of the held-out rows.",
                 (column.name,),
             )
     if not facts.known or facts.schema.with_role(Role.GROUP):
         return None
-    for column in facts.in_time(facts.levels):
+    for column in facts.columns.in_time(facts.columns.levels):
         seen = _like_groups(facts, column)
         if seen is not None:
             return seen
@@ -214,15 +215,15 @@ def _like_groups(facts: Facts, column: Column) -> Seen | None:
     if names.n_unique() < _GROUPS or not _GROUP_ROWS[0] <= size <= _GROUP_ROWS[1]:
         return None
     shared = float(facts.judged[column.name].is_in(names.implode()).mean() or 0.0)  # type: ignore[arg-type]
-    codes = facts.codes(column, facts.seen)[0]
+    codes = facts.columns.codes(column, facts.seen)[0]
     alike, p = max(between_groups(part, codes) for part in _as_numbers(facts, facts.y))
     if not (shared >= _SHARED and alike > _ALIKE and p < _CHANCE**2):
         return None
     return Seen(
         MEDIUM,
-        f"'{column.name}' has {names.n_unique():,} levels of {size:.1f} rows each, {percent(alike)} of the variance "
-        f"of '{facts.target}' lies between them, and {percent(shared)} of the held-out rows have a level that "
-        "was learned from.",
+        f"'{column.name}' has {names.n_unique():,} levels of {size:.1f} rows each; {percent(alike)} of the "
+        f"variance of '{facts.target}' lies between them, and {percent(shared)} of the held-out rows have a "
+        "level that was learned from.",
         (column.name,),
     )
 
@@ -230,15 +231,15 @@ def _like_groups(facts: Facts, column: Column) -> Seen | None:
 @diagnostic("NOR017")
 def unlike(facts: Facts) -> Seen | None:
     """Features are distributed otherwise in held-out rows."""
-    if facts.ordered or not facts.held_out or not facts.features:
+    if facts.ordered or not facts.held_out or not facts.columns.features:
         return None
     train, judged = (_independent(facts, rows) for rows in (facts.seen, facts.judged))
-    moved, limit = [], _CHANCE / (2 * len(facts.features))
-    for column in facts.in_time(facts.features):
-        if column in facts.numbers:
-            distance, p = values_differ(*(facts.values(column, rows) for rows in (train, judged)))
+    moved, limit = [], _CHANCE / (2 * len(facts.columns.features))
+    for column in facts.columns.in_time(facts.columns.features):
+        if column in facts.columns.numbers:
+            distance, p = values_differ(*(facts.columns.values(column, rows) for rows in (train, judged)))
         else:
-            codes = facts.codes(column, train, judged)
+            codes = facts.columns.codes(column, train, judged)
             size = 1 + max(int(part.max(initial=0)) for part in codes)
             distance, p = counts_differ(*(np.bincount(part, minlength=size) for part in codes))
         if p < limit and distance >= _MOVED:
@@ -254,7 +255,8 @@ def unlike(facts: Facts) -> Seen | None:
     later = bool(facts.schema.with_role(Role.TIME)) and not facts.given
     return Seen(
         LOW if later else MEDIUM,
-        f"{len(moved)} of {times(len(facts.features), 'feature')} are distributed otherwise{farthest}; {apart}.",
+        f"Of {times(len(facts.columns.features), 'feature')}, {len(moved) or 'none'} "
+        f"{'is' if len(moved) == 1 else 'are'} distributed otherwise{farthest}; {apart}.",
         tuple(names),
     )
 
@@ -268,15 +270,15 @@ def _independent(facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
 def _encoded(facts: Facts, *tables: pl.DataFrame) -> list[np.ndarray]:
     """Numbers by rank and whether they are missing, categories by their most frequent levels, (n, d) each."""
     parts: list[list[np.ndarray]] = [[] for _ in tables]
-    for column in facts.in_time(facts.features):
+    for column in facts.columns.in_time(facts.columns.features):
         if len(parts[0]) >= _ENCODED:
             break
-        if column in facts.numbers:
-            values = np.concatenate([facts.values(column, rows) for rows in tables])
+        if column in facts.columns.numbers:
+            values = np.concatenate([facts.columns.values(column, rows) for rows in tables])
             lost = np.isnan(values)
             made = [ranks(np.where(lost, np.nanmedian(values) if not lost.all() else 0.0, values)), lost]
-        elif column in facts.levels:
-            codes = np.concatenate(facts.codes(column, *tables))
+        elif column in facts.columns.levels:
+            codes = np.concatenate(facts.columns.codes(column, *tables))
             made = [codes == level for level in np.argsort(-np.bincount(codes))[:_LEVELS_ENCODED]]
         else:
             continue
@@ -294,10 +296,10 @@ def beyond_training(facts: Facts) -> Seen | None:
     """Held-out numbers are outside of the training range."""
     if facts.ordered or not facts.held_out or facts.schema.with_role(Role.GROUP):
         return None
-    outside, limit = [], _CHANCE / (2 * max(len(facts.numbers), 1))
-    for column in facts.in_time(facts.numbers):
-        values = facts.values(column, facts.judged)
-        known = facts.values(column, facts.evidence.train)
+    outside, limit = [], _CHANCE / (2 * max(len(facts.columns.numbers), 1))
+    for column in facts.columns.in_time(facts.columns.numbers):
+        values = facts.columns.values(column, facts.judged)
+        known = facts.columns.values(column, facts.evidence.train)
         values, known = values[~np.isnan(values)], known[~np.isnan(known)]
         if not len(values) or not len(known):
             continue
@@ -328,10 +330,12 @@ def few_of_class(facts: Facts) -> Seen | None:
     if not len(few):
         return None
     fewest = few[counts[few].argmin()]
+    others = named([facts.classes[at] for at in few if at != fewest])
+    more = f"; {others} too few as well" if others else ""
     return Seen(
         HIGH if counts[fewest] < _CLASS_ROWS // 2 else MEDIUM,
-        f"{named([facts.classes[at] for at in few])} of '{facts.target}': {times(int(counts[fewest]), 'training row')} "
-        f"at least, of {times(facts.evidence.train.height, 'row')}.",
+        f"'{facts.classes[fewest]}' of '{facts.target}' has {int(counts[fewest])} of "
+        f"{times(facts.evidence.train.height, 'training row')}{more}.",
     )
 
 

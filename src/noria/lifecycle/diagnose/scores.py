@@ -35,7 +35,7 @@ _FAR = 0.25
 _WIDE = 0.5
 _CLOSE = 0.25
 _SAME = 0.05
-_SLOWER, _NOTICED = 10.0, 0.02
+_SLOWER, _NOTICED, _TIMED = 10.0, 0.02, 1_000
 _FOLD_ROWS = 10
 _APART = 0.2
 _TRAINED, _PIECE = 600, 200
@@ -44,7 +44,7 @@ _TRAINED, _PIECE = 600, 200
 @diagnostic("NOR001")
 def overfit(facts: Facts) -> Seen | None:
     """The training score is far above the held-out one."""
-    if facts.ordered or not facts.held_out or not facts.known or not math.isfinite(facts.gain.error):
+    if facts.ordered or not facts.held_out or not facts.known or not math.isfinite(facts.scores.gain.error):
         return None
     learned_from, model = [], []
     for piece in facts.seen.head(_TRAINED).iter_slices(_PIECE):
@@ -53,16 +53,17 @@ def overfit(facts: Facts) -> Seen | None:
         learned_from.append(piece)
         model.append(facts.tuned.model.predict(piece))
     rows, judged, metric = pl.concat(learned_from), facts.evidence.truth, facts.metric.name
-    learned = facts.bind(rows, pl.concat(model))
-    guessed = facts.bind(rows, facts.tuned.baseline.predict(rows))
-    train = facts.estimate(lambda at: facts.sign * (learned(at) - guessed(at)), rows)
-    lost = Estimate(train.value - facts.gain.value, math.hypot(train.error, facts.gain.error))
-    if not (lost.z > _SURE and facts.gain.value < _KEPT * train.value):
+    learned = facts.scores.bind(rows, pl.concat(model))
+    guessed = facts.scores.bind(rows, facts.tuned.baseline.predict(rows))
+    train = facts.scores.estimate(lambda at: facts.scores.sign * (learned(at) - guessed(at)), rows)
+    others = max(facts.scores.gain, facts.scores.fold_gain, key=lambda one: one.value)
+    lost = Estimate(train.value - others.value, math.hypot(train.error, others.error))
+    if not (lost.z > _SURE and others.value < _KEPT * train.value):
         return None
-    held = facts.bind(judged, facts.evidence.predictions)(None)
-    left = max(facts.gain.value, 0.0) / train.value
+    held = facts.scores.bind(judged, facts.evidence.predictions)(None)
+    left = max(facts.scores.gain.value, 0.0) / train.value
     return Seen(
-        HIGH if not facts.gain.z > _LIKELY else MEDIUM,
+        HIGH if not facts.scores.gain.z > _LIKELY else MEDIUM,
         f"{metric} is {number(learned(None))} on training rows and {number(held)} on held-out ones: "
         f"{percent(left)} of the lead over the baseline is left.",
     )
@@ -71,14 +72,14 @@ def overfit(facts: Facts) -> Seen | None:
 @diagnostic("NOR002")
 def no_better(facts: Facts) -> Seen | None:
     """The gain over the baseline may be chance."""
-    gain = facts.gain
+    gain = facts.scores.gain
     if not math.isfinite(gain.error) or (gain.error == 0 and gain.value > 0):
         return None
     if gain.z > _LIKELY or gain.z < -_SURE:
         return None
     folds = facts.evidence.fold_truth
     model, baseline = (
-        facts.bind(folds, part)(None)
+        facts.scores.bind(folds, part)(None)
         for part in (facts.evidence.fold_predictions, facts.tuned.baseline_predictions)
     )
     return Seen(
@@ -91,17 +92,17 @@ def no_better(facts: Facts) -> Seen | None:
 @diagnostic("NOR003")
 def worse(facts: Facts) -> Seen | None:
     """The model loses against the baseline."""
-    return Seen(HIGH, f"{_beside_baseline(facts)}.") if facts.gain.z < -_SURE else None
+    return Seen(HIGH, f"{_beside_baseline(facts)}.") if facts.scores.gain.z < -_SURE else None
 
 
 def _beside_baseline(facts: Facts) -> str:
     name = facts.metric.name
     model, baseline = facts.evaluation.scores[name].value, facts.evaluation.baseline[name].value
-    difference = facts.gain.value
+    difference = facts.scores.gain.value
     word = "better" if difference >= 0 else "worse"
     return (
         f"{name} is {number(model)}, the baseline's {number(baseline)}: {word} by {number(abs(difference))}, "
-        f"give or take {number(1.96 * facts.gain.error)}"
+        f"give or take {number(1.96 * facts.scores.gain.error)}"
     )
 
 
@@ -112,14 +113,14 @@ def slower(facts: Facts) -> Seen | None:
         return None
     board = facts.evaluation.leaderboard
     cost = sum(leader.predict_seconds for leader in board if leader.weight)
-    if cost < _NOTICED:
+    if cost < _NOTICED or facts.evidence.fold_truth.height < _TIMED:
         return None
-    model, baseline = facts.fold_losses
+    model, baseline = facts.scores.fold_losses
     lead = float((baseline - model).mean())
     quick = {one.learner: one.predict_seconds for one in board if _SLOWER * one.predict_seconds < cost}
     for trial, losses in _rivals(facts):
         if trial.learner.name in quick:
-            apart = facts.mean(losses - model, facts.evidence.fold_truth)
+            apart = facts.scores.mean(losses - model, facts.evidence.fold_truth)
             if lead > 0 and apart.value + _LIKELY * apart.error < _SAME * lead:
                 return Seen(
                     LOW,
@@ -136,27 +137,30 @@ def far_from_folds(facts: Facts) -> Seen | None:
     if not facts.held_out:
         return None
     evidence = facts.evidence
-    scored = facts.bind(evidence.truth, evidence.predictions)
-    validated = facts.bind(evidence.fold_truth, evidence.fold_predictions)
-    held, folds = facts.estimate(scored, evidence.truth), facts.estimate(validated, evidence.fold_truth)
-    baseline = facts.bind(evidence.fold_truth, facts.tuned.baseline_predictions)(None)
-    apart = Estimate(facts.sign * (held.value - folds.value), math.hypot(held.error, folds.error))
+    scored = facts.scores.bind(evidence.truth, evidence.predictions)
+    validated = facts.scores.bind(evidence.fold_truth, evidence.fold_predictions)
+    held, folds = (
+        facts.scores.estimate(scored, evidence.truth),
+        facts.scores.estimate(validated, evidence.fold_truth),
+    )
+    baseline = facts.scores.bind(evidence.fold_truth, facts.tuned.baseline_predictions)(None)
+    apart = Estimate(facts.scores.sign * (held.value - folds.value), math.hypot(held.error, folds.error))
     if not (abs(apart.z) > 4 and abs(apart.value) > _FAR * abs(folds.value - baseline)):
         return None
     word = "better" if apart.value > 0 else "worse"
     return Seen(
         MEDIUM,
-        f"{facts.metric.name} is {number(held.value)} on held-out rows and {number(folds.value)} out of fold: "
-        f"{word} by {abs(apart.z):.1f} standard errors.",
+        f"{facts.metric.name} is {number(held.value)} on held-out rows and {number(folds.value)} out of "
+        f"fold: {word} by {abs(apart.z):.1f} standard errors.",
     )
 
 
 @diagnostic("NOR006")
 def too_wide(facts: Facts) -> Seen | None:
     """The interval is wide against what was gained."""
-    score, lead = facts.evaluation.scores[facts.metric.name], abs(facts.gain.value)
+    score, lead = facts.evaluation.scores[facts.metric.name], abs(facts.scores.gain.value)
     half = (score.high - score.low) / 2
-    if not (half > _WIDE * lead and facts.gain.z > _LIKELY):
+    if not (half > _WIDE * lead and facts.scores.gain.z > _LIKELY):
         return None
     return Seen(
         LOW,
@@ -187,7 +191,7 @@ def too_close(facts: Facts) -> Seen | None:
     first, second = _first_two(facts)
     if first is None or second is None or facts.tuned.truth.height < 2:
         return None
-    model, baseline = facts.fold_losses
+    model, baseline = facts.scores.fold_losses
     _, low, high, _ = paired_difference(first[1], second[1])
     lead = float(baseline.mean() - min(first[1].mean(), second[1].mean()))
     if not (low < 0 < high and lead > 0 and (high - low) / 2 > _CLOSE * lead):
@@ -226,7 +230,7 @@ def folds_disagree(facts: Facts) -> Seen | None:
     """Losses depend on the fold."""
     if facts.ordered or not facts.known:
         return None
-    parts, (losses, guessed) = list(_fold_rows(facts)), facts.fold_losses
+    parts, (losses, guessed) = list(_fold_rows(facts)), facts.scores.fold_losses
     lead = float(guessed.mean() - losses.mean())
     if len(parts) < 2 or lead <= 0:
         return None
@@ -235,7 +239,7 @@ def folds_disagree(facts: Facts) -> Seen | None:
     spread, p = unequal(means, errors)
     if not (p < _CHANCE / 10 and spread > _APART * lead):
         return None
-    score = facts.bind(facts.evidence.fold_truth, facts.evidence.fold_predictions)
+    score = facts.scores.bind(facts.evidence.fold_truth, facts.evidence.fold_predictions)
     scores = [score(part) for part in parts]
     return Seen(
         LOW,
@@ -249,7 +253,7 @@ def _rivals(facts: Facts) -> Iterator[tuple[Trial, np.ndarray]]:
     truth = facts.evidence.fold_truth
     for trial in facts.tuned.best:
         if trial.learner.name != facts.case.learners[0].name:
-            yield trial, facts.losses(truth, trial.predictions.head(truth.height))
+            yield trial, facts.scores.losses(truth, trial.predictions.head(truth.height))
 
 
 def _first_two(

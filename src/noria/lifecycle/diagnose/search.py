@@ -52,7 +52,7 @@ def at_boundary(facts: Facts) -> Seen | None:
         edge = None if place is None else 0 if place < _EDGE else 1 if place > 1 - _EDGE else None
         if edge is None or _natural(param, edge) or len(mine) < _ATTEMPTS:
             continue
-        if _pushes(mine, name, param, edge, facts.sign):
+        if _pushes(mine, name, param, edge, facts.scores.sign):
             limit = param.high if edge else param.low
             return Seen(
                 LOW,

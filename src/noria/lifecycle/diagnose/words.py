@@ -26,9 +26,11 @@ def percent(share: float) -> str:
 
     Examples
     --------
-    >>> percent(0.5), percent(0.0123), percent(0.9984)
-    ('50%', '1.2%', '99.8%')
+    >>> percent(0.5), percent(0.0123), percent(0.9984), percent(0.9999)
+    ('50%', '1.2%', '99.8%', 'over 99.9%')
     """
+    if 0.999 < share < 1:
+        return "over 99.9%"
     return f"{share:.0%}" if 0.1 <= share <= 0.95 or share in (0.0, 1.0) else f"{share:.1%}"
 
 

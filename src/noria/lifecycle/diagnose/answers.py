@@ -26,6 +26,7 @@ __all__ = [
 
 _JUDGED = 5_000
 _CHANCE = 1e-3
+_CALIBRATED = 100
 _GAP, _LARGE_GAP, _GAP_Z = 0.04, 0.15, 4.0
 _SHORT, _SURE = 0.05, 3.3
 _BENT, _BENT_ROWS = 0.05, 100
@@ -44,7 +45,7 @@ def uncalibrated(facts: Facts) -> Seen | None:
         return None
     truth, predictions = facts.evidence.truth.head(_JUDGED), facts.evidence.predictions.head(_JUDGED)
     p, y = facts.probabilities(predictions), facts.truth(truth)
-    if not np.allclose(p.sum(axis=1), 1.0, atol=1e-3):
+    if len(y) < _CALIBRATED or not np.allclose(p.sum(axis=1), 1.0, atol=1e-3):
         return None
     gap, expected, z = calibration_gap(p, y, seed=facts.seed)
     if not (z > _GAP_Z and gap - expected > _GAP):
@@ -149,7 +150,7 @@ def accuracy_misleads(facts: Facts) -> Seen | None:
     used = {facts.metric.name, *(goal.metric for goal in facts.evaluation.goals)} & _HITS
     if not facts.classes or not used:
         return None
-    counts = np.bincount(facts.truth(facts.evidence.train), minlength=len(facts.classes))
+    counts = np.bincount(facts.truth(facts.train), minlength=len(facts.classes))
     share = float(counts.max() / counts.sum())
     if share < _FREQUENT:
         return None
@@ -165,7 +166,7 @@ def heavy_tail(facts: Facts) -> Seen | None:
     """The target's tail is heavy and the error squared."""
     if not facts.numeric or facts.metric.name not in _SQUARED:
         return None
-    y = facts.truth(facts.evidence.train)
+    y = facts.truth(facts.train)
     if len(y) < _TAIL_ROWS:
         return None
     middle = float(np.median(y))

@@ -86,7 +86,7 @@ def explains_all(facts: Facts) -> Seen | None:
         return None
     model, guess = (
         facts.scores.plain_losses(facts.seen, table[facts.places])
-        for table in (facts.evidence.fold_predictions, facts.tuned.baseline_predictions)
+        for table in (facts.evidence.fold_predictions, facts.guesses)
     )
     lead, behind = float((guess - model).mean()), facts.scores.mean(one.losses - model, facts.seen)
     explained = lead / float(guess.mean()) if guess.mean() > 0 else 0.0
@@ -103,7 +103,7 @@ def explains_all(facts: Facts) -> Seen | None:
 @diagnostic("NOR023")
 def like_an_id(facts: Facts) -> Seen | None:
     """A feature names its rows."""
-    train, found = facts.evidence.train, []
+    train, found = facts.train, []
     if train.height < _ID_ROWS:
         return None
     for column in facts.columns.in_time(facts.columns.features):
@@ -134,8 +134,8 @@ def constant(facts: Facts) -> Seen | None:
         and (one.type is Type.CONSTANT or any(note.endswith("every value is the same") for note in one.notes))
     ]
     names = [one.name for one in facts.columns.features]
-    counts = facts.evidence.train.select(pl.col(names).n_unique()).row(0) if names else ()
-    used = [name for name, count in zip(names, counts) if count < 2]
+    same = facts.evidence.train.select(pl.col(names).eq_missing(pl.col(names).first()).all())
+    used = [name for name in names if same[name][0]]
     if not left_out and not used:
         return None
     parts = [f"{named(left_out)} left out: the same in every row"] if left_out else []

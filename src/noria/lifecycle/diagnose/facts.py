@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from noria.core.insight import Slice
-from noria.core.protocol import Shared
+from noria.core.protocol import Evidence, Shared
 from noria.core.schema import Column, Role, Type
 from noria.methods.alone import Alone, alone, binned
 from noria.methods.intervals import bootstrap
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "Estimate", "Facts", "Scores"]
 
+_MOST = 20_000  # rows whose predictions are looked at
+_TRAIN = 100_000  # rows that were learned from
 _ROWS = 5_000  # that columns are looked at in
 _TESTED = 1_000  # that a bootstrap is made of
 _RESAMPLES = 150
@@ -44,8 +46,16 @@ class Estimate(NamedTuple):
         return self.value / self.error if self.error > 0 else math.nan
 
 
+class Span(NamedTuple):
+    """The range of a column's training values, and how many there are."""
+
+    low: float
+    high: float
+    rows: int
+
+
 class Facts:
-    """A case as diagnostics see it. Large tables are looked at in part, the same part for all.
+    """A case as diagnostics see it. Of large tables a part is looked at, drawn by the seed, the same for all.
 
     Parameters
     ----------
@@ -55,6 +65,12 @@ class Facts:
 
     Attributes
     ----------
+    evidence : Evidence
+        With at most 20,000 rows of each kind but those to learn from.
+    kept : array of int
+        Which of the validated rows these are.
+    guesses : Table
+        What the baseline said of them out of fold.
     scores : Scores
     columns : Columns
     ordered : bool
@@ -63,12 +79,28 @@ class Facts:
 
     def __init__(self, case: Case, slices: Sequence[Slice] = ()) -> None:
         self.case, self.slices = case, slices
-        self.schema, self.evidence, self.tuned = case.data.schema, case.evidence, case.tuned
+        self.schema, self.tuned = case.data.schema, case.tuned
         self.evaluation, self.metric = case.evaluation, case.tuned.metric
         self.ordered = case.system.tags.needs_time_order
         self.seed = case.recipe.search.seed
+        whole = case.evidence
+        held, self.kept = (self._some(rows.height) for rows in (whole.truth, whole.fold_truth))
+        self.evidence = Evidence(
+            whole.train, whole.truth[held], whole.predictions[held], whole.baseline[held],
+            whole.fold_truth[self.kept], whole.fold_predictions[self.kept],
+        )  # fmt: skip
+        self.guesses = case.tuned.baseline_predictions[self.kept]
         self.shared = Shared()
         self.scores, self.columns = Scores(self), Columns(self)
+
+    def _some(self, rows: int) -> np.ndarray:
+        return np.sort(np.random.default_rng(self.seed).permutation(rows)[:_MOST])
+
+    @cached_property
+    def train(self) -> pl.DataFrame:
+        """Rows that were learned from."""
+        train = self.evidence.train
+        return train if train.height <= _TRAIN else train.sample(_TRAIN, seed=self.seed)
 
     @property
     def held_out(self) -> bool:
@@ -198,9 +230,7 @@ class Scores:
     def fold_gain(self) -> Estimate:
         """The same out of fold."""
         evidence = self._facts.evidence
-        return self._lead(
-            evidence.fold_truth, evidence.fold_predictions, self._facts.tuned.baseline_predictions
-        )
+        return self._lead(evidence.fold_truth, evidence.fold_predictions, self._facts.guesses)
 
     def _lead(self, truth: pl.DataFrame, predictions: pl.DataFrame, guesses: pl.DataFrame) -> Estimate:
         model, baseline = self.bind(truth, predictions), self.bind(truth, guesses)
@@ -238,8 +268,8 @@ class Scores:
     def fold_losses(self) -> tuple[np.ndarray, np.ndarray]:
         """Out-of-fold losses of the joint model and of the baseline, row by row of ``fold_truth``."""
         truth = self._facts.evidence.fold_truth
-        pair = self._facts.evidence.fold_predictions, self._facts.tuned.baseline_predictions
-        return self.losses(truth, pair[0]), self.losses(truth, pair[1])
+        model = self._facts.evidence.fold_predictions
+        return self.losses(truth, model), self.losses(truth, self._facts.guesses)
 
 
 class Columns:
@@ -283,6 +313,15 @@ class Columns:
             series = series.to_physical()
         values = series.cast(pl.Float64).fill_null(math.nan).to_numpy()
         return np.where(np.isinf(values), math.nan, values)
+
+    def span(self, column: Column) -> Span:
+        """The range of a column that has an order, in all rows that were learned from."""
+        series = self._facts.evidence.train[column.name]
+        series = (series.to_physical() if column.type is Type.DATETIME else series).cast(pl.Float64)
+        known = series.filter(series.is_finite())
+        if not len(known):
+            return Span(math.nan, math.nan, 0)
+        return Span(float(known.min()), float(known.max()), len(known))  # type: ignore[arg-type]
 
     def codes(self, column: Column, *tables: pl.DataFrame) -> list[np.ndarray]:
         """A column's levels in several tables, numbered from 0 alike; missing values are a level."""

@@ -234,10 +234,10 @@ def unlike(facts: Facts) -> Seen | None:
     if facts.ordered or not facts.held_out or not facts.columns.features:
         return None
     train, judged = (_independent(facts, rows) for rows in (facts.seen, facts.judged))
-    moved, limit = [], _CHANCE / (2 * len(facts.columns.features))
+    moved, limit = [], _CHANCE / (4 * len(facts.columns.features))
     for column in facts.columns.in_time(facts.columns.features):
         if column in facts.columns.numbers:
-            distance, p = values_differ(*(facts.columns.values(column, rows) for rows in (train, judged)))
+            distance, p = _number_differs(*(facts.columns.values(column, rows) for rows in (train, judged)))
         else:
             codes = facts.columns.codes(column, train, judged)
             size = 1 + max(int(part.max(initial=0)) for part in codes)
@@ -259,6 +259,13 @@ def unlike(facts: Facts) -> Seen | None:
         f"{'is' if len(moved) == 1 else 'are'} distributed otherwise{farthest}; {apart}.",
         tuple(names),
     )
+
+
+def _number_differs(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
+    """Whether the numbers differ, or how many are missing: the likelier of both."""
+    lost = [np.bincount(np.isnan(part), minlength=2) for part in (a, b)]
+    values, missing = values_differ(a, b), counts_differ(*lost)
+    return min(values, missing, key=lambda one: one[1] if one[1] == one[1] else 1.0)
 
 
 def _independent(facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
@@ -299,14 +306,13 @@ def beyond_training(facts: Facts) -> Seen | None:
     outside, limit = [], _CHANCE / (2 * max(len(facts.columns.numbers), 1))
     for column in facts.columns.in_time(facts.columns.numbers):
         values = facts.columns.values(column, facts.judged)
-        known = facts.columns.values(column, facts.evidence.train)
-        values, known = values[~np.isnan(values)], known[~np.isnan(known)]
-        if not len(values) or not len(known):
+        values, span = values[~np.isnan(values)], facts.columns.span(column)
+        if not len(values) or not span.rows:
             continue
-        above, below = int((values > known.max()).sum()), int((values < known.min()).sum())
+        above, below = int((values > span.high).sum()), int((values < span.low).sum())
         count = max(above, below)
-        if count >= _OUTSIDE * len(values) and beyond(count, len(values), len(known)) < limit:
-            end = f"above {number(known.max())}" if above >= below else f"below {number(known.min())}"
+        if count >= _OUTSIDE * len(values) and beyond(count, len(values), span.rows) < limit:
+            end = f"above {number(span.high)}" if above >= below else f"below {number(span.low)}"
             outside.append((count / len(values), column, end))
     if not outside:
         return None
@@ -325,7 +331,9 @@ def few_of_class(facts: Facts) -> Seen | None:
     """A class has too few training rows."""
     if not facts.classes:
         return None
-    counts = np.bincount(facts.truth(facts.evidence.train), minlength=len(facts.classes))
+    answers = facts.evidence.train[facts.target].value_counts(name="rows")
+    rows = dict(zip(answers[facts.target].cast(pl.String), answers["rows"]))
+    counts = np.array([rows.get(name, 0) for name in facts.classes])
     few = np.flatnonzero(counts < _CLASS_ROWS)
     if not len(few):
         return None

@@ -12,7 +12,6 @@ from noria.core.protocol import Trial
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
 from noria.lifecycle.diagnose.words import number, percent
-from noria.methods.intervals import paired_difference
 from noria.methods.significance import crossed, unequal
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
 
 _SURE, _LIKELY = 3.3, 1.645  # standard errors: p < 0.001 two-sided, p < 0.05 one-sided
 _CHANCE = 1e-3
+_TRIFLE = 0.05
 _KEPT = 1 / 3
 _FAR = 0.25
 _WIDE = 0.5
@@ -72,20 +72,21 @@ def overfit(facts: Facts) -> Seen | None:
 @diagnostic("NOR002")
 def no_better(facts: Facts) -> Seen | None:
     """The gain over the baseline may be chance."""
-    gain = facts.scores.gain
-    if not math.isfinite(gain.error) or (gain.error == 0 and gain.value > 0):
-        return None
-    if gain.z > _LIKELY or gain.z < -_SURE:
-        return None
-    folds = facts.evidence.fold_truth
-    model, baseline = (
-        facts.scores.bind(folds, part)(None)
-        for part in (facts.evidence.fold_predictions, facts.tuned.baseline_predictions)
+    gain, folds = facts.scores.gain, facts.evidence.fold_truth
+    model, guess = (
+        facts.scores.bind(folds, part)(None) for part in (facts.evidence.fold_predictions, facts.guesses)
     )
+    if math.isfinite(gain.error):
+        if gain.z > _LIKELY or gain.z < -_SURE or (gain.error == 0 and gain.value > 0):
+            return None
+        unsure = ", which may be chance" if gain.value else ""
+    elif gain.value <= 0 and facts.scores.sign * (model - guess) <= _TRIFLE * abs(guess):
+        unsure = ""  # too few rows, groups or series to tell chance, but neither kind of score is better
+    else:
+        return None
     return Seen(
-        HIGH if gain.value <= gain.error else MEDIUM,
-        f"{_beside_baseline(facts)}, which may be chance; out of fold {number(model)} against "
-        f"{number(baseline)}.",
+        HIGH if not gain.value > gain.error else MEDIUM,
+        f"{_beside_baseline(facts)}{unsure}; out of fold {number(model)} against {number(guess)}.",
     )
 
 
@@ -98,11 +99,14 @@ def worse(facts: Facts) -> Seen | None:
 def _beside_baseline(facts: Facts) -> str:
     name = facts.metric.name
     model, baseline = facts.evaluation.scores[name].value, facts.evaluation.baseline[name].value
-    difference = facts.scores.gain.value
-    word = "better" if difference >= 0 else "worse"
+    difference = facts.scores.sign * (model - baseline)
+    if difference == 0:
+        return f"{name} is {number(model)}, and so is the baseline's"
+    word, error = "better" if difference > 0 else "worse", 1.96 * facts.scores.gain.error
+    spread = f", give or take {number(error)}" if math.isfinite(error) else ""
     return (
-        f"{name} is {number(model)}, the baseline's {number(baseline)}: {word} by {number(abs(difference))}, "
-        f"give or take {number(1.96 * facts.scores.gain.error)}"
+        f"{name} is {number(model)}, the baseline's {number(baseline)}: {word} by "
+        f"{number(abs(difference))}{spread}"
     )
 
 
@@ -143,7 +147,7 @@ def far_from_folds(facts: Facts) -> Seen | None:
         facts.scores.estimate(scored, evidence.truth),
         facts.scores.estimate(validated, evidence.fold_truth),
     )
-    baseline = facts.scores.bind(evidence.fold_truth, facts.tuned.baseline_predictions)(None)
+    baseline = facts.scores.bind(evidence.fold_truth, facts.guesses)(None)
     apart = Estimate(facts.scores.sign * (held.value - folds.value), math.hypot(held.error, folds.error))
     if not (abs(apart.z) > 4 and abs(apart.value) > _FAR * abs(folds.value - baseline)):
         return None
@@ -189,12 +193,13 @@ def goal_in_noise(facts: Facts) -> Seen | None:
 def too_close(facts: Facts) -> Seen | None:
     """The two best learners cannot be told apart, and the interval is wide."""
     first, second = _first_two(facts)
-    if first is None or second is None or facts.tuned.truth.height < 2:
+    if first is None or second is None or facts.evidence.fold_truth.height < 2:
         return None
     model, baseline = facts.scores.fold_losses
-    _, low, high, _ = paired_difference(first[1], second[1])
+    apart = facts.scores.mean(second[1] - first[1], facts.evidence.fold_truth)
+    half = 1.96 * apart.error
     lead = float(baseline.mean() - min(first[1].mean(), second[1].mean()))
-    if not (low < 0 < high and lead > 0 and (high - low) / 2 > _CLOSE * lead):
+    if not (abs(apart.value) < half and lead > 0 and half > _CLOSE * lead):
         return None
     return Seen(
         LOW,
@@ -253,7 +258,7 @@ def _rivals(facts: Facts) -> Iterator[tuple[Trial, np.ndarray]]:
     truth = facts.evidence.fold_truth
     for trial in facts.tuned.best:
         if trial.learner.name != facts.case.learners[0].name:
-            yield trial, facts.scores.losses(truth, trial.predictions.head(truth.height))
+            yield trial, facts.scores.losses(truth, trial.predictions[facts.kept])
 
 
 def _first_two(
@@ -268,7 +273,7 @@ def _first_two(
 
 def _fold_rows(facts: Facts) -> Iterator[np.ndarray]:
     """The rows of each fold that has enough."""
-    folds = facts.tuned.folds
+    folds = facts.tuned.folds[facts.kept]
     for fold in range(int(folds.max(initial=-1)) + 1):
         rows = np.flatnonzero(folds == fold)
         if len(rows) >= _FOLD_ROWS:

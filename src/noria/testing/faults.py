@@ -63,10 +63,10 @@ def _made(seed: int = 0, **keys: Any) -> tuple[np.random.Generator, pl.DataFrame
 
 def _overfit(seed: int) -> Fault:
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(500, 30))
+    X = rng.normal(size=(500, 20))
     y = 0.35 * X[:, 0] + rng.normal(size=500)
-    table = pl.DataFrame({f"x{at}": X[:, at] for at in range(30)}).with_columns(y=pl.Series(y))
-    return Fault(table, keys={"learners": ["extra_trees"]})
+    table = pl.DataFrame({f"x{at}": X[:, at] for at in range(20)}).with_columns(y=pl.Series(y))
+    return Fault(table, keys={"learners": ["extra_trees"], "trials": 2})
 
 
 def _noise(seed: int) -> Fault:
@@ -95,7 +95,7 @@ def _near_goal(seed: int) -> Fault:
 
 
 def _few(seed: int) -> Fault:
-    return Fault(sound(60, seed, noise=2.0), keys={"learners": ["ridge", "neighbours"], "holdout": 0.5})
+    return Fault(sound(60, seed, noise=1.5), keys={"learners": ["ridge", "neighbours"], "holdout": 0.5})
 
 
 def _two_worlds(seed: int) -> Fault:
@@ -111,16 +111,16 @@ def _two_worlds(seed: int) -> Fault:
 def _harder_sites(seed: int) -> Fault:
     rng, table, keys = _made(seed)
     site = np.arange(table.height) % 5
-    y = table["y"] + pl.Series(np.where(site == 0, 6.0, 0.0) * rng.normal(size=table.height))
+    y = table["y"] + pl.Series(np.where(site == 0, 9.0, 0.0) * rng.normal(size=table.height))
     table = table.with_columns(y=y, site=pl.Series([f"s{at}" for at in site]))
     return Fault(table, keys={**keys, "group": "site", "folds": 5, "holdout": 0})
 
 
 def _hurried(seed: int) -> Fault:
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(20_000, 25))
-    table = pl.DataFrame({f"x{at}": X[:, at] for at in range(25)})
-    return Fault(table.with_columns(y=pl.Series(X[:, 0] + rng.normal(size=20_000))), keys={
+    X = rng.normal(size=(40_000, 30))
+    table = pl.DataFrame({f"x{at}": X[:, at] for at in range(30)})
+    return Fault(table.with_columns(y=pl.Series(X[:, 0] + rng.normal(size=40_000))), keys={
         "budget": "2s", "trials": None})  # fmt: skip
 
 

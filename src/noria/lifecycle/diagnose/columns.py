@@ -170,7 +170,9 @@ def _correlated(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of numbers on one line."""
     columns = [one for one in facts.columns.numbers if one.type is not Type.BOOLEAN][:_COMPARED]
     made = [(one.name, facts.columns.values(one, facts.seen)) for one in facts.columns.in_time(columns)]
-    full = [(name, values) for name, values in made if not np.isnan(values).any() and values.std() > 0]
+    whole = [(name, values) for name, values in made if not np.isnan(values).any() and values.any()]
+    scaled = [(name, values / np.abs(values).max()) for name, values in whole]
+    full = [(name, values) for name, values in scaled if values.std() > 0]
     if len(full) < 2 or len(full[0][1]) < _LOST:
         return
     found = np.abs(np.corrcoef([values for _, values in full])) >= _EQUAL

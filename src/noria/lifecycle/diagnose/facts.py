@@ -336,8 +336,9 @@ class Columns:
         for column in self.in_time(self.features):
             if column.type in _PLACES:
                 values = self.values(column, self._facts.seen)
-                tried = (alone(binned(values, bins), self._facts.y, classes, values=values) for bins in _BINS)
-                found[column.name] = max(tried, key=lambda one: one.explained)
+                tried = [alone(binned(values, bins), self._facts.y, classes, values=values) for bins in _BINS]
+                best = max(tried, key=lambda one: one.explained)
+                found[column.name] = best._replace(missed=min(one.missed for one in tried))
             else:
                 found[column.name] = alone(self.codes(column, self._facts.seen)[0], self._facts.y, classes)
         return found

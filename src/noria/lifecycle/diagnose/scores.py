@@ -129,8 +129,8 @@ def slower(facts: Facts) -> Seen | None:
                 return Seen(
                     LOW,
                     f"'{trial.learner.name}' alone is as good out of fold and takes "
-                    f"{1000 * quick[trial.learner.name]:.2g} ms for 1,000 rows, the model's learners "
-                    f"{1000 * cost:.2g} ms.",
+                    f"{number(1000 * quick[trial.learner.name])} ms for 1,000 rows, the model's learners "
+                    f"{number(1000 * cost)} ms.",
                 )
     return None
 

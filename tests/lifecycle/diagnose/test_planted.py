@@ -79,7 +79,7 @@ def test_a_quick_learner_that_is_as_good_is_named(joint):
     )
     found = diagnose(replace(joint, evaluation=replace(joint.evaluation, leaderboard=slow)))
     assert [one.seen for one in found if one.code == "NOR004"] == [
-        "'ridge' alone is as good out of fold and takes 1 ms for 1,000 rows, the model's learners 101 ms."
+        "'ridge' alone is as good out of fold and takes 1 ms for 1,000 rows, the model's learners 51 ms."
     ]
     quick = tuple(replace(one, predict_seconds=0.001) for one in board)
     assert diagnose(replace(joint, evaluation=replace(joint.evaluation, leaderboard=quick))) == []

@@ -25,7 +25,7 @@ __all__ = [
     "target_leak",
 ]
 
-_LEAK, _RANKED, _ODD, _LEAK_ROWS = 0.02, 0.01, 0.5, 50
+_LEAK, _ERRORS, _RANKED, _ODD, _LEAK_ROWS = 0.02, 3, 0.01, 0.5, 100
 _ADDED, _LEAST, _FEWEST, _LIKELY = 0.1, 0.05, 3, 1.645
 _IMPOSSIBLE, _ID_ROWS, _UNIQUE = 1e-6, 50, 0.95
 _EQUAL, _REPEATED, _COMPARED = 0.9999, 0.1, 300
@@ -68,7 +68,9 @@ def _alone_tells(facts: Facts) -> bool:
 def _telling(facts: Facts) -> list[str]:
     """Features that nearly determine the target."""
     if facts.classes:
-        return [name for name, one in facts.columns.alone.items() if one.missed <= _LEAK]
+        wrong = len(facts.y) - int(np.bincount(facts.y).max())
+        most = max(_LEAK, _ERRORS / max(wrong, 1))
+        return [name for name, one in facts.columns.alone.items() if one.missed <= most]
     return [
         name
         for name, one in facts.columns.alone.items()

@@ -14,6 +14,7 @@ from noria import errors
 from noria.cli import app
 from noria.core.params import Param
 from noria.core.recipe import Recipe
+from noria.lifecycle.diagnose import codes
 from noria.settings import Settings
 from noria.systems.tabular.learners import LEARNERS
 from noria.systems.tabular.options import TabularOptions
@@ -145,6 +146,48 @@ def span(param: Param) -> str:
     if param.low is None:
         return ""
     return f"{param.low:g} to {param.high:g}" + (", logarithmic" if param.log else "")
+
+
+FINDINGS = """# Findings
+
+What may be wrong with a run, found once its model was judged: in the terminal at the end of `noria run` and
+`noria train`, all of them in `noria show` and in the report, and in Python as `run.findings`. Each has a
+code, a severity, the numbers seen and what to do. `noria findings NOR021` explains a code.
+
+A finding is not an error: the run is kept and its model registered. Findings that claim something are made
+so that chance alone raises one in fewer than one of a thousand runs; those that say that there is too little
+to tell (NOR002, NOR006, NOR007, NOR008) are told until enough was seen. Where rows come in groups, or in
+time series, a group or series counts as one. Of large tables a sample is looked at, and what does not fit
+into 4% of the budget, which all insight shares, is left out.
+
+What is known and accepted is silenced by its code, in a recipe or a command; all that was found stays in the
+run's `run.json`.
+
+```yaml
+silence: [NOR024, NOR025]
+```
+
+```text
+noria train houses.csv --target price --silence NOR024,NOR025
+```
+"""
+
+
+def findings() -> str:
+    """Every code of findings."""
+    parts = [FINDINGS.strip(), table(["code", "what is found"], [
+        [f"[{one.code}](#{one.code.lower()}-{anchor(one.title)})", one.title] for one in codes().values()
+    ])]  # fmt: skip
+    for one in codes().values():
+        parts += [f"## {one.code}: {one.title}", one.why]
+        parts += [f"**How it is measured.** {one.how}", f"**When it is wrong.** {one.wrong}"]
+        parts.append(f"**What to do.** {one.do}")
+    return "\n\n".join(parts) + "\n"
+
+
+def anchor(title: str) -> str:
+    """The end of a heading's anchor."""
+    return "".join(letter for letter in title.lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
 
 
 def settings() -> str:

@@ -1,4 +1,4 @@
-"""Write the reference into docs/reference, then every page of docs/ as HTML into site/, and check the links.
+"""Write the reference and docs/findings.md, then every page as HTML into site/, and check the links.
 
 Needs no network and no theme: a page opens from the disk. Run as ``make docs``.
 """
@@ -25,6 +25,7 @@ NAVIGATION = [
     ("README.md", "Noria"),
     ("docs/tutorial.md", "Tutorial"),
     ("docs/how-to", "How to"),
+    ("docs/findings.md", "Findings"),
     ("docs/architecture.md", "Architecture"),
     ("CONTRIBUTING.md", "Contributing"),
     ("CHANGELOG.md", "Changes"),
@@ -130,6 +131,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 def main() -> int:
     """Build everything; exit 1 if a link is broken."""
     write(DOCS / "reference", _python.pages(ROOT / "src") | _declared.pages())
+    (DOCS / "findings.md").write_text(_declared.findings(), encoding="utf-8")
     pages = sources()
     site = {
         target(path): PAGE.format(

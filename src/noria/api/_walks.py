@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.api._recipes import find_recipe
 from noria.api._session import Session
+from noria.core.insight import Finding, Insight
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.errors import ParamError, suggestion
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Run", "refit", "reproduce", "run", "train"]
 
 _PLACES = {
-    **dict.fromkeys(("name", "task", "system", "features", "options", "goal"), ""),
+    **dict.fromkeys(("name", "task", "system", "features", "options", "goal", "silence"), ""),
     **dict.fromkeys(("columns", "drop", "group", "series", "time", "weight"), "data"),
     **dict.fromkeys(("holdout", "how"), "split"),
     **dict.fromkeys(("budget", "metric", "folds", "learners", "trials", "seed"), "search"),
@@ -72,6 +74,16 @@ class Run:
 
         return report.drawn(self.folder)
 
+    @cached_property
+    def insight(self) -> Insight:
+        """What was found out beyond the scores, without findings that the recipe silences."""
+        return Insight.from_dict(self.record["insight"]).without(self.recipe.silence)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What may be wrong, worst first; a notebook shows ``run.insight``."""
+        return self.insight.findings
+
     @property
     def notes(self) -> list[str]:
         """What was repaired, and what a reader should know."""
@@ -91,6 +103,7 @@ class Run:
         """JSON-ready fields."""
         return {
             **self.record,
+            "insight": self.insight.to_dict(),
             "version": self.version,
             "promoted": self.promotion.promoted,
             "why": self.promotion.why,
@@ -169,9 +182,9 @@ def train(
         Whether an unfinished run of the same data and keys is taken up again.
     **keys
         Of a recipe: ``name`` (made from the file's name if absent), ``task``, ``system``, ``features``,
-        ``options``, ``goal``; of its data: ``columns``, ``drop``, ``group``, ``series``, ``time``,
-        ``weight``; of its split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s), ``metric``,
-        ``folds``, ``learners``, ``trials``, ``seed``.
+        ``options``, ``goal``, ``silence``; of its data: ``columns``, ``drop``, ``group``, ``series``,
+        ``time``, ``weight``; of its split: ``holdout`` (0.2), ``how``; of its search: ``budget`` (60s),
+        ``metric``, ``folds``, ``learners``, ``trials``, ``seed``.
 
     Returns
     -------

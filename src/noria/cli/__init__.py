@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from noria._version import __version__
 from noria.cli.compare import compare
+from noria.cli.findings import findings
 from noria.cli.history import history
 from noria.cli.import_model import import_model
 from noria.cli.learners import learners
@@ -46,10 +47,10 @@ _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, profile, recipes, new),
     *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
-    *(mirror, import_model, reindex, learners, version),
+    *(mirror, import_model, reindex, learners, findings, version),
 )
 _NAMES = {import_model: "import"}  # a word that Python keeps for itself
-_NEED_NOTHING = (recipes, runs, models, prune, publish, reindex, learners, version)
+_NEED_NOTHING = (recipes, runs, models, prune, publish, reindex, learners, findings, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 

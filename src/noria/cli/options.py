@@ -84,6 +84,10 @@ TABLE: Mapping[str, Any] = {
         list[str] | None,
         typer.Option(metavar="TEXT", help="What to reach: 'accuracy >= 0.9'. Repeat for more."),
     ],
+    "silence": Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Findings that are left out: NOR004,NOR024; see 'noria findings'."),
+    ],
     "features": Annotated[
         str | None, typer.Option(metavar="FILE:FUNCTION", help="A table-to-table function of your own.")
     ],

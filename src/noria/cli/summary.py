@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from noria.api import Run
+    from noria.core.insight import Finding
     from noria.core.recipe import Recipe
     from noria.core.result import Evaluation, Goal
     from noria.lifecycle.show import Details
@@ -22,6 +23,8 @@ __all__ = ["show_details", "show_run"]
 
 _LEADERS = 5
 _NOTES = 6
+_FINDINGS = 4
+_COLOURS = {"high": "bold red", "medium": "yellow", "low": "cyan"}
 _DIGEST = 12
 
 
@@ -33,7 +36,8 @@ def show_run(run: Run) -> None:
         "report": _short(run.report),
         "next": f"noria predict {run.name} new.csv -o scored.parquet",
     }
-    _show(_title(run), _grid(facts), *_results(run.evaluation, run.notes), _grid(places))
+    found = _findings(run.findings[:_FINDINGS], len(run.findings), run.id)
+    _show(_title(run), _grid(facts), *_results(run.evaluation, run.notes), *found, _grid(places))
 
 
 def show_details(run: Details) -> None:
@@ -47,7 +51,9 @@ def show_details(run: Details) -> None:
         **_origin(run.record.get("lineage", {}), run),
     }
     places = {"run": _short(run.folder), "report": _short(run.report)}
-    _show(_heading(run), _grid(facts), *_results(run.evaluation, run.record["notes"]), _grid(places))
+    results = _results(run.evaluation, run.record["notes"])
+    found = _findings(run.insight.findings, 0, advice=True)
+    _show(_heading(run), _grid(facts), *results, *found, _grid(places))
 
 
 def _show(*parts: Table | Text) -> None:
@@ -227,6 +233,27 @@ def _notes(notes: list[str]) -> Table:
     if len(notes) > _NOTES:
         made.add_row("", f"and {len(notes) - _NOTES} more in the report")
     return made
+
+
+def _findings(
+    findings: Sequence[Finding], count: int, run: str = "", *, advice: bool = False
+) -> Iterator[Table]:
+    """Findings by severity, `count` in all; with advice, what to do about each."""
+    from rich.text import Text
+
+    if not findings:
+        return
+    made = grid()
+    for options in ({"style": "dim", "no_wrap": True}, {"no_wrap": True}, {"overflow": "fold"}):
+        made.add_column(**options)
+    for at, one in enumerate(findings):
+        text = Text.assemble((one.title, "bold"), f": {one.seen} ", (one.code, "dim"))
+        if advice:
+            text.append(f"\n{one.do}", "dim")
+        made.add_row("findings" if not at else "", Text(one.severity, _COLOURS[one.severity]), text)
+    if count > len(findings):
+        made.add_row("", "", Text(f"and {count - len(findings)} more: noria show {run}", "dim"))
+    yield made
 
 
 def _grid(facts: Mapping[str, str]) -> Table:

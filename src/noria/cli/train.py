@@ -84,6 +84,7 @@ def train(
             columns={name: {"role": wish} if wish in roles else wish for name, wish in columns.items()},
             options=pairs(flags["option"], "--option"),
             goal=goals(flags["goal"]),
+            silence=words(flags["silence"]),
             session=session,
             resume=not flags["fresh"],
             **{name: flags[name] for name in _SAME if flags[name] is not None},

@@ -12,7 +12,7 @@ from noria.core.result import Score, html_table, without_nan
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Finding", "Importance", "Insight", "Severity", "Slice", "worst_first"]
+__all__ = ["Code", "Finding", "Importance", "Insight", "Severity", "Slice", "worst_first"]
 
 
 class Severity(StrEnum):
@@ -21,6 +21,37 @@ class Severity(StrEnum):
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+
+@dataclass(frozen=True)
+class Code:
+    """What findings of one code have in common.
+
+    Attributes
+    ----------
+    code : str
+    title : str
+        In a few words.
+    why : str
+        Why it matters.
+    how : str
+        How it is measured, and from where on it is told.
+    wrong : str
+        When it is told though nothing is wrong, or missed.
+    do : str
+        What to do about it.
+    """
+
+    code: str
+    title: str
+    why: str
+    how: str
+    wrong: str
+    do: str
+
+    def to_dict(self) -> dict[str, str]:
+        """JSON-ready fields."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)

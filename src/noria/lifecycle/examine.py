@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noria.core.deadline import Deadline
 from noria.core.insight import Insight
@@ -12,12 +12,14 @@ from noria.core.protocol import Context, Evidence, Experiments, Learner, System
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.lifecycle import learning_curve, slices
+from noria.lifecycle.diagnose import diagnose
 from noria.lifecycle.prepare import Prepared
 from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
 
-_SLICES, _CURVE = 0.3, 0.6  # of the time, and of what is left of it
+_SLICES, _DIAGNOSTICS = 0.2, 0.3  # of the time
+_CURVE = 0.6  # of what is left of it
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,14 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
-    weak = slices.worst(case, Deadline(_SLICES * case.deadline.budget, within=case.deadline))
+    deadline, budget = case.deadline, case.deadline.budget
+    weak = slices.worst(case, Deadline(_SLICES * budget, within=deadline))
     figures = [slices.draw(weak)] if weak else []
-    curve = learning_curve.learning_curve(
-        case, Deadline(_CURVE * case.deadline.remaining, within=case.deadline)
-    )
+    found = diagnose(replace(case, deadline=Deadline(_DIAGNOSTICS * budget, within=deadline)), weak)
+    curve = learning_curve.learning_curve(case, Deadline(_CURVE * deadline.remaining, within=deadline))
     figures += [] if curve is None else [curve]
     if isinstance(case.system, Experiments):
         seed, threads = case.recipe.search.seed, case.executor.workers
-        ctx = Context(case.data.schema, case.data.task, seed, case.deadline, threads)
+        ctx = Context(case.data.schema, case.data.task, seed, deadline, threads)
         figures += case.system.experiments(case.evidence, ctx)
-    return Insight(slices=tuple(weak)).without(case.recipe.silence), figures
+    return Insight(tuple(found), tuple(weak)), figures

@@ -32,7 +32,7 @@ def compared(tuned: Tuned, *, budget: float, seed: int) -> tuple[Leader, ...]:
         Seconds; what does not fit has no intervals.
     """
     metric, truth = tuned.metric, tuned.truth
-    scorers = [metric.bind(truth, tuned.contenders[leader.learner]) for leader in tuned.leaderboard]
+    scorers = [metric.bind(truth, trial.predictions.head(truth.height)) for trial in tuned.best]
     found = bootstrap_together(scorers, truth.height, seed=seed, largest=_LARGEST, deadline=Deadline(budget))
     return tuple(
         replace(

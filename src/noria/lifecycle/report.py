@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.core import artifact
+from noria.core.insight import Finding
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
@@ -133,6 +134,7 @@ def markdown(
     notes: Sequence[str],
     facts: dict[str, str],
     figures: Sequence[Figure] = (),
+    findings: Sequence[Finding] = (),
 ) -> str:
     """The report of a run as Markdown.
 
@@ -148,12 +150,16 @@ def markdown(
         Further lines for the table of facts, by label.
     figures : sequence of Figure
         Those that `draw` has written.
+    findings : sequence of Finding
+        Worst first.
     """
     sections = [
         f"# {recipe.title or recipe.name}",
         recipe.about.strip(),
         "## Results",
         _results(evaluation),
+        "## Findings" if findings else "",
+        "\n".join(f"- **{one.severity}** {one} {one.do}" for one in findings),
         "## Learners compared",
         _leaderboard(evaluation),
         "## Figures" if figures else "",

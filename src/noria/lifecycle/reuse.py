@@ -120,7 +120,7 @@ def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe, data: Prepare
     return Found(
         model=model,
         evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
-        insight=Insight.from_dict(record["insight"]).without(recipe.silence),
+        insight=Insight.from_dict(record["insight"]),
         pipeline=record["lineage"]["parameters"]["pipeline"],
         **{name: record[name] for name in ("trials", "until", "seconds", "notes", "recipe")},
         earlier=record["earlier"] or earlier.id,

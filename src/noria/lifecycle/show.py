@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.core import keep, manifest
+from noria.core.insight import Insight
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation
 from noria.core.runs import Condition, ModelEntry, RunEntry, RunQuery
@@ -63,6 +64,12 @@ class Details:
         return None if self.record is None else Evaluation.from_dict(self.record["evaluation"])
 
     @cached_property
+    def insight(self) -> Insight:
+        """What was found out beyond the scores, without findings that the recipe silences."""
+        told = (self.record or {}).get("insight")
+        return Insight.from_dict(told).without(self.recipe.silence) if told else Insight()
+
+    @cached_property
     def events(self) -> list[dict[str, Any]]:
         """What happened, oldest first."""
         return records(self.folder / "events.jsonl")
@@ -81,6 +88,8 @@ class Details:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
         told = self.record or {**self.started, "events": self.events}
+        if "insight" in told:
+            told = {**told, "insight": self.insight.to_dict()}
         versions = [
             {
                 "name": model.name,

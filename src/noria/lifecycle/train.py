@@ -18,6 +18,7 @@ from noria.core import artifact, keep, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
+from noria.core.insight import Finding
 from noria.core.ports import Executor
 from noria.core.protocol import (
     Completes,
@@ -45,6 +46,7 @@ from noria.errors import (
 )
 from noria.lifecycle import _columns as columns
 from noria.lifecycle import evaluate, leaderboard, lineage, report, reuse
+from noria.lifecycle.diagnose import check_silence
 from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
@@ -133,6 +135,7 @@ class Training:
         return walk
 
     def _run(self, deadline: Deadline) -> Walk:
+        check_silence(self.recipe.silence)
         with self._stage("read"):
             data = Preparation(self.recipe, self.settings, self.events, self.source, self.test)()
             system = self._system(data)
@@ -411,7 +414,8 @@ class Training:
                 self.recipe, system.name, data, evaluation.metric, found.pipeline, origin
             ),
         }
-        artifact.write_text(folder / "report.md", self._report(data, evaluation, record))
+        findings = found.insight.without(self.recipe.silence).findings
+        artifact.write_text(folder / "report.md", self._report(data, evaluation, record, findings))
         artifact.write_text(folder / report.PAGE, report.page(report.story(folder, record)))
         if origin.code and origin.code.diff:
             artifact.write_text(folder / lineage.DIFF, origin.code.diff)
@@ -438,7 +442,9 @@ class Training:
             name, version, lambda champion: verdict(rule, metric, evaluation, champion)
         )
 
-    def _report(self, data: Prepared, evaluation: Evaluation, record: dict[str, Any]) -> str:
+    def _report(
+        self, data: Prepared, evaluation: Evaluation, record: dict[str, Any], findings: Sequence[Finding]
+    ) -> str:
         facts = {
             "run": record["id"],
             "task": record["task"],
@@ -451,7 +457,9 @@ class Training:
             "Noria, Python": f"{record['noria']}, {record['python']}",
         }
         figures = report.drawn(self.registry.artefacts.folder(record["id"]))
-        return report.markdown(self.recipe, evaluation, data.schema, record["notes"], facts, figures)
+        return report.markdown(
+            self.recipe, evaluation, data.schema, record["notes"], facts, figures, findings
+        )
 
     def _stage(self, name: str) -> AbstractContextManager[None]:
         return self.events.stage(name)

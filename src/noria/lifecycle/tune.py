@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from noria.errors import BudgetError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan, Proposer, portfolio
 
-__all__ = ["Member", "Search", "Tuned"]
+__all__ = ["Attempt", "Member", "Search", "Tuned"]
 
 _CHECK_EVERY = 10
 _PATIENCE = 5
@@ -30,6 +30,8 @@ _KEPT = 60
 _ONCE = 0.5
 _HELD_OUT = 0.3
 _SCOUTS = 2
+_USED_UP = "the budget was used up"
+_NO_ROOM = "nothing more fitted into the time left"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,21 @@ class Member:
     weight: float
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A finished trial, as little of it as its search is judged by.
+
+    Attributes
+    ----------
+    learner : Learner
+        With its parameters.
+    score : float
+    """
+
+    learner: Learner
+    score: float
+
+
 @dataclass
 class Tuned:
     """What a search found.
@@ -60,8 +77,6 @@ class Tuned:
     truth, predictions, baseline_predictions : Table
         The training rows that were validated on, each once, and what both models say of them out of fold.
     leaderboard : tuple of Leader
-    contenders : mapping of str to Table
-        What each learner's best trial says of the same rows out of fold.
     pipeline : tuple of Member
         What the model is made of, in the order of the trials.
     trials : int
@@ -69,6 +84,12 @@ class Tuned:
         Why it ended.
     rejoin : callable
         Makes the joint model again of more rows, with the same learners and weights.
+    attempts : tuple of Attempt
+        Every finished trial, in their order.
+    best : tuple of Trial
+        Every learner's best trial, as in the leaderboard; their predictions begin with those of `truth`.
+    folds : array, (rows of truth,)
+        Which fold each row of `truth` was validated in.
     """
 
     model: Model
@@ -78,11 +99,18 @@ class Tuned:
     predictions: pl.DataFrame
     baseline_predictions: pl.DataFrame
     leaderboard: tuple[Leader, ...]
-    contenders: Mapping[str, pl.DataFrame]
     pipeline: tuple[Member, ...]
     trials: int
     why: str
     rejoin: Callable[[pl.DataFrame], Model]
+    attempts: tuple[Attempt, ...]
+    best: tuple[Trial, ...]
+    folds: np.ndarray
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether more would have been tried, had there been time."""
+        return self.why in (_USED_UP, _NO_ROOM)
 
 
 @dataclass
@@ -189,13 +217,13 @@ class Search:
             try:
                 self._try(number, learner)
             except OutOfTime:
-                return "the budget was used up"
+                return _USED_UP
             number += 1
             if number % _CHECK_EVERY == 0 or len(self.trials) == 3:
                 stale = 0 if self._weigh() else stale + 1
                 if stale >= _PATIENCE and self._tuning:
                     return f"{_PATIENCE * _CHECK_EVERY} trials had brought no gain"
-        return "every setting was tried" if self._room else "nothing more fitted into the time left"
+        return "every setting was tried" if self._room else _NO_ROOM
 
     @property
     def _room(self) -> bool:
@@ -383,11 +411,11 @@ class Search:
         truth, joint, first = (
             rows.head(self._once) for rows in (self.truth, self._joint, self.trials[0].predictions)
         )
-        best = self._leading()
-        contenders = {name: trial.predictions.head(self._once) for name, trial in best.items()}
+        sizes = [len(fold.split.valid) for fold in self.folds]
         return Tuned(
-            model, baseline, self.metric, truth, joint, first, self._leaderboard(best), contenders,
-            self._pipeline(), tried, why, partial(self._rejoined, ctx),
+            model, baseline, self.metric, truth, joint, first, self._leaderboard(), self._pipeline(), tried,
+            why, partial(self._rejoined, ctx), tuple(Attempt(one.learner, one.score) for one in self.trials),
+            tuple(self._leaders()), np.repeat(np.arange(len(sizes)), sizes)[: self._once],
         )  # fmt: skip
 
     def _rejoined(self, ctx: Context, table: pl.DataFrame) -> Model:
@@ -420,27 +448,28 @@ class Search:
             if weight > 0
         )
 
-    def _leading(self) -> dict[str, Trial]:
-        """Every learner's best trial, the best learner first."""
-        best: dict[str, Trial] = {}
+    def _leaders(self) -> list[Trial]:
+        """Every learner's best trial, best first."""
+        leaders: dict[str, Trial] = {}
         for trial in sorted(self.trials, key=self._rank):
-            best.setdefault(trial.learner.name, trial)
-        return best
+            leaders.setdefault(trial.learner.name, trial)
+        return list(leaders.values())
 
-    def _leaderboard(self, best: Mapping[str, Trial]) -> tuple[Leader, ...]:
-        leaders = []
-        for name, trial in best.items():
-            mine = [at for at, other in enumerate(self.trials) if other.learner.name == name]
-            leaders.append(
+    def _leaderboard(self) -> tuple[Leader, ...]:
+        """What the leaders reached, and what they cost."""
+        board = []
+        for best in self._leaders():
+            mine = [at for at, trial in enumerate(self.trials) if trial.learner.name == best.learner.name]
+            board.append(
                 Leader(
-                    learner=name,
-                    params=trial.learner.params.to_dict(),
-                    score=trial.score,
+                    learner=best.learner.name,
+                    params=best.learner.params.to_dict(),
+                    score=best.score,
                     weight=float(self._weights[mine].sum()),
-                    fit_seconds=trial.fit_seconds,
-                    predict_seconds=1000 * trial.predict_seconds / self.truth.height,
-                    bytes=sum(model.size for model in trial.models),
+                    fit_seconds=best.fit_seconds,
+                    predict_seconds=1000 * best.predict_seconds / self.truth.height,
+                    bytes=sum(model.size for model in best.models),
                     trials=len(mine),
                 )
             )
-        return tuple(leaders)
+        return tuple(board)

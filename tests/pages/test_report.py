@@ -61,6 +61,19 @@ def test_a_figure_can_be_saved(look, tmp_path, story):
         assert saved.value.path().read_bytes().startswith(begins)
 
 
+def test_it_prints_dark_on_white(look, tmp_path, story):
+    path = tmp_path / "report.html"
+    path.write_text(page(story()), encoding="utf-8")
+    seen = look(path, width=680, scheme="dark")
+    seen.page.wait_for_function("document.querySelectorAll('[data-drawn=dark]').length === 4")
+    seen.page.emulate_media(media="print")
+    style = "(of) => getComputedStyle(document.querySelector(of))"
+    assert seen.page.evaluate(f"{style}.backgroundColor", "body") == "rgb(255, 255, 255)"
+    assert seen.page.evaluate(f"{style}.filter", "[data-drawn] svg").startswith("invert(1)")
+    assert not seen.page.locator("nav").is_visible()
+    assert not seen.page.locator("details.numbers").first.is_visible()
+
+
 def test_it_works_without_scripts(chromium, tmp_path, story):
     path = tmp_path / "report.html"
     path.write_text(page(story()), encoding="utf-8")

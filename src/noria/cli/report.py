@@ -46,11 +46,9 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     **flags: Any,
 ) -> None:
-    """Show where the report of a run is.
+    """Say where a run's report is, or make a model card or README.
 
-    It is written if it is missing.
-
-    The page needs no network and no other file.
+    The report is a page that needs no network and no other file. What is missing is written.
 
     \b
     Examples:

@@ -50,7 +50,8 @@ def show_details(run: Details) -> None:
         "rows": _rows(run.evaluation),
         **_origin(run.record.get("lineage", {}), run),
     }
-    places = {"run": _short(run.folder), "report": _short(run.report)}
+    report = _short(run.report) if run.report.exists() else f"noria report {run.entry.id}"
+    places = {"run": _short(run.folder), "report": report}
     results = _results(run.evaluation, run.record["notes"])
     found = _findings(run.insight.findings, 0, advice=True)
     _show(_heading(run), _grid(facts), *results, *found, _grid(places))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from noria.pages import telling
 from noria.pages.story import Axis
 from noria.pages.theme import themes
-from noria.pages.units import data_size, day, duration, interval, number
+from noria.pages.units import data_size, day, duration, interval, number, without_password
 from noria.pages.words import against, measure
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def _cell(value: object) -> str:
     text = (
         "" if value is None else f"{value:,.4g}" if isinstance(value, float) else " ".join(str(value).split())
     )
+    text = without_password(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 

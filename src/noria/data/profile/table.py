@@ -12,8 +12,8 @@ from noria.methods.sketches import Distinct, Reservoir
 
 __all__ = ["TableSketch"]
 
-_SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 20_000, 2_000_000, 1_000
-_FIRST_ROWS = 5_000
+_SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 10_000, 2_000_000, 1_000
+_FIRST_ROWS = 3_000
 _HEAD = 10
 _CLIP = 1_000
 _HASHES = 20_000_000
@@ -60,9 +60,8 @@ class TableSketch:
             self._begin(batch)
         self.rows += batch.height
         self.bytes += int(batch.estimated_size())
-        typed = batch.select([sketch.reading() for sketch in self.columns.values()])
         for name, sketch in self.columns.items():
-            sketch.update(batch[name], typed[name])
+            sketch.update(batch[name])
         self._repeats.update(batch)
         chosen = batch[self._reservoir.offer(batch.height)]
         self._sample = pl.concat([self._sample, _clipped(chosen)], how="vertical_relaxed")

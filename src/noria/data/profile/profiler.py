@@ -121,7 +121,8 @@ class Profiler:
         if not self.sketch.rows:
             raise SourceError(f"{self.source} has no rows.", do="Check the source: is there a header only?")
         sketches, sample = self.sketch.columns, self.sketch.sample
-        known = {name for name, one in sketches.items() if one.decided}
+        all_seen = self.sketch.first_rows == self.sketch.rows
+        known = {name for name, one in sketches.items() if one.decided or all_seen}
         found = {column.name: column for column in infer(sample.drop(known))}
         return Schema(tuple(found.get(name, one.column) for name, one in sketches.items()), sample.height)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,9 +77,19 @@ def profile(
 
 
 def _take(profiler: Profiler, batches: Batches, events: Events) -> None:
-    for batch in batches:
+    for batch in _ahead(batches):
         profiler.update(batch)
         events.emit("profile.progress", source=profiler.source, rows=profiler.rows)
+
+
+def _ahead(batches: Batches) -> Iterator[pl.DataFrame]:
+    """The same; the next batch is read while one is worked on."""
+    source = iter(batches)
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, source, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, source, None)
+            yield batch
 
 
 def write(made: Profile, path: Path) -> None:

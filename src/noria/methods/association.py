@@ -142,10 +142,13 @@ def correlation_ratio(codes: np.ndarray, x: np.ndarray) -> np.ndarray:
     x, codes = x[codes >= 0], codes[codes >= 0]
     groups = int(codes.max(initial=-1)) + 1
     x, known = _filled(x)
-    member = np.zeros((codes.size, groups))
-    member[np.arange(codes.size), codes] = 1.0
     n = known.sum(axis=0)
-    per_group, sums = member.T @ known, member.T @ x
+    per_group, sums = (
+        np.stack([np.bincount(codes, weights, groups) for weights in part.T], axis=1)
+        if part.size
+        else np.zeros((groups, x.shape[1]))
+        for part in (known, x)
+    )
     filled = (per_group > 0).sum(axis=0)
     total = (x * x).sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -115,18 +115,18 @@ class Moments:
             return
         weights = np.ones(values.size) if counts is None else counts.astype(float)
         n = float(weights.sum())
-        mean = float(values @ weights) / n
-        off = values - mean
-        squares = off * off
+        mean = float(values @ (weights / n))
         with np.errstate(over="ignore", invalid="ignore"):
+            off = values - mean
+            squares = off * off
             sums = [float(power @ weights) for power in (squares, squares * off, squares * squares)]
         self.merge(Moments(n, mean, float(values.min()), float(values.max()), *sums))
 
     def merge(self, other: Moments) -> None:
         """Take in what another has seen."""
-        n = self.n + other.n
         if not other.n:
             return
+        n = self.n + other.n
         a, b, d = self.n, other.n, other.mean - self.mean
         self._m4 += other._m4 + d**4 * a * b * (a * a - a * b + b * b) / n**3
         self._m4 += 6 * d * d * (a * a * other._m2 + b * b * self._m2) / n**2

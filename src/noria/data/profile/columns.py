@@ -28,22 +28,29 @@ class OpaqueSketch:
     dtype : polars.DataType
         What its raw values are stored as.
     rows, nulls : int
+    whole : bool
+        Whether all values are whole numbers.
     """
 
     column: Column
     dtype: pl.DataType
     rows: int = 0
     nulls: int = 0
+    whole: bool = False
+
+    @property
+    def decided(self) -> bool:
+        """Whether what the column means does not depend on more of its values."""
+        return False
 
     def reading(self) -> pl.Expr:
-        """The raw column as `update` takes it."""
+        """The raw column as what it means."""
         return pl.col(self.column.name)
 
-    def update(self, raw: pl.Series, typed: pl.Series) -> None:
-        """Take in a batch, as it came and as it was read."""
+    def update(self, raw: pl.Series) -> None:
+        """Take in a batch."""
         self.rows += raw.len()
-        self.nulls += typed.null_count()
-        self._take(raw, typed)
+        self._take(raw)
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """Numbers, ascending, and how many rows each stands for; none of what is no number."""
@@ -53,8 +60,8 @@ class OpaqueSketch:
         """Texts and their counts, most frequent first; none of what is no text."""
         return pl.DataFrame(schema={"text": pl.String, "count": pl.Int64})
 
-    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
-        """Nothing more."""
+    def _take(self, raw: pl.Series) -> None:
+        self.nulls += raw.null_count()
 
 
 @dataclass
@@ -95,8 +102,12 @@ class NumberSketch(_Counted):
     negatives: int = 0
     infinite: int = 0
     odd: dict[str, int] = field(default_factory=dict)
-    unread: int = 0
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
+
+    @property
+    def decided(self) -> bool:
+        """Whether it is a number or a moment by how it is stored, or was read as one."""
+        return True
 
     def reading(self) -> pl.Expr:
         """Numbers as they are, anything else as the column says."""
@@ -104,21 +115,43 @@ class NumberSketch(_Counted):
             return pl.col(self.column.name)
         return column_expr(replace(self.column, type=Type.NUMBER), self.dtype)
 
-    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
-        if typed.null_count() > raw.null_count():
-            self._set_aside(raw.filter(typed.is_null() & raw.is_not_null()))
-        values = typed.drop_nulls().to_numpy()
-        if typed.dtype.is_float():
-            finite = np.isfinite(values)
-            if not finite.all():
-                infinite = int(np.isinf(values).sum())
-                self.infinite += infinite
-                self.nulls += int((~finite).sum()) - infinite
-                values = values[finite]
-            values = values.astype(np.float64, copy=False) + 0.0  # no negative zero
-        elif typed.dtype != pl.UInt64:
-            values = values.astype(np.int64, copy=False)
-        self.take(*sort_counts(values))
+    def _take(self, raw: pl.Series) -> None:
+        if raw.dtype == pl.String:
+            self._take_texts(raw)
+            return
+        typed = self._typed(raw)
+        self.nulls += typed.null_count()
+        self.take(*sort_counts(self._finite(typed.drop_nulls())))
+
+    def _take_texts(self, raw: pl.Series) -> None:
+        """Read each distinct text once."""
+        counts = raw.drop_nulls().value_counts(name="count")
+        typed = self._typed(counts[raw.name])
+        known = typed.is_not_null()
+        if not known.all():
+            self._set_aside(counts.filter(~known))
+        self.nulls += raw.len() - int(counts["count"].filter(known).sum())
+        weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
+        self.take(self._finite(typed.drop_nulls()), weights)
+
+    def _typed(self, raw: pl.Series) -> pl.Series:
+        """The values as numbers."""
+        return raw.to_frame().select(self.reading()).to_series()
+
+    def _finite(self, typed: pl.Series) -> np.ndarray:
+        """Values without nulls as numbers of 64 bits; what is not finite is counted and left out."""
+        values = typed.to_numpy()
+        if typed.dtype == pl.UInt64:
+            return values
+        if not typed.dtype.is_float():
+            return values.astype(np.int64, copy=False)
+        finite = np.isfinite(values)
+        if not finite.all():
+            infinite = int(np.isinf(values).sum())
+            self.infinite += infinite
+            self.nulls += int((~finite).sum()) - infinite
+            values = values[finite]
+        return values.astype(np.float64, copy=False) + 0.0  # no negative zero
 
     def take(self, values: np.ndarray, counts: np.ndarray) -> None:
         """Take in finite values (n,) that occur as often as `counts` (n,) says."""
@@ -151,10 +184,9 @@ class NumberSketch(_Counted):
         order = np.argsort(values)
         return values[order], self.frequencies.counts[order]
 
-    def _set_aside(self, lost: pl.Series) -> None:
+    def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        self.unread += lost.len()
-        for text, count in lost.cast(pl.String).value_counts(sort=True).head(_ODD).iter_rows():
+        for text, count in lost.sort("count", descending=True).head(_ODD).iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
 
@@ -170,14 +202,22 @@ class TimeSketch(NumberSketch):
         """Moments in naive UTC."""
         return column_expr(replace(self.column, type=Type.DATETIME), self.dtype)
 
-    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
-        micros = typed.to_physical()
-        known = micros.drop_nulls()
+    def _take(self, raw: pl.Series) -> None:
+        super()._take(raw)
+        if self.ordered:
+            self._check_order(raw.drop_nulls())
+
+    def _typed(self, raw: pl.Series) -> pl.Series:
+        return super()._typed(raw).to_physical()
+
+    def _check_order(self, raw: pl.Series) -> None:
+        """Whether no row lies before an earlier one; each run of equal values is read once."""
+        starts = raw.filter(raw.rle_id().diff().fill_null(1) > 0) if raw.len() else raw
+        known = self._typed(starts).drop_nulls()
         if known.len():
             behind = self.last is not None and known[0] < self.last
-            self.ordered = self.ordered and not behind and known.is_sorted()
+            self.ordered = not behind and known.is_sorted()
             self.last = known[-1]
-        super()._take(raw, micros)
 
 
 @dataclass
@@ -196,8 +236,9 @@ class WordSketch(_Counted):
         """Texts as they are."""
         return pl.col(self.column.name).cast(pl.String)
 
-    def _take(self, raw: pl.Series, typed: pl.Series) -> None:
-        del raw
+    def _take(self, raw: pl.Series) -> None:
+        super()._take(raw)
+        typed = raw.cast(pl.String)
         seen = typed.alias("text").value_counts(name="count").filter(pl.col("text").is_not_null())
         if not seen.height:
             return

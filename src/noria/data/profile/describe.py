@@ -24,6 +24,7 @@ from noria.core.column_profile import (
 from noria.core.schema import Column, Type
 from noria.core.words import moment
 from noria.data._guess import kind_of_whole, kind_of_words
+from noria.data._numbers import PLACEHOLDERS
 from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch
 from noria.methods.sketches import weighted_quantiles
 
@@ -76,7 +77,7 @@ def _number(sketch: NumberSketch, seen: Column) -> ColumnProfile:
         sketch.exact,
         tuple(top),
         numbers=numbers,
-        odd=tuple(pair for pair in odd if pair[0] not in sketch.column.parse.nulls),
+        odd=tuple(pair for pair in odd if pair[0].strip().lower() not in {"", *PLACEHOLDERS}),
         notes=sketch.column.notes,
     )
 
@@ -212,7 +213,8 @@ def histogram(
     """
     low, high = bounds or (float(values[0]), float(values[-1]))
     inner = weighted_quantiles(values, weights, np.array([0.01, 0.99]))
-    reach = float(inner[1] - inner[0])
+    with np.errstate(over="ignore"):
+        reach = float(inner[1] - inner[0])
     if reach > 0:
         low = low if inner[0] - low <= _LONG_TAIL / 4 * reach else float(inner[0]) - reach / 4
         high = high if high - inner[1] <= _LONG_TAIL / 4 * reach else float(inner[1]) + reach / 4
@@ -233,7 +235,7 @@ def _edges(low: float, high: float, *, whole: bool) -> np.ndarray:
     if not high > low:
         pad = abs(low) * 0.5 or 0.5
         return np.array([low - pad, low + pad])
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         edges = low + (np.arange(_BINS + 1) / _BINS) * (high - low)
     if not np.isfinite(edges).all():
         edges = np.linspace(low / 2, high / 2, _BINS + 1) * 2

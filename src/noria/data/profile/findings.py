@@ -114,7 +114,7 @@ def _few_rows(facts: Facts) -> Iterator[_Seen]:
     width = len(facts.columns)
     if facts.rows < _ROWS or facts.rows < width:
         rows = f"{facts.rows:,} row{'s' * (facts.rows != 1)}"
-        yield _Seen("NOR118", (), f"There are {rows} for {width:,} column{'s' * (width != 1)}.")
+        yield _Seen("NOR118", (), f"The table has {rows} and {width:,} column{'s' * (width != 1)}.")
 
 
 def _repeated_rows(facts: Facts) -> Iterator[_Seen]:
@@ -129,7 +129,7 @@ def _repeated_rows(facts: Facts) -> Iterator[_Seen]:
 
 def _repaired(facts: Facts) -> Iterator[_Seen]:
     for what in dict.fromkeys(facts.repairs):
-        yield _Seen("NOR124", (), f"{what[:1].upper()}{what[1:]}.", what)
+        yield _Seen("NOR124", (), f"{what}.", what)
 
 
 def _missing_together(facts: Facts) -> Iterator[_Seen]:

@@ -10,18 +10,20 @@ from noria.core.column_profile import ColumnProfile
 from noria.core.insight import worst_first
 from noria.core.profile import Contrast, Profile, Target
 from noria.core.schema import Schema, Type
-from noria.data.infer import infer, infer_task
+from noria.data.infer import infer
 from noria.data.profile.contrast import Side, contrast, differences
 from noria.data.profile.describe import describe
 from noria.data.profile.findings import Facts, find
 from noria.data.profile.relations import Sample, associations, missing, relate, timelines
 from noria.data.profile.table import TableSketch
-from noria.errors import ColumnError, SourceError, TargetError, suggestion
+from noria.errors import ColumnError, SourceError, suggestion
 
 __all__ = ["Profiler"]
 
 _MANY_CELLS = 200_000
 _SHOWN = 200
+_CLASSES = 20  # as many whole numbers, each in more rows than that, are classes
+_LEARNABLE = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN}
 
 
 class Profiler:
@@ -118,7 +120,11 @@ class Profiler:
         self._flush()
         if not self.sketch.rows:
             raise SourceError(f"{self.source} has no rows.", do="Check the source: is there a header only?")
-        return infer(self.sketch.sample)
+        sketches, sample = self.sketch.columns, self.sketch.sample
+        all_seen = self.sketch.first_rows == self.sketch.rows
+        known = {name for name, one in sketches.items() if one.decided or all_seen}
+        found = {column.name: column for column in infer(sample.drop(known))}
+        return Schema(tuple(found.get(name, one.column) for name, one in sketches.items()), sample.height)
 
     @cached_property
     def _columns(self) -> tuple[ColumnProfile, ...]:
@@ -138,14 +144,14 @@ class Profiler:
         """How columns go with the target, or why that cannot be told."""
         if self.target is None:
             return None, ""
-        column = self._sample.columns[self.target]
-        try:
-            task = infer_task(self._schema[self.target], self.sketch.sample)
-        except TargetError as error:
-            return None, f"{error.what} ({error.got})"
-        classes = task == "classification"
-        if column.type in {Type.CONSTANT, Type.TEXT, Type.ID} or (not classes and column.numbers is None):
-            return None, f"The target {self.target!r} is a column of type {column.type}."
+        column, sketch = self._sample.columns[self.target], self.sketch.columns[self.target]
+        known = column.rows - column.nulls
+        if column.type is Type.CONSTANT:
+            return None, f"{column.name} has {'one value' if column.distinct else 'no value'} in all rows."
+        if column.type not in _LEARNABLE:
+            return None, f"{column.name} is of type {column.type}, with {column.distinct:,} distinct values."
+        few = column.distinct == 2 or (column.distinct <= _CLASSES and known > _CLASSES * column.distinct)
+        classes = column.type is not Type.NUMBER or (few and sketch.whole)
         return relate(self._sample, self.target, classes=classes), ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from noria.core.schema import Column, Type
+from noria.data._names import says_time
 from noria.data.conform import family
 from noria.data.infer import infer
 from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch
@@ -12,11 +13,12 @@ from noria.methods.sketches import Distinct, Reservoir
 
 __all__ = ["TableSketch"]
 
-_SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 20_000, 2_000_000, 1_000
-_FIRST_ROWS = 5_000
+_SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 10_000, 2_000_000, 1_000
+_FIRST_ROWS = 3_000
 _HEAD = 10
 _CLIP = 1_000
 _HASHES = 20_000_000
+_DAYS = (19_000_101, 21_001_231)  # dates written as whole numbers
 
 
 class TableSketch:
@@ -34,6 +36,8 @@ class TableSketch:
     columns : dict of str to OpaqueSketch
         By name, in the table's order.
     rows, bytes : int
+    first_rows : int
+        From how many of them it was decided how columns are read.
     head : Table
         The first rows.
 
@@ -47,7 +51,7 @@ class TableSketch:
 
     def __init__(self, seed: int = 0) -> None:
         self.columns: dict[str, OpaqueSketch] = {}
-        self.rows = self.bytes = 0
+        self.rows = self.bytes = self.first_rows = 0
         self.head = pl.DataFrame()
         self._seed = seed
         self._sample = pl.DataFrame()
@@ -60,9 +64,8 @@ class TableSketch:
             self._begin(batch)
         self.rows += batch.height
         self.bytes += int(batch.estimated_size())
-        typed = batch.select([sketch.reading() for sketch in self.columns.values()])
-        for name, sketch in self.columns.items():
-            sketch.update(batch[name], typed[name])
+        for raw in batch.get_columns():
+            self.columns[raw.name].update(raw)
         self._repeats.update(batch)
         chosen = batch[self._reservoir.offer(batch.height)]
         self._sample = pl.concat([self._sample, _clipped(chosen)], how="vertical_relaxed")
@@ -86,7 +89,21 @@ class TableSketch:
         wide = max(_FEWEST, _SAMPLE_CELLS // max(1, batch.width))
         self._reservoir = Reservoir(min(_SAMPLE_ROWS, wide), self._seed)
         first = _clipped(batch.head(min(_FIRST_ROWS, wide)))
-        self.columns = {column.name: _sketch(column, batch.schema[column.name]) for column in infer(first)}
+        self.first_rows = first.height
+        plain = {raw.name for raw in first.get_columns() if _plain(raw)}
+        told = {column.name: column for column in infer(first.drop(plain))}
+        self.columns = {
+            raw.name: _sketch(told.get(raw.name) or Column(raw.name, Type.NUMBER), raw.dtype)
+            for raw in first.get_columns()
+        }
+
+
+def _plain(raw: pl.Series) -> bool:
+    """Whether a column is stored as numbers, and these cannot be dates."""
+    if family(raw.dtype) not in {"whole", "real"} or says_time(raw.name):
+        return False
+    low, high = raw.min(), raw.max()
+    return low is None or not (float(low) >= _DAYS[0] and float(high) <= _DAYS[1])  # type: ignore[arg-type]
 
 
 def _clipped(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ import pytest
 
 import noria
 from noria._lazy import installed
+from noria.core.result import Figure
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -269,3 +271,30 @@ def look(chromium) -> Iterator[Callable[..., Looked]]:
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def well_drawn() -> Callable[..., None]:
+    """Check that a figure follows the rules of all figures, and that Vega-Lite can draw it."""
+    import vl_convert
+
+    def texts(part: object, key: str) -> Iterator[object]:
+        if isinstance(part, dict):
+            yield from (value for name, value in part.items() if name == key)
+            yield from itertools.chain.from_iterable(texts(value, key) for value in part.values())
+        elif isinstance(part, list):
+            yield from itertools.chain.from_iterable(texts(value, key) for value in part)
+
+    def check(figure: Figure) -> None:
+        assert figure.section in ("results", "errors", "learning", "explanation")
+        assert figure.text.endswith(".")
+        assert 0 < figure.frame.height <= 2_000
+        assert figure.spec["width"] == "container"
+        assert "$schema" not in figure.spec
+        assert not list(texts(figure.spec, "range")) or figure.name == "confusion"
+        for name in texts(figure.spec, "field"):
+            assert name in figure.frame.columns, f"{figure.name} has no field {name!r}"
+        spec = json.loads(json.dumps({**figure.to_dict(), "width": 600}, allow_nan=False))
+        assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
+
+    return check

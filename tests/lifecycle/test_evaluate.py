@@ -58,3 +58,12 @@ def test_labels_are_judged_by_the_decision_not_by_the_most_probable():
     assert score(p, truth, [accuracy], budget=5.0, seed=0)["accuracy"].value == 0.5
     decided = p.with_columns(prediction=truth["y"])
     assert score(decided, truth, [accuracy], budget=5.0, seed=0)["accuracy"].value == 1.0
+
+
+def test_where_all_rows_are_right_a_share_is_not_called_certain():
+    target = ClassTarget("y", ("no", "yes"))
+    truth = pl.DataFrame({"y": ["no", "yes"] * 15})
+    p = pl.DataFrame({"probability_no": [0.9, 0.2] * 15, "probability_yes": [0.1, 0.8] * 15})
+    accuracy = next(metric for metric in target.metrics() if metric.name == "accuracy")
+    found = score(p, truth, [accuracy], budget=0.0, seed=0)["accuracy"]
+    assert (found.value, round(found.low, 3), found.high) == (1.0, 0.886, 1.0)

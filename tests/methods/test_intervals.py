@@ -8,7 +8,14 @@ from scipy import stats
 
 from noria.core.deadline import Deadline
 from noria.errors import ParamError
-from noria.methods.intervals import bootstrap, metric_intervals, paired_difference, wilson
+from noria.methods.intervals import (
+    bootstrap,
+    bootstrap_together,
+    metric_intervals,
+    paired_difference,
+    share_interval,
+    wilson,
+)
 from noria.methods.metrics import CLASSIFICATION, REGRESSION
 
 
@@ -161,3 +168,47 @@ def test_paired_difference_is_the_paired_t_test() -> None:
     assert paired_difference(a, a + 1)[3] == 0.0
     assert math.isnan(paired_difference(a[:1], b[:1])[3])
     assert math.isnan(paired_difference(a[:0], b[:0])[0])
+
+
+def test_intervals_of_shares_are_wilsons_one_by_one() -> None:
+    hits, tries = np.array([0, 3, 20, 20, 0]), np.array([10, 10, 20, 40, 0])
+    low, high = share_interval(hits, tries, level=0.9)
+    for at in range(4):
+        rows = np.arange(tries[at]) < hits[at]
+        assert (low[at], high[at]) == pytest.approx(wilson(rows, level=0.9), abs=1e-12)
+    assert (low[4], high[4]) == (0.0, 1.0)
+    with pytest.raises(ParamError, match="confidence level"):
+        share_interval(hits, tries, level=1.0)
+
+
+def means(*columns: np.ndarray) -> list:
+    return [lambda rows, column=column: float(column[rows].mean()) for column in columns]
+
+
+def test_a_difference_is_judged_row_by_row() -> None:
+    noise = np.random.default_rng(0).normal(size=300)
+    own, over_first = zip(*bootstrap_together(means(noise, noise + 0.05, noise), 300))
+    assert own[0][1] > own[1][0]
+    assert over_first[1] == pytest.approx((0.05, 0.05))
+    assert over_first[2] == (0.0, 0.0)
+    assert own[0] == bootstrap(means(noise)[0], 300, resamples=200)
+
+
+def test_differences_cover_the_truth_also_of_fewer_rows_than_there_are() -> None:
+    held = {50_000: 0, 100: 0}
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        a, b = rng.normal(size=(2, 400)) + np.array([[0.0], [0.3]])
+        for largest in held:
+            low, high = bootstrap_together(means(a, b), 400, seed=seed, largest=largest)[1][1]
+            held[largest] += low <= 0.3 <= high
+    assert all(0.91 <= count / 300 <= 0.98 for count in held.values())
+
+
+def test_without_time_or_rows_there_are_no_intervals_together() -> None:
+    values = np.arange(10.0)
+    for found in (
+        bootstrap_together(means(values), 10, deadline=Deadline(0)),
+        bootstrap_together(means(values), 1),
+    ):
+        assert np.isnan(found).all()

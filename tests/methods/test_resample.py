@@ -131,6 +131,9 @@ def test_oversampling_copes_with_the_awkward() -> None:
     mixed[:, 1] = np.arange(76) % 3
     more, _ = oversample(mixed, y, categorical=np.array([1]))
     assert set(more[:, 1]) == {0.0, 1.0, 2.0}
+    wider = np.column_stack([mixed, np.arange(76) % 2])
+    more, _ = oversample(wider, y, categorical=np.array([1, 3]))
+    assert set(more[:, 3]) == {0.0, 1.0}
 
 
 class WithoutImblearn:

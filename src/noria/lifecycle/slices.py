@@ -56,24 +56,15 @@ def worst(case: Case, deadline: Deadline) -> list[Slice]:
         truth, predictions = truth[some], predictions[some]
     known = [column for column in case.data.schema if column.role in _ROLES and column.name in truth.columns]
     worded = list(properties(truth, known, deadline))
-    least = max(_LEAST, round(_SHARE * truth.height))
-    searching = Deadline(_SEARCHING * deadline.remaining, within=deadline)
-    found = weak_slices(
-        metrics[0].losses(truth, predictions),
-        [one.property for one in worded],
-        least=least,
-        deadline=searching,
-    )
-    named = [(_named(one, worded), _rows(one, worded)) for one in found]
+    kinds, losses = [one.property for one in worded], metrics[0].losses(truth, predictions)
+    least, searching = max(_LEAST, round(_SHARE * truth.height)), _SEARCHING * deadline.remaining
+    found = weak_slices(losses, kinds, least=least, deadline=Deadline(searching, within=deadline))
+    named = [(_named(one, worded), one.rows(kinds)) for one in found]
     return _scored(named, truth, predictions, metrics, case.recipe.search.seed, deadline)
 
 
 def _named(found: WeakSlice, worded: Sequence[Worded]) -> str:
     return " and ".join(worded[at].words[part] for at, part in found.parts)
-
-
-def _rows(found: WeakSlice, worded: Sequence[Worded]) -> np.ndarray:
-    return np.logical_and.reduce([worded[at].property.rows(part) for at, part in found.parts])
 
 
 def _scored(

@@ -15,6 +15,7 @@ __all__ = ["Property", "WeakSlice", "discoveries", "weak_slices"]
 
 _CONSIDERED = 300  # of those that are significant, by significance
 _PAIRED = 100  # properties that are joined into pairs
+_LEAST_EFFECT = 0.2  # standard deviations of the losses; less is called small, and matters to nobody
 _DOUBT = 2.0  # standard errors that are taken off an effect
 _SURE = 0.01  # how unlikely chance must be once the rows of the slices before are taken away
 
@@ -66,6 +67,10 @@ class WeakSlice:
     effect: float
     p_value: float
 
+    def rows(self, properties: Sequence[Property]) -> np.ndarray:
+        """Which rows it holds, (n,) bool."""
+        return np.logical_and.reduce([properties[at].rows(part) for at, part in self.parts])
+
 
 def weak_slices(
     losses: np.ndarray,
@@ -78,12 +83,15 @@ def weak_slices(
 ) -> list[WeakSlice]:
     """The slices of highest loss, among single candidates and pairs of them.
 
-    A slice has at least `least` rows and at most half of all. Its mean loss must be higher than that of all
-    other rows by Welch's one-sided test, in which a slice's variance counts as no smaller than that of all
-    rows; a pair's also than that of the rest of each of its two parts. Of the p-values, those count that
-    Benjamini and Hochberg's procedure lets through, at half of `level` each for single candidates and for
-    pairs. They are taken by the effect that is sure (less two standard errors), the largest first; a later
-    one only if it shares less than half of its rows with each before, and is still worse without them.
+    A slice has at least `least` rows, at most half of all, and an effect of at least 0.2. Its mean loss must
+    be higher than that of all other rows by Welch's one-sided test, in which a slice's variance counts as no
+    smaller than that of all rows; a pair's also than that of the rest of each of its two parts. Of the
+    p-values, those count that Benjamini and Hochberg's procedure lets through, at half of `level` each for
+    single candidates and for pairs.
+
+    Single candidates come before pairs, then go by the effect that is sure (less two standard errors). Left
+    out is one that is no worse without the rows of its strongest pair, shares half of its rows with one before
+    it, or is no worse without the rows of all before it.
 
     Parameters
     ----------
@@ -124,15 +132,30 @@ def weak_slices(
     singles = _Tested.together(_single(at, of, len(z), least) for at, of in enumerate(sums))
     order = _strongest_first(singles, properties)
     pairs = _Tested.together(_pairs(z, properties, sums, order, least, deadline))
-    candidates = sorted([*singles.passed(level / 2), *pairs.passed(level / 2)], key=lambda one: -one[0])
+    joint = sorted(pairs.passed(level / 2), key=lambda one: -one[0])
+    alone = sorted(singles.passed(level / 2), key=lambda one: -one[0])
     found: list[tuple[WeakSlice, np.ndarray]] = []
-    for _, one in candidates[:_CONSIDERED]:
-        if len(found) == most or (deadline is not None and deadline.expired):
+    for _, one in [*_unexplained(z, alone, joint, properties), *joint[:_CONSIDERED]]:
+        if deadline is not None and deadline.expired:
             break
-        inside = np.logical_and.reduce([properties[at].rows(part) for at, part in one.parts])
-        if _adds(z, inside, [rows for _, rows in found]):
-            found.append((one, inside))
-    return sorted((one for one, _ in found), key=lambda one: -one.effect)
+        rows = one.rows(properties)
+        if _adds(z, rows, [other for _, other in found]):
+            found.append((one, rows))
+    return sorted((one for one, _ in found), key=lambda one: -one.effect)[:most]
+
+
+def _unexplained(
+    z: np.ndarray,
+    alone: Sequence[tuple[float, WeakSlice]],
+    joint: Sequence[tuple[float, WeakSlice]],
+    properties: Sequence[Property],
+) -> Iterator[tuple[float, WeakSlice]]:
+    """Single candidates that are worse also without the rows of the strongest pair that they are part of."""
+    strongest = {part: pair for _, pair in reversed(joint) for part in pair.parts}
+    for sure, one in alone[:_CONSIDERED]:
+        pair = strongest.get(one.parts[0])
+        if pair is None or _worse(z, one.rows(properties), ~pair.rows(properties)):
+            yield sure, one
 
 
 def _adds(z: np.ndarray, inside: np.ndarray, found: Sequence[np.ndarray]) -> bool:
@@ -141,8 +164,13 @@ def _adds(z: np.ndarray, inside: np.ndarray, found: Sequence[np.ndarray]) -> boo
         return True
     if any(2 * (inside & other).sum() >= min(inside.sum(), other.sum()) for other in found):
         return False
-    free = ~np.logical_or.reduce(found)
-    return bool(_welch(_sums(z[inside & free]), _sums(z[free & ~inside]))[2] < _SURE)
+    return _worse(z, inside, ~np.logical_or.reduce(found))
+
+
+def _worse(z: np.ndarray, inside: np.ndarray, among: np.ndarray) -> bool:
+    """Whether a slice is worse than the other rows, among some of all."""
+    mine = inside & among
+    return bool(mine.any() and _welch(_sums(z[mine]), _sums(z[among & ~inside]))[2] < _SURE)
 
 
 def discoveries(p: np.ndarray, level: float) -> np.ndarray:
@@ -173,8 +201,8 @@ class _Tested(NamedTuple):
         return cls(*(np.concatenate(columns) for columns in zip(*known)))
 
     def passed(self, level: float) -> Iterator[tuple[float, WeakSlice]]:
-        """Those that are significant, with the effect that is sure."""
-        for at in np.flatnonzero(discoveries(self.p, level)):
+        """Those that are significant and not small, with the effect that is sure."""
+        for at in np.flatnonzero(discoveries(self.p, level) & (self.effect >= _LEAST_EFFECT)):
             parts = tuple((int(a), int(i)) for a, i in self.where[at].reshape(-1, 2))
             yield float(self.sure[at]), WeakSlice(parts, float(self.effect[at]), float(self.p[at]))
 

@@ -173,6 +173,6 @@ def amount(value: float, digits: int = 3) -> str:
     places = digits - 1 - math.floor(math.log10(abs(value)))
     if not -12 < places < 9:
         return f"{value:.{digits}g}"
-    comma = "," if abs(value) >= 10_000 else ""
-    text = f"{round(value, places):{comma}.{max(places, 0)}f}"
+    near = round(value, places)
+    text = f"{near:{',' if abs(near) >= 10_000 else ''}.{max(places, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -108,9 +108,9 @@ class Story:
 
     @cached_property
     def insight(self) -> Insight:
-        """What was found out beyond the scores."""
+        """What was found out beyond the scores, without findings that the recipe silences."""
         told = self.record.get("insight")
-        return Insight.from_dict(told) if told else Insight()
+        return Insight.from_dict(told).without(self.recipe.silence) if told else Insight()
 
     @property
     def title(self) -> str:

@@ -69,3 +69,12 @@ def test_normalised_rmse_is_relative_to_the_rows_it_is_of():
 
 def test_normalised_rmse_of_nothing_but_zeros_is_not_a_number():
     assert np.isnan(score("nrmse", truth=TRUTH * 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "losses"),
+    [("mase", [1, 0, 0, 2]), ("rmse", [4, 0, 0, 100]), ("nrmse", [4, 0, 0, 100]), ("coverage", [0, 1, 0, 1])],
+)
+def test_the_losses_of_rows(name, losses):
+    metric = next(metric for metric in metrics("sold", 0.8) if metric.name == name)
+    assert metric.losses(TRUTH, FORECAST).tolist() == losses

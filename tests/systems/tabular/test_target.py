@@ -115,3 +115,36 @@ def test_a_target_survives_json(target):
 )
 def test_the_fields_of_a_prediction(target, names):
     assert [field.name for field in target.fields] == names
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_losses_of_classes_are_the_rows_of_a_measure(classes):
+    rng = np.random.default_rng(0)
+    target = ClassTarget("y", tuple("abc"[:classes]))
+    truth = pl.DataFrame({"y": rng.choice(list("abc"[:classes]), 50)})
+    predictions = target.answers(rng.dirichlet(np.ones(classes), 50), Finish())
+    means = {one.name: one.losses(truth, predictions).mean() for one in target.metrics()[:-1]}
+    scores = {one.name: one.bind(truth, predictions)(None) for one in target.metrics()[:-1]}
+    assert means["log_loss"] == pytest.approx(scores["log_loss"], abs=1e-12) == means["roc_auc"]
+    assert means["accuracy"] == pytest.approx(1 - scores["accuracy"], abs=1e-12) == means["f1"]
+
+
+def test_the_losses_of_decisions_follow_the_rule():
+    target = ClassTarget("y", ("no", "yes"))
+    truth = pl.DataFrame({"y": ["no", "yes"]})
+    p = target.table(np.array([[0.9, 0.1], [0.8, 0.2]]))
+    accuracy = next(one for one in target.metrics() if one.name == "accuracy")
+    assert accuracy.losses(truth, p).tolist() == [0.0, 1.0]
+    assert accuracy.losses(truth, p.with_columns(prediction=truth["y"])).tolist() == [0.0, 0.0]
+
+
+def test_the_losses_of_numbers_are_the_rows_of_a_measure():
+    target, truth = NumberTarget("y"), pl.DataFrame({"y": [1.0, 2.0, 4.0]})
+    predictions = pl.DataFrame(
+        {"prediction": [1.0, 4.0, 1.0], "low": [0.0, 3.0, 0.0], "high": [2.0, 5.0, 5.0]}
+    )
+    found = {one.name: one.losses(truth, predictions).tolist() for one in target.metrics()}
+    assert found["rmse"] == found["r2"] == [0.0, 4.0, 9.0]
+    assert found["mae"] == found["median_absolute_error"] == [0.0, 2.0, 3.0]
+    assert found["mape"] == [0.0, 1.0, 0.75]
+    assert found["coverage"] == [0.0, 1.0, 0.0]

@@ -103,7 +103,7 @@ def _unusual(panel: Panel, name: str, season: int, past: pl.DataFrame) -> pl.Ser
 def _by_step(schema: Schema, evidence: Evidence) -> Figure:
     """The mean error by the steps ahead, held out and over the rolling origins."""
     parts = [
-        _mean_errors(_scaled(schema, truth, predictions), "ahead").with_columns(of=pl.lit(of))
+        _mean_errors(_scaled(schema, truth, predictions).sort("ahead"), "ahead").with_columns(of=pl.lit(of))
         for of, truth, predictions in (
             ("held out", evidence.truth, evidence.predictions),
             ("rolling origins", evidence.fold_truth, evidence.fold_predictions),
@@ -144,7 +144,7 @@ def _by_level(schema: Schema, evidence: Evidence, columns: Sequence[str]) -> Fig
 
 def _mean_errors(errors: pl.DataFrame, by: str) -> pl.DataFrame:
     """The mean of the errors with its interval, by the values of a column in order of appearance."""
-    names = errors[by].unique(maintain_order=True) if by == "level" else errors[by].unique().sort()
+    names = errors[by].unique(maintain_order=True)
     place = errors[by].replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
     mean, half = mean_interval(errors["error"].to_numpy(), place, len(names))
     return pl.DataFrame(

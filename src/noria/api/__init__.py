@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noria.api._explain import explain
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
@@ -14,6 +15,7 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "explain",
     "find_recipe",
     "history",
     "import_model",

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from noria.core.deadline import Deadline
 from noria.core.insight import Insight
 from noria.core.ports import Executor
-from noria.core.protocol import Evidence, Learner, System
+from noria.core.protocol import Evidence, Learner, System, Task
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
+from noria.lifecycle.explain import insights
 from noria.lifecycle.prepare import Prepared
 from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
+
+_EXPLANATION = 0.6  # of the time that is left
 
 
 @dataclass(frozen=True)
@@ -49,4 +52,10 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
-    return Insight().without(case.recipe.silence), []
+    importance, figures = insights(
+        case.tuned.model, case.evidence.truth, case.tuned.metric,
+        target=case.recipe.data.target if case.data.task is Task.CLASSIFICATION else None,
+        explains=case.system.tags.explains, held_out=case.recipe.split.holdout > 0 or case.data.test is not None,
+        deadline=Deadline(_EXPLANATION * case.deadline.remaining), seed=case.recipe.search.seed,
+    )  # fmt: skip
+    return Insight(importance=importance).without(case.recipe.silence), figures

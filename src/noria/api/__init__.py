@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noria.api._explain import explain
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
@@ -16,6 +17,7 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "explain",
     "find_recipe",
     "history",
     "import_model",

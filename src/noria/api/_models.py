@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
 
-__all__ = ["history", "load", "predict", "promote", "rollback", "tag"]
+__all__ = ["history", "load", "model_folder", "predict", "promote", "rollback", "tag"]
 
 
 def load(name: str | Path, *, trust: bool = False, session: Session | None = None) -> Model | FeaturedModel:
@@ -40,7 +40,7 @@ def load(name: str | Path, *, trust: bool = False, session: Session | None = Non
 
     session = session or Session()
     trusted: Callable[[str], bool] = (lambda _: True) if trust else session.trusts
-    return artifact.load(_model_folder(name, session), prepare=conform, trusted=trusted)
+    return artifact.load(model_folder(name, session), prepare=conform, trusted=trusted)
 
 
 def predict(
@@ -150,7 +150,8 @@ def tag(model: str, tags: Mapping[str, str], *, session: Session | None = None) 
     return registry.tag(found.name, found.number, tags)
 
 
-def _model_folder(name: str | Path, session: Session) -> Path:
+def model_folder(name: str | Path, session: Session) -> Path:
+    """The folder of the model that a name or a path means."""
     path = Path(name)
     for folder in (path / "model", path):
         if (folder / "manifest.json").is_file():

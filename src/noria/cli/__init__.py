@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from noria._version import __version__
 from noria.cli.compare import compare
+from noria.cli.explain import explain
 from noria.cli.findings import findings
 from noria.cli.history import history
 from noria.cli.import_model import import_model
@@ -44,7 +45,7 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, profile, recipes, new),
+    *(run, train, predict, explain, profile, recipes, new),
     *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, findings, version),

@@ -10,7 +10,7 @@ from noria.core.result import html_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Explanation"]
+__all__ = ["Explanation", "word"]
 
 _SHOWN = 10
 
@@ -80,7 +80,7 @@ class Explanation:
         known = {} if self.values is None else self.values.row(at, named=True)
         found = {
             "feature": names,
-            "value": [_word(known[name]) if name in known else None for name in names],
+            "value": [word(known[name]) if name in known else None for name in names],
             "added": list(self.attributions.row(at)),
             "error": [None] * len(names) if self.errors is None else list(self.errors.row(at)),
         }
@@ -110,12 +110,12 @@ class Explanation:
         return html_table(self.row(0).head(_SHOWN), about)
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """A feature's value as people write it.
 
     Examples
     --------
-    >>> _word(None), _word(3.0), _word(0.123456), _word("x" * 100)[-3:]
+    >>> word(None), word(3.0), word(0.123456), word("x" * 100)[-3:]
     ('missing', '3', '0.1235', 'xx…')
     """
     match value:

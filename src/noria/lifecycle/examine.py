@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from noria.core.deadline import Deadline
 from noria.core.insight import Insight
 from noria.core.ports import Executor
-from noria.core.protocol import Context, Evidence, Experiments, Learner, System
+from noria.core.protocol import Context, Evidence, Experiments, Learner, System, Task
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.lifecycle import learning_curve, slices
 from noria.lifecycle.diagnose import diagnose
+from noria.lifecycle.explain import insights
 from noria.lifecycle.prepare import Prepared
 from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
 
-_SLICES, _DIAGNOSTICS = 0.2, 0.3  # of the time
-_CURVE = 0.6  # of what is left of it
+_SLICES, _DIAGNOSTICS = 0.15, 0.2  # of the time
+_EXPLANATION, _CURVE = 0.6, 0.6  # of what is then left of it
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,19 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
-    deadline, budget = case.deadline, case.deadline.budget
+    deadline, budget, data = case.deadline, case.deadline.budget, case.data
     weak = slices.worst(case, Deadline(_SLICES * budget, within=deadline))
-    figures = [slices.draw(weak)] if weak else []
     found = diagnose(replace(case, deadline=Deadline(_DIAGNOSTICS * budget, within=deadline)), weak)
+    importance, figures = insights(
+        case.tuned.model, case.evidence.truth, case.tuned.metric,
+        target=case.recipe.data.target if data.task is Task.CLASSIFICATION else None,
+        explains=case.system.tags.explains, held_out=case.recipe.split.holdout > 0 or data.test is not None,
+        deadline=Deadline(_EXPLANATION * deadline.remaining), seed=case.recipe.search.seed,
+    )  # fmt: skip
+    figures += [slices.draw(weak)] if weak else []
     curve = learning_curve.learning_curve(case, Deadline(_CURVE * deadline.remaining, within=deadline))
     figures += [] if curve is None else [curve]
     if isinstance(case.system, Experiments):
-        seed, threads = case.recipe.search.seed, case.executor.workers
-        ctx = Context(case.data.schema, case.data.task, seed, deadline, threads)
+        ctx = Context(data.schema, data.task, case.recipe.search.seed, deadline, case.executor.workers)
         figures += case.system.experiments(case.evidence, ctx)
-    return Insight(tuple(found), tuple(weak)), figures
+    return Insight(tuple(found), tuple(weak), tuple(importance)), figures

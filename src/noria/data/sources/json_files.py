@@ -22,7 +22,7 @@ __all__ = ["open_json", "open_json_lines"]
 
 
 def open_json(file: File, ask: Ask) -> Reading:
-    """A JSON array of objects, or JSON lines under another name."""
+    """A JSON array of objects, one object, or JSON lines under another name."""
 
     def whole() -> pl.DataFrame:
         with tempfile.TemporaryDirectory(prefix="noria-") as folder:
@@ -34,6 +34,8 @@ def open_json(file: File, ask: Ask) -> Reading:
                 rows = json.loads(path.read_text(encoding="utf-8-sig"))
             except ValueError as error:
                 raise SourceError(f"{file.name} is not JSON.", got=str(error)) from error
+            if isinstance(rows, dict) and not any(isinstance(value, dict | list) for value in rows.values()):
+                rows = [rows]  # one row, written over several lines
             return checked(_from_objects(rows, file.name), file.name)
 
     return Reading(file.name, whole)

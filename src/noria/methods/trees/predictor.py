@@ -265,10 +265,6 @@ class TreePredictor:
         """Predict one row, (features,), in microseconds; the result has shape (outputs,)."""
         return self._meaning.prediction(self._booster.raw_row(x))
 
-    def raw(self, X: np.ndarray) -> np.ndarray:
-        """Raw scores of rows, before the link: float64, (rows, raw outputs)."""
-        return self._booster.raw(self._matrix(X)) * self._meaning.scale
-
     def contributions(self, X: np.ndarray) -> np.ndarray:
         """SHAP values of the raw scores, before the link: path-dependent and exact.
 

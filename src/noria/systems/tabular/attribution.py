@@ -10,14 +10,13 @@ import polars as pl
 
 from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
+from noria.methods.calibration import Calibrator
 from noria.systems.tabular.shapley import shapley
 
 if TYPE_CHECKING:
-    from noria.systems.tabular.model import Member, TabularModel
+    from noria.systems.tabular.model import TabularModel
 
 __all__ = ["attribute"]
-
-_LOG_ODDS = ("sigmoid", "softmax")
 
 
 class _Parts(NamedTuple):
@@ -44,10 +43,10 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
     probable = model._probabilities(typed)
     last = probable.shape[1] - 1
     picked = probable.argmax(axis=1) if last > 1 else np.full(typed.height, last)
-    exact, errors, method = _exact(model, typed, ground, picked), None, "exact"
+    outputs = probable[np.arange(typed.height), picked]
+    exact, errors, method = _exact(model, typed, ground, picked, outputs), None, "exact"
     if exact is None:
         found = shapley(model._probabilities, typed, ground, picked, deadline=deadline)
-        outputs = probable[np.arange(typed.height), picked]
         exact = _Parts(found.attributions, found.base, outputs, _unit(model))
         errors, method = pl.DataFrame(found.errors, schema=names), f"sampled, {found.orders} orders"
     labels = model.target.labels if model.target.classes else None  # type: ignore[attr-defined]
@@ -68,47 +67,42 @@ def _unit(model: TabularModel) -> str:
 
 
 def _exact(
-    model: TabularModel, typed: pl.DataFrame, ground: pl.DataFrame, picked: np.ndarray
+    model: TabularModel, typed: pl.DataFrame, ground: pl.DataFrame, picked: np.ndarray, outputs: np.ndarray
 ) -> _Parts | None:
     """Exact attributions, if the model is a sum over its members in some unit; None if not."""
-    members, calibrator = model.members, model.finish.calibrator
+    members, classes = model.members, model.target.classes
+    calibrator = model.finish.calibrator or Calibrator()
     links = {getattr(member.predictor, "link", "identity") for member in members}
     if not all(member.predictor.kind in _ADDITIVE for member in members):
         return None
-    if links == {"identity"} and (calibrator is None or calibrator.kind == "identity"):
-        take = _outputs
-    elif len(members) == 1 and links <= set(_LOG_ODDS) and model.target.classes:
-        take = _log_odds
-    else:
-        return None
-    names, at = list(typed.columns), np.arange(typed.height)
-    total, base, outputs = (
-        np.zeros((typed.height, len(names))),
-        np.zeros(typed.height),
-        np.zeros(typed.height),
-    )
-    for member in members:
-        encoder = model.encoders[member.family]
-        parts, raw = _ADDITIVE[member.predictor.kind](
-            member, *(_encoded(member, encoder.matrix(table)) for table in (typed, ground))
-        )
-        parts, raw = (
-            member.weight * take(one, model.target.classes)[at, ..., picked] for one in (parts, raw)
-        )
-        sources = np.array([names.index(source) for source in encoder.sources])
-        np.add.at(total.T, sources, parts[:, :-1].T)
-        base, outputs = base + parts[:, -1], outputs + raw
-    if take is _log_odds:
-        return _Parts(total, base, outputs, "log-odds")
-    doubt = calibrator.doubt if calibrator is not None else 0.0
-    shift = doubt / max(model.target.classes, 1)
-    return _Parts(
-        (1 - doubt) * total, (1 - doubt) * base + shift, (1 - doubt) * outputs + shift, _unit(model)
-    )
+    if links == {"identity"} and calibrator.kind == "identity":
+        shift = calibrator.doubt / max(classes, 1)
+        parts = (1 - calibrator.doubt) * _sum(model, typed, ground, picked, _outputs)
+        return _Parts(parts[:, :-1], parts[:, -1] + shift, outputs, _unit(model))
+    if classes and len(members) == 1 and links <= {"sigmoid", "softmax"}:
+        parts = _sum(model, typed, ground, picked, _log_odds)
+        return _Parts(parts[:, :-1], parts[:, -1], parts.sum(axis=1), "log-odds")
+    return None
 
 
-def _encoded(member: Member, X: np.ndarray) -> np.ndarray:
-    return X if member.recode is None else member.recode(X)
+def _sum(
+    model: TabularModel,
+    typed: pl.DataFrame,
+    ground: pl.DataFrame,
+    picked: np.ndarray,
+    take: Callable[[np.ndarray, int], np.ndarray],
+) -> np.ndarray:
+    """The members' parts of the picked outputs by the columns of the table, the base last."""
+    names, rows = list(typed.columns), np.arange(typed.height)
+    total = np.zeros((typed.height, len(names) + 1))
+    for member in model.members:
+        encoder, split = model.encoders[member.family], _ADDITIVE[member.predictor.kind]
+        encoded = [encoder.matrix(table) for table in (typed, ground)]
+        X, base = (one if member.recode is None else member.recode(one) for one in encoded)
+        parts = take(split(member.predictor, X, base), model.target.classes)[rows, :, picked]
+        places = [*(names.index(source) for source in encoder.sources), len(names)]
+        np.add.at(total.T, np.array(places), member.weight * parts.T)
+    return total
 
 
 def _outputs(raw: np.ndarray, classes: int) -> np.ndarray:
@@ -123,29 +117,27 @@ def _log_odds(raw: np.ndarray, classes: int) -> np.ndarray:
     return raw - (raw[..., ::-1] if classes == 2 else raw.mean(axis=-1, keepdims=True))
 
 
-_Split = Callable[["Member", np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Encoded rows and background to parts (rows, columns + 1, raw outputs), the base last, and raw scores."""
+def _trees(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    return predictor.contributions(X)
 
 
-def _trees(member: Any, X: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
-    return member.predictor.contributions(X), member.predictor.raw(X)
-
-
-def _linear(member: Any, X: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    weights, bias = (
-        np.asarray(part, dtype=np.float64) for part in (member.predictor.weights, member.predictor.bias)
-    )
+def _linear(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:
     middle = ground.mean(axis=0, dtype=np.float64)
-    parts = (X - middle)[:, :, None] * weights
-    base = np.broadcast_to(middle @ weights + bias, (len(X), 1, weights.shape[1]))
-    return np.concatenate([parts, base], axis=1), X @ weights + bias
+    parts = (X - middle)[:, :, None] * predictor.weights
+    base = np.broadcast_to(middle @ predictor.weights + predictor.bias, (len(X), 1, parts.shape[2]))
+    return np.concatenate([parts, base], axis=1)
 
 
-def _constant(member: Any, X: np.ndarray, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG001
-    raw = member.predictor.predict(X)
+def _constant(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:  # noqa: ARG001
+    raw = predictor.predict(X)
     parts = np.zeros((len(X), X.shape[1] + 1, raw.shape[1]))
     parts[:, -1] = raw
-    return parts, raw
+    return parts
 
 
-_ADDITIVE: dict[str, _Split] = {"trees": _trees, "linear": _linear, "constant": _constant}
+_ADDITIVE: dict[str, Callable[[Any, np.ndarray, np.ndarray], np.ndarray]] = {
+    "trees": _trees,
+    "linear": _linear,
+    "constant": _constant,
+}
+"""Encoded rows and background rows to parts, (rows, columns + 1, raw outputs), the base last."""

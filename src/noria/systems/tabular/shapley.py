@@ -83,7 +83,7 @@ def shapley(
     most = int(np.clip(_PREDICTED // each, min(_FEWEST, most), most))
     fine = _FINE * float(np.concatenate([ground, whole]).std(axis=0).max())
     parts: list[np.ndarray] = []
-    step = max(1, min(_BATCH // each, most))
+    step = max(1, min((_BATCH if deadline is None else _BATCH // 8) // each, most))
     for first in range(0, most, step):
         pairs = slice(first, min(first + step, most))
         parts.append(_pairs(outputs, rows, background, orders[pairs], drawn[pairs], ground, target, picked))

@@ -1,0 +1,231 @@
+"""``noria explain``: why a model says what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from noria.cli.options import OUTPUT, complete_model, takes, words
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from noria.core.result import Figure
+    from noria.lifecycle.explain import Explained
+
+__all__ = ["explain"]
+
+_ROWS, _SHOWN, _HALF = 10, 12, 14
+_SHADES = " ░▒▓█"
+_STYLES = ("blue", "yellow", "magenta", "cyan", "red", "green")
+
+
+_WISHES: Mapping[str, Any] = {
+    "columns": Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Draw what is predicted by the values of two columns."),
+    ],
+    "counterfactual": Annotated[
+        bool, typer.Option("--counterfactual", "-c", help="Look for what would have to change.")
+    ],
+    "want": Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The wanted class, or '>= 250000'; implies --counterfactual."),
+    ],
+    "keep": Annotated[str | None, typer.Option(metavar="A,B", help="Columns that cannot change.")],
+}
+
+
+@takes(_WISHES, OUTPUT)
+def explain(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A trained name, or a model folder.", autocompletion=complete_model
+        ),
+    ],
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", help="Rows, such as row.json; without them, the model as a whole."),
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only this row of the file, from 1.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write a web page of one file as well."),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the feature code of a model that was not trained here.")
+    ] = False,
+    **flags: Any,
+) -> None:
+    """Say why a model predicts what it predicts.
+
+    What each feature added to the prediction of each row, exactly where the model allows it, else sampled
+    and with its standard error; what would have to change for another prediction; and without a FILE, what
+    the model goes by as a whole.
+
+    \b
+    Examples:
+      noria explain titanic
+      noria explain titanic row.json --counterfactual --keep age,sex
+      noria explain houses new.csv --row 3 --want '>= 250000' -o explanation.html
+      noria explain iris --columns petal_length,petal_width -o boundary.html
+    """  # noqa: D301 - \b keeps click from joining the lines
+    import noria
+    from noria.cli.ui import following, print_json, show
+
+    with following(Path(model).name, quiet=flags["quiet"]) as session:
+        found = noria.explain(
+            model, file, row=row or range(1, _ROWS + 1), columns=words(flags["columns"]),
+            counterfactual=flags["want"] or flags["counterfactual"], keep=words(flags["keep"]), trust=trust,
+            session=session,
+        )  # fmt: skip
+    if output is not None:
+        _write(output, found.page())
+    if flags["json"]:
+        print_json(found.to_dict())
+        return
+    show(*_parts(found))
+    if output is not None:
+        typer.echo(f"\nThe page is in {output}")
+
+
+def _parts(found: Explained) -> Iterator[RenderableType]:
+    """Everything that is shown, in order."""
+    from rich.text import Text
+
+    if found.explanation is None and found.importance:
+        yield Text(f"What {found.name} goes by: {found.metric} lost by shuffling a column\n", "bold")
+        yield _importance(found)
+    for at in range(found.predictions.height):
+        yield Text() if at else Text(end="")
+        yield from _row(found, at)
+    for figure in found.figures if found.explanation is None or found.predictions.height == 1 else ():
+        if figure.name in ("boundary", "surface"):
+            yield from _picture(figure)
+
+
+def _row(found: Explained, at: int) -> Iterator[RenderableType]:
+    """One row: what is predicted, what led there, and what would have to change."""
+    from rich.text import Text
+
+    from noria.cli.ui import table
+    from noria.cli.units import number
+    from noria.lifecycle.explain import said, unit
+
+    assert found.explanation is not None
+    why, parts = found.explanation, found.explanation.row(at)
+    number_of = f"row {at + 1}: " if found.predictions.height > 1 else ""
+    yield Text.assemble(number_of, (said(found.predictions.row(at, named=True)), "bold"))
+    base, output = number(why.base[at]), number(why.outputs[at])
+    of = f" of what {found.made_by} makes" if found.made_by else ""
+    yield Text(f"{unit(why, at)}: {output}, {base} if nothing were known; {why.method}, parts{of}\n", "dim")
+    made = table(
+        "feature", "value", "added", *(["±"] if why.errors is not None else []), "", right=("added", "±")
+    )
+    most = max(parts["added"].abs().max() or 0.0, 1e-12)
+    for line in parts.head(_SHOWN).iter_rows(named=True):
+        error = [number(line["error"])] if why.errors is not None else []
+        made.add_row(
+            _short(line["feature"]), _short(line["value"] or ""), _signed(line["added"]), *error,
+            _bar(line["added"] / most),
+        )  # fmt: skip
+    rest = parts.slice(_SHOWN)
+    if rest.height:
+        made.add_row(f"{rest.height} more", "", _signed(float(rest["added"].sum())))
+    yield made
+    if found.counterfactuals:
+        yield Text(f"\n{found.counterfactuals[at]}")
+
+
+def _importance(found: Explained) -> Table:
+    """Bars of what each column's shuffling costs."""
+    from noria.cli.ui import table
+    from noria.cli.units import number
+
+    made = table("feature", "lost", "95% interval", "", right=("lost",))
+    most = max((abs(one.value) for one in found.importance), default=0.0) or 1.0
+    for one in found.importance[: 2 * _SHOWN]:
+        interval = f"{_signed(one.low)} to {_signed(one.high)}"
+        made.add_row(_short(one.feature), number(one.value), interval, _bar(one.value / most))
+    return made
+
+
+def _picture(figure: Figure) -> Iterator[RenderableType]:
+    """A figure over two columns, in characters."""
+    from rich.text import Text
+
+    cells = figure.frame.filter(kind="cell") if "kind" in figure.frame.columns else figure.frame
+    field = "class" if "class" in cells.columns else "mean"
+    axes = [list(dict.fromkeys(cells[name].to_list())) for name in ("x", "y")]
+    shown = dict(zip(zip(cells["x"], cells["y"]), cells[field]))
+    values = sorted(set(cells[field].to_list()))
+    yield Text(f"\n{figure.title}", "bold")
+    for y in reversed(axes[1]):
+        line = Text(f"{_label(y):>12} ", "dim")
+        for x in axes[0]:
+            line.append_text(_cell(shown[x, y], values))
+        yield line
+    yield Text(f"{'':13}{_label(axes[0][0])} to {_label(axes[0][-1])}", "dim")
+    if field == "class":
+        legend = Text(" " * 13)
+        for value in values:
+            legend.append_text(_cell(value, values)).append(f" {value}   ")
+        yield legend
+    else:
+        yield Text(f"{'':13}light {_label(values[0])}, dark {_label(values[-1])}", "dim")
+
+
+def _cell(value: Any, values: list[Any]) -> Text:
+    """Two characters for a class, or for how large a number is among others."""
+    from rich.text import Text
+
+    if isinstance(value, str):
+        at = values.index(value)
+        return Text(f"{value[:1] or ' '}{value[:1] or ' '}", _STYLES[at % len(_STYLES)])
+    span = values[-1] - values[0]
+    place = int((value - values[0]) / span * (len(_SHADES) - 1) + 0.5) if span else 0
+    return Text(_SHADES[place] * 2)
+
+
+def _bar(share: float) -> Text:
+    """A bar to the right of a middle line, or to the left of it where the share is negative."""
+    from rich.text import Text
+
+    size = round(abs(share) * _HALF)
+    left, right = ("━" * size if share < 0 else "", "━" * size if share >= 0 else "")
+    return Text.assemble((f"{left:>{_HALF}}", "yellow"), ("│", "dim"), (right, "blue"))
+
+
+def _signed(value: float) -> str:
+    from noria.cli.units import number
+
+    return ("-" if value < 0 else "+") + number(abs(value))
+
+
+def _label(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _short(str(value), 12)
+
+
+def _short(text: str, most: int = 28) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _write(path: Path, page: str) -> None:
+    """Write the page; one clear error if it cannot be."""
+    from noria.errors import StorageError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write {path}.", got=error.strerror or str(error), do="Write elsewhere."
+        ) from error

@@ -132,7 +132,9 @@ class NumberSketch(_Counted):
             self._set_aside(counts.filter(~known))
         self.nulls += raw.len() - int(counts["count"].filter(known).sum())
         weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
-        self.take(self._finite(typed.drop_nulls()), weights)
+        values = self._finite(typed.drop_nulls())
+        order = np.lexsort((weights, values))  # distinct texts come in any order, and sums depend on it
+        self.take(values[order], weights[order])
 
     def _typed(self, raw: pl.Series) -> pl.Series:
         """The values as numbers."""
@@ -186,7 +188,9 @@ class NumberSketch(_Counted):
 
     def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        for text, count in lost.sort("count", descending=True).head(_ODD).iter_rows():
+        for text, count in (
+            lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD).iter_rows()
+        ):
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
 
@@ -248,7 +252,7 @@ class WordSketch(_Counted):
         )
         counts = seen["count"].cast(pl.Int64).to_numpy()
         self._count(seen["key"].to_numpy(), counts)
-        self.lengths.take(seen["length"].to_numpy(), counts)
+        self.lengths.take(text.str.len_chars().cast(pl.Int64).to_numpy(), counts)
         self._label(seen.select("key", "text"))
         if len(self.examples) < 3:
             self.examples += text.head(3).str.slice(0, _SHOWN).to_list()

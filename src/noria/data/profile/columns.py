@@ -9,7 +9,7 @@ import polars as pl
 
 from noria.core.schema import Column, Type
 from noria.data.conform import column_expr, family
-from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts
+from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts, sum_counts
 
 __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch"]
 
@@ -132,9 +132,7 @@ class NumberSketch(_Counted):
             self._set_aside(counts.filter(~known))
         self.nulls += raw.len() - int(counts["count"].filter(known).sum())
         weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
-        values = self._finite(typed.drop_nulls())
-        order = np.lexsort((weights, values))  # distinct texts come in any order, and sums depend on it
-        self.take(values[order], weights[order])
+        self.take(*sum_counts(self._finite(typed.drop_nulls()), weights))
 
     def _typed(self, raw: pl.Series) -> pl.Series:
         """The values as numbers."""
@@ -156,7 +154,7 @@ class NumberSketch(_Counted):
         return values.astype(np.float64, copy=False) + 0.0  # no negative zero
 
     def take(self, values: np.ndarray, counts: np.ndarray) -> None:
-        """Take in finite values (n,) that occur as often as `counts` (n,) says."""
+        """Take in distinct finite values (n,) that occur as often as `counts` (n,) says."""
         earlier = self._known() if self.quantiles is None else None
         self.kind = values.dtype
         self._count(values.view(np.uint64), counts)
@@ -252,7 +250,7 @@ class WordSketch(_Counted):
         )
         counts = seen["count"].cast(pl.Int64).to_numpy()
         self._count(seen["key"].to_numpy(), counts)
-        self.lengths.take(text.str.len_chars().cast(pl.Int64).to_numpy(), counts)
+        self.lengths.take(*sum_counts(text.str.len_chars().cast(pl.Int64).to_numpy(), counts))
         self._label(seen.select("key", "text"))
         if len(self.examples) < 3:
             self.examples += text.head(3).str.slice(0, _SHOWN).to_list()

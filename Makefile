@@ -51,6 +51,9 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.tabular report --out build/bench/tabular > build/bench/tabular/report.md
 	$(BIN)/python -m benchmarks.one_row --out build/bench/one_row
 	$(BIN)/python -m benchmarks.growth --out build/bench/growth
+	sh benchmarks/tabular/make_env.sh ydata
+	sh benchmarks/tabular/make_env.sh skrub
+	$(BIN)/python -m benchmarks.profiles --large
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills

@@ -16,6 +16,7 @@ from noria.methods.sketches import (
     Reservoir,
     hashed,
     sort_counts,
+    sum_counts,
     weighted_quantiles,
 )
 
@@ -40,6 +41,13 @@ def rng():
 def test_sort_counts_is_unique(values):
     made, right = sort_counts(np.array(values)), np.unique(np.array(values), return_counts=True)
     assert [list(part) for part in made] == [list(part) for part in right]
+
+
+def test_sum_counts_adds_up(rng):
+    values, counts = rng.integers(0, 9, 50), rng.integers(1, 5, 50)
+    found = dict(zip(*(part.tolist() for part in sum_counts(values, counts))))
+    assert found == {int(value): int(counts[values == value].sum()) for value in np.unique(values)}
+    assert [part.size for part in sum_counts(values[:0], counts[:0])] == [0, 0]
 
 
 def test_hashing_is_one_to_one_and_even():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["profile"]
 
 _FINDINGS = 12
+_LONGEST = 60
 _STYLES = {"high": "bold red", "medium": "yellow", "low": "dim"}
 
 
@@ -74,7 +75,7 @@ def profile(
 def _stem(file: str) -> str:
     """What the page of a source is called."""
     stem = Path(file).name.partition(".")[0]
-    return re.sub(r"[^\w-]+", "-", stem).strip("-") or "table"
+    return re.sub(r"[^\w-]+", "-", stem)[:_LONGEST].strip("-") or "table"
 
 
 def _show(made: Profile, output: Path | None) -> None:

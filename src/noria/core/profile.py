@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from noria.core.column_profile import ColumnProfile
 from noria.core.insight import Finding, Severity
 from noria.core.result import html_table
+from noria.errors import ColumnError, suggestion
 
 if TYPE_CHECKING:
     import polars as pl
@@ -222,8 +223,12 @@ class Profile:
     contrast: Contrast | None = None
 
     def __getitem__(self, name: str) -> ColumnProfile:
-        """The column called `name`; a KeyError if there is none."""
-        return next(column for column in self.columns if column.name == name)
+        """The column called `name`; a ColumnError that offers the nearest name if there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        names = [column.name for column in self.columns]
+        raise ColumnError(f"There is no column {name!r}.", do=suggestion(name, names))
 
     def frame(self) -> pl.DataFrame:
         """One line per column."""

@@ -28,11 +28,12 @@ def guess(seen: Seen) -> Column:
 def _guess_text(seen: Seen) -> Column:
     """A text column: yes and no, numbers, dates, or words."""
     if seen.look.height:
+        digits = bool(seen.look["text"].str.contains("[0-9]").any())
         for kind, read in ((Type.BOOLEAN, _usual_boolean), (Type.DATETIME, _digits_as_date)):
             reading = read(seen)
             if reading is not None:
                 return Column(seen.name, kind, parse=reading.parse, notes=reading.notes)
-        for kind, find in ((Type.NUMBER, as_number), (Type.DATETIME, as_datetime)):
+        for kind, find in ((Type.NUMBER, as_number), (Type.DATETIME, as_datetime)) if digits else ():
             reading = find(seen.look)
             column = reading and _verified(seen, kind, reading)
             if column:

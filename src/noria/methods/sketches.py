@@ -23,7 +23,17 @@ from typing import Self
 
 import numpy as np
 
-__all__ = ["Distinct", "Frequencies", "Moments", "Quantiles", "Reservoir", "hashed", "sort_counts"]
+__all__ = [
+    "Distinct",
+    "Frequencies",
+    "Moments",
+    "Quantiles",
+    "Reservoir",
+    "hashed",
+    "sort_counts",
+    "sum_counts",
+    "weighted_quantiles",
+]
 
 _NO_KEYS = np.zeros(0, dtype=np.uint64)
 _NO_COUNTS = np.zeros(0, dtype=np.int64)
@@ -52,6 +62,26 @@ def sort_counts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ordered = np.sort(values)
     first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))[: ordered.size])
     return ordered[first], np.diff(first, append=ordered.size)
+
+
+def sum_counts(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values, ascending, and the sum of the counts of each.
+
+    Parameters
+    ----------
+    values : (n,) array
+        Without NaN.
+    counts : (n,) array of int
+
+    Examples
+    --------
+    >>> sum_counts(np.array([3, 1, 3]), np.array([5, 1, 1]))
+    (array([1, 3]), array([1, 6]))
+    """
+    order = np.argsort(values, kind="stable")
+    values, counts = values[order], counts[order]
+    first = np.flatnonzero(np.concatenate(([True], values[1:] != values[:-1]))[: values.size])
+    return values[first], np.add.reduceat(counts, first) if first.size else counts
 
 
 def hashed(keys: np.ndarray) -> np.ndarray:
@@ -115,11 +145,11 @@ class Moments:
             return
         weights = np.ones(values.size) if counts is None else counts.astype(float)
         n = float(weights.sum())
-        mean = float(values @ (weights / n))
+        mean = float((values * (weights / n)).sum())  # a product of BLAS would start threads
         with np.errstate(over="ignore", invalid="ignore"):
             off = values - mean
             squares = off * off
-            sums = [float(power @ weights) for power in (squares, squares * off, squares * squares)]
+            sums = [float((power * weights).sum()) for power in (squares, squares * off, squares * squares)]
         self.merge(Moments(n, mean, float(values.min()), float(values.max()), *sums))
 
     def merge(self, other: Moments) -> None:
@@ -196,15 +226,24 @@ class Frequencies:
         return self.error == 0
 
     def update(self, keys: np.ndarray, counts: np.ndarray | None = None) -> None:
-        """Take in keys (n,) of uint64, each as often as `counts` (n,) says, or once."""
-        weights = np.ones(keys.size, dtype=np.int64) if counts is None else counts
-        keys, weights = np.concatenate((self.keys, keys)), np.concatenate((self.counts, weights))
-        order = np.argsort(keys)
-        keys, weights = keys[order], weights[order]
-        first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))[: keys.size])
-        self.keys = keys[first]
-        self.counts = np.add.reduceat(weights, first) if first.size else _NO_COUNTS
-        self._shrink()
+        """Take in keys (n,) of uint64; or distinct ones, each as often as `counts` (n,) says."""
+        if counts is None:
+            keys, counts = sort_counts(keys)
+        place = np.minimum(np.searchsorted(self.keys, keys), max(0, self.keys.size - 1))
+        known = self.keys[place] == keys if self.keys.size else np.zeros(keys.size, dtype=bool)
+        before, before_counts = self.keys, self.counts.copy()
+        before_counts[place[known]] += counts[known]
+        keys, counts = keys[~known], counts[~known]
+        if before.size + keys.size > (self.limit if self.exact else self.keep):
+            both = np.concatenate((before_counts, counts))
+            cut = int(np.partition(both, -self.keep - 1)[-self.keep - 1])
+            before, before_counts = before[before_counts > cut], before_counts[before_counts > cut] - cut
+            keys, counts = keys[counts > cut], counts[counts > cut] - cut
+            self.error += cut
+        self.keys, self.counts = np.concatenate((before, keys)), np.concatenate((before_counts, counts))
+        if keys.size:
+            order = np.argsort(self.keys)
+            self.keys, self.counts = self.keys[order], self.counts[order]
 
     def merge(self, other: Frequencies) -> None:
         """Take in what another has seen."""
@@ -215,15 +254,6 @@ class Frequencies:
         """The `k` most frequent keys and their counts, most frequent first, equal ones by key."""
         order = np.lexsort((self.keys, -self.counts))[:k]
         return self.keys[order], self.counts[order]
-
-    def _shrink(self) -> None:
-        """Back to `keep` keys, once there are more than may be counted."""
-        if self.keys.size <= (self.limit if self.exact else self.keep):
-            return
-        cut = int(np.partition(self.counts, -self.keep - 1)[-self.keep - 1])
-        left = self.counts > cut
-        self.keys, self.counts = self.keys[left], self.counts[left] - cut
-        self.error += cut
 
 
 @dataclass

@@ -9,7 +9,7 @@ import polars as pl
 
 from noria.core.schema import Column, Type
 from noria.data.conform import column_expr, family
-from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts
+from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts, sum_counts
 
 __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch"]
 
@@ -132,7 +132,7 @@ class NumberSketch(_Counted):
             self._set_aside(counts.filter(~known))
         self.nulls += raw.len() - int(counts["count"].filter(known).sum())
         weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
-        self.take(self._finite(typed.drop_nulls()), weights)
+        self.take(*sum_counts(self._finite(typed.drop_nulls()), weights))
 
     def _typed(self, raw: pl.Series) -> pl.Series:
         """The values as numbers."""
@@ -154,7 +154,7 @@ class NumberSketch(_Counted):
         return values.astype(np.float64, copy=False) + 0.0  # no negative zero
 
     def take(self, values: np.ndarray, counts: np.ndarray) -> None:
-        """Take in finite values (n,) that occur as often as `counts` (n,) says."""
+        """Take in distinct finite values (n,) that occur as often as `counts` (n,) says."""
         earlier = self._known() if self.quantiles is None else None
         self.kind = values.dtype
         self._count(values.view(np.uint64), counts)
@@ -186,7 +186,9 @@ class NumberSketch(_Counted):
 
     def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        for text, count in lost.sort("count", descending=True).head(_ODD).iter_rows():
+        for text, count in (
+            lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD).iter_rows()
+        ):
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
 
@@ -248,7 +250,7 @@ class WordSketch(_Counted):
         )
         counts = seen["count"].cast(pl.Int64).to_numpy()
         self._count(seen["key"].to_numpy(), counts)
-        self.lengths.take(seen["length"].to_numpy(), counts)
+        self.lengths.take(*sum_counts(text.str.len_chars().cast(pl.Int64).to_numpy(), counts))
         self._label(seen.select("key", "text"))
         if len(self.examples) < 3:
             self.examples += text.head(3).str.slice(0, _SHOWN).to_list()

@@ -193,6 +193,8 @@ def _outliers(values: np.ndarray, weights: np.ndarray, quantiles: np.ndarray) ->
     if third <= first or values.size < 2:
         return None
     low, high = first - _FENCE * (third - first), third + _FENCE * (third - first)
+    if not math.isfinite(high - low):
+        return None
     count = float(weights[(values < low) | (values > high)].sum())
     return Outliers(round(count), low, high, _RULE)
 

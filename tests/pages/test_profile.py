@@ -1,0 +1,175 @@
+"""The page of a profile in a browser, offline."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+import noria
+from noria.core.column_profile import ColumnProfile
+from noria.core.profile import Profile
+from noria.core.schema import Type
+from noria.lifecycle.profile import write
+
+SCRIPT = "<script>window.hacked = 1</script>"
+IMAGE = '"><img src=x onerror="window.hacked = 2">'
+STYLE = "</style><svg onload='window.hacked = 3'>"
+
+
+def table(rows: int = 400, shift: float = 0.0) -> pl.DataFrame:
+    """Every kind of column, some of them missing, copied, odd."""
+    rng = np.random.default_rng(int(shift))
+    age = rng.normal(40 + shift, 10, rows)
+    return pl.DataFrame(
+        {
+            "age": age,
+            "old": age**2 + rng.normal(0, 90, rows),
+            "town": rng.choice(["Delft", "Gouda", "Leiden"], rows),
+            "day": [date(2021, 1, 1) + timedelta(int(at)) for at in rng.integers(0, 700, rows)],
+            "member": rng.random(rows) < 0.4,
+            "remark": [f"the parcel {at} was late and the box was broken" for at in range(rows)],
+            "one": [1] * rows,
+            "left": np.where(age + rng.normal(0, 9, rows) > 40, "yes", "no"),
+        }
+    ).with_columns(pl.when(pl.int_range(rows) % 4 > 0).then(pl.col("age", "town")))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The page of a profile that has everything."""
+    path = tmp_path_factory.mktemp("page") / "profile.html"
+    noria.profile(table(), "left", compare=table(shift=8.0), output=path)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_it_can_be_read(look, page, width, scheme):
+    seen = look(page, width=width, scheme=scheme)
+    assert seen.errors == []
+    assert seen.faults() == []
+    assert not seen.overflows()
+    for name in ("Findings", "Compared", "Target", "Columns", "Associations", "Missing", "Time", "Rows"):
+        assert seen.page.get_by_role("navigation").get_by_text(name, exact=True).count() == 1
+
+
+def test_no_words_run_into_one_another(look, page):
+    seen = look(page, width=390)
+    cut = """() => [...document.querySelectorAll("h1, h2, h3, dt, dd, .figure, .finding p")]
+        .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+    assert seen.page.evaluate(cut) == []
+
+
+def test_columns_are_searched_and_sorted(look, page):
+    seen = look(page).page
+    shown = """[...document.querySelectorAll('article.column')]
+        .filter((one) => !one.hidden).map((one) => one.dataset.name)"""
+    assert seen.evaluate(shown) == list(table().columns)
+    seen.get_by_label("Search").fill("NUMBER a")
+    assert seen.evaluate(shown) == ["age"]
+    assert seen.locator("#found").text_content() == "1 shown"
+    seen.get_by_label("Search").fill("")
+    seen.get_by_label("Order").select_option("name")
+    assert seen.evaluate(shown) == sorted(table().columns)
+    seen.get_by_label("Order").select_option("missing")
+    assert seen.evaluate(shown)[:2] == ["age", "town"]
+
+
+def test_a_finding_leads_to_its_column(look, page):
+    seen = look(page).page
+    seen.locator(".finding", has_text="Constant column").get_by_role("link", name="one").click()
+    assert seen.evaluate("document.querySelector(':target').dataset.name") == "one"
+
+
+def test_a_page_works_without_scripts(chromium, page):
+    context = chromium.new_context(java_script_enabled=False, offline=True)
+    seen = context.new_page()
+    seen.goto(page.resolve().as_uri())
+    assert seen.get_by_role("heading", name="Findings").is_visible()
+    context.close()
+
+
+def test_nothing_in_the_data_runs(look, tmp_path):
+    rows = 60
+    odd = pl.DataFrame(
+        {
+            SCRIPT: [SCRIPT, IMAGE] * rows,
+            IMAGE: np.random.default_rng(0).normal(size=2 * rows),
+            STYLE: [f"{SCRIPT}{at}" for at in range(2 * rows)],
+            "{{ 7 * 7 }}": [None if at % 3 else IMAGE for at in range(2 * rows)],
+            "javascript:alert(1)": ["2020-01-01", "2020-01-02"] * rows,
+        }
+    )
+    path = tmp_path / "odd.html"
+    other = odd.with_columns(pl.lit(STYLE + IMAGE).alias(SCRIPT))
+    noria.profile(odd, SCRIPT, compare=other, output=path)
+    seen = look(path)
+    assert seen.errors == []
+    assert seen.page.evaluate("window.hacked") is None
+    assert seen.page.locator("main img, main script").count() == 0
+    assert seen.page.get_by_role("heading", name="{{ 7 * 7 }}").count() > 0
+    assert seen.faults() == []
+
+
+def test_names_of_every_kind(look, tmp_path):
+    rng = np.random.default_rng(0)
+    odd = pl.DataFrame(
+        {
+            "😀 mood": rng.choice(["🎉", "😢"], 200),
+            "שם הלקוח": rng.choice(["אבג", "דהו"], 200),
+            "السعر": rng.normal(size=200),
+            "ثابت": [1] * 200,
+            "n" * 300: rng.normal(size=200),
+            "w w" * 50: rng.choice(["x" * 400, "y" * 400], 200),
+        }
+    )
+    path = tmp_path / "names.html"
+    made = noria.profile(odd, "😀 mood", output=path)
+    assert made.findings[0].seen == "ثابت has only the value '1'."
+    for width in (390, 1280):
+        seen = look(path, width=width)
+        assert seen.errors == []
+        assert seen.faults() == []
+        assert not seen.overflows()
+    told = seen.page.locator(".finding p").nth(1).text_content()
+    assert told == "\u2068ثابت\u2069 has only the value '1'."
+
+
+def test_five_thousand_columns_open(look, tmp_path):
+    columns = [
+        ColumnProfile(f"column {at}", Type.CATEGORY, "String", 30, at % 7, 3, top=(("x", 20), ("y", 3)))
+        for at in range(5_000)
+    ]
+    path = tmp_path / "wide.html"
+    write(Profile("wide", 30, 100, tuple(columns), (), 30), path)
+    assert path.stat().st_size < 3_000_000
+    seen = look(path, width=820)
+    assert seen.errors == []
+    assert not seen.overflows()
+    seen.page.get_by_label("Search").fill("column 4999")
+    assert seen.page.locator("tr[data-name]:visible").count() == 1
+    assert seen.page.locator("article.column:visible").count() == 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"a": [1]},
+        {"a": [None, None]},
+        {"a": [float("inf"), float("nan")]},
+        {"a": [date(1, 1, 1), date(9999, 12, 31)]},
+        {"a": ["x" * 100_000, "y" * 100_000, "z"]},
+    ],
+    ids=["one row", "nulls", "infinite", "year 1", "long"],
+)
+def test_odd_tables_have_a_page(look, tmp_path, odd):
+    path = tmp_path / "odd.html"
+    noria.profile(odd, output=path)
+    seen = look(path, width=390)
+    assert seen.errors == []
+    assert seen.faults() == []
+    assert not seen.overflows()
+    assert path.stat().st_size < 100_000

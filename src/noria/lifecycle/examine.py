@@ -17,7 +17,7 @@ from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
 
-_SLICES, _CURVE = 0.3, 0.6  # of the time, and of what is left of it
+_SLICES, _CURVE = 0.3, 0.5  # of the time, and of what is left of it
 
 
 @dataclass(frozen=True)

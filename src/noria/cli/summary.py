@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.cli.ui import console, grid, show, table
 from noria.cli.units import ago, data_size, duration, interval, number
+from noria.core.result import Score
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -207,12 +208,13 @@ def _verdict(goal: Goal | None, value: float, *, tick: bool) -> Text | str:
 
 
 def _leaderboard(evaluation: Evaluation) -> Table:
-    numeric = (evaluation.metric, "share", "trials", "fit", "size")
+    numeric = (evaluation.metric, "95% interval", "share", "trials", "fit", "size")
     made = table("learner", *numeric, right=numeric)
     for leader in evaluation.leaderboard[:_LEADERS]:
         made.add_row(
             leader.learner,
             number(leader.score),
+            interval(Score(evaluation.metric, leader.score, leader.low, leader.high)),
             f"{leader.weight:.0%}" if leader.weight else "-",
             str(leader.trials),
             duration(leader.fit_seconds),
@@ -221,7 +223,7 @@ def _leaderboard(evaluation: Evaluation) -> Table:
     rest = evaluation.leaderboard[_LEADERS:]
     weight = sum(leader.weight for leader in rest)
     if rest:
-        made.add_row(f"{len(rest)} more", "", f"{weight:.0%}" if weight else "-", "", "", "", style="dim")
+        made.add_row(f"{len(rest)} more", "", "", f"{weight:.0%}" if weight else "-", "", "", "", style="dim")
     return made
 
 

@@ -20,7 +20,7 @@ from noria.lifecycle.tune import Tuned
 __all__ = ["Case", "examine"]
 
 _SLICES, _DIAGNOSTICS = 0.15, 0.2  # of the time
-_EXPLANATION, _CURVE = 0.6, 0.6  # of what is then left of it
+_EXPLANATION, _CURVE = 0.6, 0.5  # of what is then left of it
 
 
 @dataclass(frozen=True)

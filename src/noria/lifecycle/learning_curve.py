@@ -27,7 +27,7 @@ _SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 _BEFORE = 0.4  # what all rows are compared with
 _FEWEST_ROWS, _FEWEST_SIZES = 20, 3
 _MOST_FOLDS = 3
-_SLACK, _FITTING = 2.0, 0.8
+_SLACK, _FITTING = 2.0, 0.7
 _SEEN = 5_000  # rows fitted to that are predicted again
 _SPARE = 0.05
 

@@ -112,7 +112,11 @@ def draw(slices: Sequence[Slice]) -> Figure:
         ]
     ).with_columns(pl.col("low", "high").fill_nan(None))
     x = number("score", metric, scale={"zero": False}, axis={"tickCount": 6, "labelOverlap": True})
-    axis = {"labelLimit": 320, "labelExpr": "split(datum.label, ' and ')", "grid": False}
+    axis = {
+        "labelLimit": 320,
+        "labelExpr": "split(replace(datum.label, / and /g, '|and '), '|')",
+        "grid": False,
+    }
     tips = [("where", "rows"), ("of", "of"), ("score", metric, ".4~g"), *charts.interval(".4~g")]
     colour = {**charts.colour("of"), "scale": {"domain": [here, rest]}}
     offset = {"yOffset": words("of", None)}

@@ -373,10 +373,10 @@ class Training:
             rows=rows.height,
             how=how,
             metric=tuned.metric.name,
-            scores=evaluate.score(predictions, rows, metrics, budget=0.8 * time, seed=seed),
-            baseline=evaluate.score(baseline, rows, metrics, budget=0.2 * time, seed=seed),
+            scores=evaluate.score(predictions, rows, metrics, budget=0.5 * time, seed=seed),
+            baseline=evaluate.score(baseline, rows, metrics, budget=0.1 * time, seed=seed),
             goals=self.recipe.goals,
-            leaderboard=leaderboard.compared(tuned, budget=0.5 * time, seed=seed),
+            leaderboard=leaderboard.compared(tuned, budget=0.4 * time, seed=seed),
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
         return evaluation, Evidence(train, rows, predictions, baseline, tuned.truth, tuned.predictions)

@@ -90,8 +90,8 @@ def weak_slices(
     single candidates and for pairs.
 
     Single candidates come before pairs, then go by the effect that is sure (less two standard errors). Left
-    out is one that is no worse without the rows of its strongest pair, shares half of its rows with one before
-    it, or is no worse without the rows of all before it.
+    out is one that is no worse without the rows of its strongest pair, shares half of its rows with one
+    before it, or is no worse without the rows of all before it.
 
     Parameters
     ----------

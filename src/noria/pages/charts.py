@@ -24,7 +24,7 @@ __all__ = [
     "words",
 ]
 
-PERCENT = {"format": ".0%"}
+PERCENT = {"format": ".0%", "tickCount": 6, "labelOverlap": True}
 """The axis of a share."""
 
 Channel = Mapping[str, Any]

@@ -50,7 +50,7 @@ def test_the_strategies_are_compared_out_of_fold(well_drawn):
     assert figure.section == "learning"
     frame = figure.frame
     assert frame["strategy"].unique(maintain_order=True).to_list() == [
-        "as it is", "class weights", "SMOTE", "focal loss", "chosen threshold",
+        "as it is", "class weights", "focal loss", "SMOTE", "chosen threshold",
     ]  # fmt: skip
     assert ((frame["low"] <= frame["value"]) & (frame["value"] <= frame["high"])).all()
     recall = dict(frame.filter(measure="recall").select("strategy", "value").iter_rows())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from noria._lazy import installed
-from noria.core.deadline import FitFailed, OutOfTime
+from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.protocol import Context, Fold
 from noria.core.result import Figure
 from noria.core.split import Split
@@ -23,9 +24,9 @@ from noria.systems.tabular.target import ClassTarget
 __all__ = ["compared"]
 
 _RARE, _FEWEST, _LEAST_ROWS = 0.2, 30, 300
-_FOLDS, _SHARE = 3, 0.5
-_QUICK = LightGbmParams(learning_rate=0.15, leaves=15, rounds=60)
-_RULES = {"none": "as it is", "weights": "class weights", "smote": "SMOTE", "focal": "focal loss"}
+_FOLDS, _SHARE, _FITTING = 2, 0.4, 0.6
+_QUICK = LightGbmParams(learning_rate=0.15, leaves=7, rounds=60)
+_RULES = {"none": "as it is", "weights": "class weights", "focal": "focal loss", "smote": "SMOTE"}
 _CHOSEN = "chosen threshold"
 _MEASURES = ("recall", "precision", "f1", "balanced_accuracy")
 
@@ -61,12 +62,13 @@ def compared(
     judged = np.concatenate([split.valid for split in splits])
     truth = (target.encode(part[target.name]) == rare)[judged].astype(np.int64)
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    fitting = replace(ctx, deadline=Deadline(_FITTING * ctx.deadline.remaining, within=ctx.deadline))
     for rule, name in _RULES.items():
         if (rule == "smote" and not installed("imblearn")) or (rule == "focal" and target.classes > 2):
             continue
         chosen = options.model_copy(update={"imbalance": rule})
         try:
-            p = _out_of_fold(LightGbm(target, chosen, _QUICK), part, splits, ctx)
+            p = _out_of_fold(LightGbm(target, chosen, _QUICK), part, splits, fitting)
         except (OutOfTime, FitFailed):
             continue
         found[name] = p[:, rare], (p.argmax(axis=1) == rare).astype(np.int64)
@@ -92,6 +94,7 @@ def _out_of_fold(learner: LightGbm, table: pl.DataFrame, splits: Sequence[Split]
     parts = []
     for at, split in enumerate(splits):
         train, valid = table[split.train], table[split.valid]
+        ctx.deadline.check()
         model = learner.fit(train, valid, ctx.within(Fold(table, split, at)))
         parts.append(learner.target.matrix(model.predict(valid)))
     return np.concatenate(parts)
@@ -168,8 +171,8 @@ def _said(
 
     gaps = bootstrap_together([scorer(plain), scorer(best)], len(truth), seed=ctx.seed, deadline=ctx.deadline)
     low, high = gaps[1][1]
-    sure = "may be chance" if not low > 0 else "is more than chance"
-    return (
-        f"{text}F1 is best with {best}, {f1[best]:.3f} against {f1[plain]:.3f} as it is; the lead of "
-        f"{f1[best] - f1[plain]:.3f} ({low:.3f} to {high:.3f}) {sure}."
-    )
+    text += f"F1 is best with {best}, {f1[best]:.3f} against {f1[plain]:.3f} as it is"
+    if np.isnan(low):
+        return f"{text}."
+    sure = "is more than chance" if low > 0 else "may be chance"
+    return f"{text}; the lead of {f1[best] - f1[plain]:.3f} ({low:.3f} to {high:.3f}) {sure}."

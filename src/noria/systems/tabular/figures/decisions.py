@@ -50,7 +50,7 @@ def confusion(held: Held) -> Figure:
         ("share", "share of the actual class", ".1%"),
         *charts.interval(".1%"),
     ]
-    angle = -35 if sum(map(len, labels)) > 50 else 0
+    angle = -35 if sum(map(len, labels)) > 30 else 0
     x = words("predicted", "predicted class", axis={"labelAngle": angle, "labelLimit": 120, "grid": False})
     up = words("actual", "actual class", axis={"labelLimit": 120, "grid": False})
     shade = number("share", None, scale={"domain": [0, 1], "range": [0.03, 0.6]}, legend=None)

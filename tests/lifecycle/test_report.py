@@ -108,6 +108,17 @@ def test_every_kind_goes_where_it_is_wanted(session, trained, tmp_path, kind, na
     noria.show("toy", session=session)  # what was added is no damage
 
 
+def test_no_form_of_it_tells_a_password(session, people, tmp_path):
+    people().write_csv(tmp_path / "rows.csv")
+    title = "Rows of postgresql://ann:secret@host/shop"
+    recipe = {"name": "shop", "title": title, "data": {"source": str(tmp_path / "rows.csv"), "target": "y"}}
+    noria.run(recipe, session=session, **QUICK)
+    for kind in ("html", "card", "readme"):
+        text = noria.report("shop", kind=kind, session=session).read_text()
+        assert "postgresql://host/shop" in text
+        assert "secret" not in text
+
+
 def test_no_such_kind(session, trained):
     with pytest.raises(ParamError) as caught:
         noria.report("toy", kind="htm", session=session)

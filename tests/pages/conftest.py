@@ -75,7 +75,7 @@ def record(name: str = "age", title: str = "Who survived?", **changes: Any) -> d
         "name": "titanic",
         "title": title,
         "about": "People of the passenger list.\n\nAnd a second paragraph.",
-        "data": {"source": "postgresql://ann:secret@host/ships", "target": "survived"},
+        "data": {"source": "postgresql://host/ships", "target": "survived"},
         "goal": {"accuracy": ">= 0.78"},
         "features": "features.py:passenger_features",
     }

@@ -18,6 +18,7 @@ from noria.core.schema import Schema
 from noria.core.signature import Signature
 from noria.errors import ParamError, suggestion
 from noria.pages import Story, render
+from noria.pages.units import without_password
 
 if TYPE_CHECKING:
     from noria.lifecycle.show import Details
@@ -48,7 +49,7 @@ def drawn(folder: Path) -> list[Figure]:
 
 
 def story(folder: Path, record: Mapping[str, Any]) -> Story:
-    """All that is told of a finished run.
+    """All that is told of a finished run; its addresses name no user and no password.
 
     Parameters
     ----------
@@ -62,7 +63,8 @@ def story(folder: Path, record: Mapping[str, Any]) -> Story:
         If the model's manifest is missing or damaged.
     """
     signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
-    return Story(record, signature, drawn(folder))
+    shown = json.loads(without_password(json.dumps(record)))
+    return Story(shown, signature, drawn(folder))
 
 
 def page(told: Story, assets: str | None = None, home: str | None = None) -> str:

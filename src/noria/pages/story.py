@@ -13,7 +13,6 @@ from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column
 from noria.core.signature import Signature
-from noria.pages.units import without_password
 from noria.pages.words import Verdict, measure, verdict
 
 __all__ = ["Axis", "Line", "Story"]
@@ -86,7 +85,7 @@ class Story:
     Parameters
     ----------
     record : mapping
-        What stands in ``run.json``.
+        What stands in ``run.json``, without the passwords of addresses.
     signature : Signature
         Of the model.
     figures : sequence of Figure
@@ -119,8 +118,8 @@ class Story:
 
     @property
     def source(self) -> str:
-        """Where the rows came from; no password."""
-        return without_password(self.recipe.data.source) or "a table that was passed in Python"
+        """Where the rows came from."""
+        return self.recipe.data.source or "a table that was passed in Python"
 
     @property
     def columns(self) -> list[Column]:

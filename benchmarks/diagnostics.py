@@ -52,8 +52,10 @@ def clean(seed: int) -> Iterator[tuple[str, Any, str, dict[str, Any]]]:
 
 def _wide(table: pl.DataFrame, seed: int) -> pl.DataFrame:
     """With 60 more columns of noise."""
-    more = [sound(table.height, 1_000 * (seed + 1) + at).select("a", "b").rename({"a": f"n{at}", "b": f"m{at}"})
-            for at in range(30)]  # fmt: skip
+    others = [sound(table.height, 1_000 * (seed + 1) + at) for at in range(30)]
+    more = [
+        one.select(pl.col("a").alias(f"n{at}"), pl.col("b").alias(f"m{at}")) for at, one in enumerate(others)
+    ]
     return pl.concat([table, *more], how="horizontal")
 
 

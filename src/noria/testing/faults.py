@@ -86,7 +86,7 @@ def _easier(seed: int) -> Fault:
 
 def _small(seed: int) -> Fault:
     _, _, keys = _made(seed)
-    return Fault(sound(200, seed, noise=2.0), keys=keys)
+    return Fault(sound(170, seed, noise=1.8), keys=keys)
 
 
 def _near_goal(seed: int) -> Fault:

@@ -84,7 +84,7 @@ def test_of_large_tables_a_part_is_looked_at(case):
     )
     facts = Facts(replace(case, evidence=larger))
     assert facts.evidence.truth.height == facts.evidence.predictions.height == 20_000
-    assert facts.judged.height == 5_000
+    assert facts.judged.height == 3_000
     pairs = facts.evidence.truth.hstack(facts.evidence.predictions).unique()
     assert pairs.height == whole.truth.hstack(whole.predictions).unique().height
 

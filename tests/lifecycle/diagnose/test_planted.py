@@ -21,7 +21,7 @@ SEEN = {
     "NOR002": "give or take",
     "NOR003": "worse by 1.616, give or take",
     "NOR005": "on held-out rows and",
-    "NOR006": "(95%), as judged by 40 rows; the lead over the baseline is",
+    "NOR006": "rmse is better than the baseline's by",
     "NOR007": "meets >= 0.69, and lies between",
     "NOR008": "cannot be told apart on 30 rows",
     "NOR009": "'ridge' is better in 2 folds and 'decision_tree' in 2, each beyond chance",

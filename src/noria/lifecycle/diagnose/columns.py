@@ -109,6 +109,8 @@ def like_an_id(facts: Facts) -> Seen | None:
     if train.height < _ID_ROWS:
         return None
     for column in facts.columns.in_time(facts.columns.features):
+        if facts.columns.fewer(column, _UNIQUE * train.height):
+            continue
         series = train[column.name].drop_nulls()
         if column.type is Type.CATEGORY and series.n_unique() >= _UNIQUE * train.height:
             found.append((column, f"{series.n_unique():,} levels in {times(train.height, 'row')}"))
@@ -164,7 +166,7 @@ def repeated(facts: Facts) -> Seen | None:
     return Seen(
         LOW,
         f"{'; '.join(parts)}{others}.",
-        tuple(dict.fromkeys(b for _, b in [*pairs])) or tuple(a for a, _ in equal),
+        tuple(dict.fromkeys([*(a for a, _ in equal), *(b for _, b in pairs)])),
     )
 
 
@@ -186,6 +188,8 @@ def _one_to_one(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of features whose values go with each other, where they repeat."""
     kinds: dict[int, list[tuple[str, np.ndarray]]] = {}
     for column in facts.columns.in_time(facts.columns.features[:_COMPARED]):
+        if column.distinct > _REPEATED * max(facts.schema.rows, 1):
+            continue
         codes = facts.columns.codes(column, facts.seen)[0]
         levels = int(codes.max(initial=0)) + 1
         if 3 <= levels <= _REPEATED * len(codes):
@@ -231,6 +235,8 @@ def high_cardinality(facts: Facts) -> Seen | None:
     """Categories with too many levels for the rows."""
     train, found = facts.evidence.train, []
     for column in facts.columns.in_time(facts.columns.levels):
+        if facts.columns.fewer(column, _MANY):
+            continue
         levels = train[column.name].n_unique()
         if levels < _MANY or levels >= _UNIQUE * train.height:
             continue

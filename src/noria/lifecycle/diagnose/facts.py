@@ -23,7 +23,7 @@ __all__ = ["Columns", "Estimate", "Facts", "Scores"]
 
 _MOST = 20_000  # rows whose predictions are looked at
 _TRAIN = 100_000  # rows that were learned from
-_ROWS = 5_000  # that columns are looked at in
+_ROWS = 3_000  # that columns are looked at in
 _TESTED = 1_000  # that a bootstrap is made of
 _RESAMPLES = 150
 _FEWEST = 10  # independent units that an error is estimated from
@@ -298,6 +298,10 @@ class Columns:
     def levels(self) -> list[Column]:
         """The features that have none."""
         return [one for one in self.features if one.type is Type.CATEGORY]
+
+    def fewer(self, column: Column, count: float) -> bool:
+        """Whether it is known, without counting again, to have fewer values than so many."""
+        return 0 < column.distinct < count
 
     def in_time(self, columns: Sequence[Column]) -> Iterator[Column]:
         """As many of these columns as there is time to look at."""

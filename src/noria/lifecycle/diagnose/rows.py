@@ -37,7 +37,7 @@ _CHANCE = 1e-3
 _COPIES, _COPIED, _MANY_COPIES = 5, 0.01, 0.05
 _OFTEN, _SAME = 3, 0.7
 _HALVES = 4
-_CELLS = 20_000_000
+_CELLS = 5_000_000
 _EARLY = 0.05
 _SERIAL, _STRONG, _MOMENTS = 0.2, 0.5, 100
 _ALIKE, _GROUPS, _GROUP_ROWS, _SHARED = 0.3, 20, (2.0, 20.0), 0.5
@@ -211,8 +211,11 @@ def groups_straddle(facts: Facts) -> Seen | None:
 def _like_groups(facts: Facts, column: Column) -> Seen | None:
     """What is found if a category looks like the groups that rows come in."""
     names = facts.evidence.train[column.name]
-    size = names.len() / max(names.n_unique(), 1)
-    if names.n_unique() < _GROUPS or not _GROUP_ROWS[0] <= size <= _GROUP_ROWS[1]:
+    if facts.columns.fewer(column, max(_GROUPS, names.len() / _GROUP_ROWS[1])):
+        return None
+    levels = names.n_unique()
+    size = names.len() / levels
+    if levels < _GROUPS or not _GROUP_ROWS[0] <= size <= _GROUP_ROWS[1]:
         return None
     shared = float(facts.judged[column.name].is_in(names.implode()).mean() or 0.0)  # type: ignore[arg-type]
     codes = facts.columns.codes(column, facts.seen)[0]
@@ -221,7 +224,7 @@ def _like_groups(facts: Facts, column: Column) -> Seen | None:
         return None
     return Seen(
         MEDIUM,
-        f"'{column.name}' has {names.n_unique():,} levels of {size:.1f} rows each; {percent(alike)} of the "
+        f"'{column.name}' has {levels:,} levels of {size:.1f} rows each; {percent(alike)} of the "
         f"variance of '{facts.target}' lies between them, and {percent(shared)} of the held-out rows have a "
         "level that was learned from.",
         (column.name,),

@@ -161,15 +161,16 @@ def far_from_folds(facts: Facts) -> Seen | None:
 
 @diagnostic("NOR006")
 def too_wide(facts: Facts) -> Seen | None:
-    """The interval is wide against what was gained."""
-    score, lead = facts.evaluation.scores[facts.metric.name], abs(facts.scores.gain.value)
-    half = (score.high - score.low) / 2
-    if not (half > _WIDE * lead and facts.scores.gain.z > _LIKELY):
+    """The interval of the gain is wide against the gain."""
+    score, gain = facts.evaluation.scores[facts.metric.name], facts.scores.gain
+    half = 1.96 * gain.error
+    if not (gain.z > _LIKELY and half > _WIDE * gain.value):
         return None
     return Seen(
         LOW,
-        f"{facts.metric.name} lies between {number(score.low)} and {number(score.high)} (95%), as judged by "
-        f"{facts.evaluation.rows:,} rows; the lead over the baseline is {number(lead)}.",
+        f"{facts.metric.name} is better than the baseline's by {number(gain.value)}, give or take "
+        f"{number(half)}, and lies between {number(score.low)} and {number(score.high)} (95%, "
+        f"{facts.evaluation.rows:,} rows).",
     )
 
 

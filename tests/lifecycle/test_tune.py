@@ -84,6 +84,20 @@ def test_it_says_what_it_did(bench, tmp_path):
     assert sum(leader.trials for leader in tuned.leaderboard) == 5
 
 
+def test_it_keeps_what_the_search_is_judged_by(bench, tmp_path):
+    search = bench.search(tmp_path / "a", 5)
+    tuned = search.run()
+    assert [one.score for one in tuned.attempts] == [trial.score for trial in search.trials]
+    assert [one.learner.name for one in tuned.best] == [leader.learner for leader in tuned.leaderboard]
+    assert [one.score for one in tuned.best] == [leader.score for leader in tuned.leaderboard]
+    sizes = [len(fold.split.valid) for fold in search.folds]
+    assert np.bincount(tuned.folds).tolist() == sizes
+    first = search.table[search.folds[1].split.valid]
+    assert tuned.truth.filter(pl.Series(tuned.folds == 1)).equals(first)
+    assert not tuned.cut_short
+    assert bench.search(tmp_path / "b", budget=2.0).run().cut_short
+
+
 def test_predictions_are_out_of_fold(tmp_path):
     rng = np.random.default_rng(0)
     raw = pl.DataFrame({"x": rng.normal(size=240), "y": rng.choice(["no", "yes"], 240)})

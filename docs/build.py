@@ -26,6 +26,7 @@ NAVIGATION = [
     ("docs/tutorial.md", "Tutorial"),
     ("docs/how-to", "How to"),
     ("docs/findings.md", "Findings"),
+    ("docs/findings-tables.md", "Findings about tables"),
     ("docs/architecture.md", "Architecture"),
     ("CONTRIBUTING.md", "Contributing"),
     ("CHANGELOG.md", "Changes"),

@@ -29,10 +29,18 @@ def test_one_code_is_explained(noria):
     assert json.loads(noria("findings", "NOR021", "--json").out)["title"] == "A feature gives the target away"
 
 
+def test_codes_of_tables_are_explained_too(noria):
+    assert "NOR137   Out of range" in noria("findings").out
+    done = noria("findings", "NOR101")
+    assert done.out.startswith("NOR101 Constant column\n\nEvery row has the same value")
+    assert "How it is measured" not in done.out
+    assert "What to do\nLeave it out" in done.out
+
+
 def test_an_unknown_code_offers_the_nearest(noria):
-    done = noria("findings", "NOR21")
+    done = noria("findings", "N0R021")
     assert (done.code, done.out) == (4, "")
-    assert done.err == "error: There is no code 'NOR21'.\n  do:  Did you mean 'NOR021'?\n"
+    assert done.err == "error: There is no code 'N0R021'.\n  do:  Did you mean 'NOR021'?\n"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``noria findings``: the codes of what can be wrong with a run."""
+"""``noria findings``: the codes of what can be wrong with a run or a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def findings(
     ] = None,
     **flags: Any,
 ) -> None:
-    """List what can be found wrong with a run, or explain one code.
+    """List what can be found wrong with a run or a table, or explain one code.
 
     \b
     Examples:
@@ -33,7 +33,7 @@ def findings(
     """  # noqa: D301 - \b keeps click from joining the lines
     from noria.cli.ui import print_json, show, table
     from noria.errors import NotFoundError, suggestion
-    from noria.lifecycle.diagnose import codes
+    from noria.lifecycle.findings import codes
 
     known = codes()
     if code is not None and code not in known:
@@ -52,11 +52,12 @@ def findings(
 
 
 def _explained(code: Code) -> Text:
-    """A code with its four texts."""
+    """A code with all of its texts."""
     from rich.text import Text
 
     text = Text.assemble((f"{code.code} {code.title}", "bold"), f"\n\n{code.why}")
     parts = {"How it is measured": code.how, "When it is wrong": code.wrong, "What to do": code.do}
     for head, said in parts.items():
-        text.append(f"\n\n{head}", "dim").append(f"\n{said}")
+        if said:
+            text.append(f"\n\n{head}", "dim").append(f"\n{said}")
     return text

@@ -34,20 +34,20 @@ class Code:
         In a few words.
     why : str
         Why it matters.
+    do : str
+        What to do about it.
     how : str
         How it is measured, and from where on it is told.
     wrong : str
         When it is told though nothing is wrong, or missed.
-    do : str
-        What to do about it.
     """
 
     code: str
     title: str
     why: str
-    how: str
-    wrong: str
     do: str
+    how: str = ""
+    wrong: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """JSON-ready fields."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noria.data.profile.codes import CODES, Code
+from noria.data.profile.codes import CODES, Kind
 from noria.data.profile.profiler import Profiler
 
-__all__ = ["CODES", "Code", "Profiler"]
+__all__ = ["CODES", "Kind", "Profiler"]

@@ -202,13 +202,16 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     write = _clock(edges) if column.times is not None else number
     spans = [(low + 0.5, high - 0.5) if whole else (low, high) for low, high in itertools.pairwise(edges)]
     titles = [f"{_span(*map(write, span))}: {_rows(count)}" for span, count in zip(spans, histogram.counts)]
+    low, high = spans[0][0], spans[-1][1]
+    if column.numbers is not None:  # bins of whole width may reach beyond the values
+        low, high = max(low, column.numbers.low), min(high, column.numbers.high)
     what = "lengths" if column.texts is not None else "values"
     beyond = [f"{_rows(histogram.below)} below"] * (histogram.below > 0)
     beyond += [f"{_rows(histogram.above)} above"] * (histogram.above > 0)
     return {
         "svg": svg.bars(histogram.counts, titles, name=f"Histogram of the {what} of {column.name}"),
-        "low": write(spans[0][0]),
-        "high": write(spans[-1][1]),
+        "low": write(low),
+        "high": write(high),
         "beyond": ", ".join(beyond),
         "caption": "length in characters" if column.texts is not None else "",
     }

@@ -268,6 +268,24 @@ def test_columns_missing_together():
     assert shares["a", "b"] == pytest.approx(85 / 500)
 
 
+def test_repeated_rows_among_very_many(monkeypatch):
+    monkeypatch.setattr("noria.data.profile.table._HASHES", 5_000)
+    fresh = pl.DataFrame({"a": range(30_000), "b": 1})
+    assert profiled(fresh, batches=9).duplicates is None  # too close to be told
+    made = profiled(pl.concat([fresh, fresh.head(10_000)]), batches=9)
+    assert made.duplicates == pytest.approx(10_000, rel=0.1)
+
+
+def test_ids_among_very_many_rows_are_ids():
+    rows = 30_000
+    table = pl.DataFrame(
+        {"key": [f"{at * 2654435761 % 2**32:08x}" for at in range(rows)], "n": range(1, rows + 1)}
+    )
+    made = profiled(table, batches=3)
+    assert [str(column.type) for column in made.columns] == ["id", "id"]
+    assert [column.distinct for column in made.columns] == [rows, rows]
+
+
 def test_rows_that_cannot_be_compared_are_not_called_repeated():
     table = pl.DataFrame({"a": [1, 1], "tags": [["x"], ["x"]]})
     made = profiled(table)

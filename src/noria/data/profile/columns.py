@@ -15,6 +15,7 @@ __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch"]
 
 _ODD = 20
 _SHOWN = 200
+_UNSURE = 0.03  # of an estimated number of distinct values
 
 
 @dataclass
@@ -24,7 +25,7 @@ class OpaqueSketch:
     Attributes
     ----------
     column : Column
-        As it was read from the first rows.
+        What it means, as far as it was seen.
     dtype : polars.DataType
         What its raw values are stored as.
     rows, nulls : int
@@ -80,6 +81,10 @@ class _Counted(OpaqueSketch):
     def exact(self) -> bool:
         """Whether every value is counted."""
         return self.many is None
+
+    def distinct_among(self, known: int) -> int:
+        """How many distinct values there are among `known` ones: all of them, if that may be so."""
+        return known if not self.exact and self.distinct > known * (1 - _UNSURE) else self.distinct
 
     def _count(self, keys: np.ndarray, counts: np.ndarray) -> None:
         earlier = self.frequencies.keys
@@ -186,9 +191,8 @@ class NumberSketch(_Counted):
 
     def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        for text, count in (
-            lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD).iter_rows()
-        ):
+        frequent = lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD)
+        for text, count in frequent.iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
 
@@ -244,11 +248,8 @@ class WordSketch(_Counted):
         seen = typed.alias("text").value_counts(name="count").filter(pl.col("text").is_not_null())
         if not seen.height:
             return
-        text = seen["text"]
-        seen = seen.with_columns(
-            text.hash().alias("key"), text.str.len_chars().cast(pl.Int64).alias("length")
-        )
-        counts = seen["count"].cast(pl.Int64).to_numpy()
+        seen = seen.with_columns(seen["text"].hash().alias("key")).sort("key")  # the same in every run
+        text, counts = seen["text"], seen["count"].cast(pl.Int64).to_numpy()
         self._count(seen["key"].to_numpy(), counts)
         self.lengths.take(*sum_counts(text.str.len_chars().cast(pl.Int64).to_numpy(), counts))
         self._label(seen.select("key", "text"))

@@ -21,7 +21,7 @@ from noria.core.column_profile import (
     Texts,
     Times,
 )
-from noria.core.schema import Column, Type
+from noria.core.schema import Type
 from noria.core.words import moment
 from noria.data._guess import kind_of_whole, kind_of_words
 from noria.data._numbers import PLACEHOLDERS
@@ -40,30 +40,27 @@ _VARIANTS, _COMPARED = 8, 5_000
 _WORD = re.compile(r"[^\w]+", re.UNICODE)
 
 
-def describe(sketch: OpaqueSketch, seen: Column) -> ColumnProfile:
-    """What is said about a column.
-
-    Parameters
-    ----------
-    sketch : OpaqueSketch
-    seen : Column
-        As inferred from a sample of its rows.
-    """
-    return _DESCRIBE[type(sketch)](sketch, seen)
+def describe(sketch: OpaqueSketch) -> ColumnProfile:
+    """What is said about a column."""
+    return _DESCRIBE[type(sketch)](sketch)
 
 
 # --- by kind of sketch -----------------------------------------------------------------------------
 
 
-def _opaque(sketch: OpaqueSketch, seen: Column) -> ColumnProfile:
+def _opaque(sketch: OpaqueSketch) -> ColumnProfile:
+    seen = sketch.column
     kind = Type.CONSTANT if sketch.nulls == sketch.rows else seen.type
     return ColumnProfile(
         seen.name, kind, str(sketch.dtype), sketch.rows, sketch.nulls, 0, exact=False, notes=seen.notes
     )
 
 
-def _number(sketch: NumberSketch, seen: Column) -> ColumnProfile:
-    kind = _kind_of_number(sketch, seen)
+def _number(sketch: NumberSketch) -> ColumnProfile:
+    seen = sketch.column
+    known = sketch.rows - sketch.nulls
+    distinct = sketch.distinct_among(known - sketch.infinite)
+    kind = _kind_of_number(sketch, distinct)
     top = [(_written(value, sketch), int(count)) for value, count in zip(*sketch.top(_TOP))]
     numbers = _numbers(sketch) if kind in {Type.NUMBER, Type.BOOLEAN} and sketch.moments.n else None
     odd = sorted(sketch.odd.items(), key=lambda pair: -pair[1])
@@ -73,17 +70,17 @@ def _number(sketch: NumberSketch, seen: Column) -> ColumnProfile:
         str(sketch.dtype),
         sketch.rows,
         sketch.nulls,
-        sketch.distinct,
+        distinct,
         sketch.exact,
         tuple(top),
         numbers=numbers,
         odd=tuple(pair for pair in odd if pair[0].strip().lower() not in {"", *PLACEHOLDERS}),
-        notes=sketch.column.notes,
+        notes=seen.notes,
     )
 
 
-def _time(sketch: TimeSketch, seen: Column) -> ColumnProfile:
-    base = replace(_number(sketch, seen), type=_settled(Type.DATETIME, sketch), numbers=None)
+def _time(sketch: TimeSketch) -> ColumnProfile:
+    base = replace(_number(sketch), type=_settled(Type.DATETIME, sketch), numbers=None)
     top = tuple((moment(int(value) * 1e-6), int(count)) for value, count in zip(*sketch.top(_TOP)))
     if not sketch.moments.n:
         return replace(base, top=top)
@@ -96,14 +93,14 @@ def _time(sketch: TimeSketch, seen: Column) -> ColumnProfile:
     return replace(base, top=top, times=Times(first, last, spacing, regular, sketch.ordered, bins))
 
 
-def _word(sketch: WordSketch, seen: Column) -> ColumnProfile:
-    counts = sketch.counts()
+def _word(sketch: WordSketch) -> ColumnProfile:
+    seen, counts = sketch.column, sketch.counts()
     lost = frozenset({"", *seen.parse.nulls})
     missing = counts.filter(pl.col("text").str.strip_chars().is_in(list(lost)))
     counts = counts.filter(~pl.col("text").str.strip_chars().is_in(list(lost)))
-    distinct = sketch.distinct - missing.height
     nulls = sketch.nulls + int(missing["count"].sum())
-    kind = _kind_of_words(sketch, seen, counts["text"], sketch.rows - nulls, distinct)
+    distinct = sketch.distinct_among(sketch.rows - nulls) - (missing.height if sketch.exact else 0)
+    kind = _kind_of_words(sketch, counts["text"], sketch.rows - nulls, distinct)
     texts = _texts(sketch) if kind in {Type.TEXT, Type.ID} and sketch.lengths.moments.n else None
     compared = sketch.exact and kind is Type.CATEGORY and distinct <= _COMPARED
     return ColumnProfile(
@@ -121,7 +118,7 @@ def _word(sketch: WordSketch, seen: Column) -> ColumnProfile:
     )
 
 
-_DESCRIBE: Mapping[type, Callable[[Any, Column], ColumnProfile]] = {
+_DESCRIBE: Mapping[type, Callable[[Any], ColumnProfile]] = {
     OpaqueSketch: _opaque,
     NumberSketch: _number,
     TimeSketch: _time,
@@ -132,34 +129,32 @@ _DESCRIBE: Mapping[type, Callable[[Any, Column], ColumnProfile]] = {
 # --- types -----------------------------------------------------------------------------------------
 
 
-def _settled(kind: Type, sketch: NumberSketch | WordSketch) -> Type:
+def _settled(kind: Type, sketch: NumberSketch) -> Type:
     """The type, or that of a column that says nothing."""
-    one = sketch.distinct == 1 and not sketch.nulls
+    one = sketch.distinct == 1 and not sketch.nulls and not sketch.infinite
     return Type.CONSTANT if sketch.distinct == 0 or one else kind
 
 
-def _kind_of_number(sketch: NumberSketch, seen: Column) -> Type:
+def _kind_of_number(sketch: NumberSketch, distinct: int) -> Type:
     """What numbers mean, once all of them are known."""
-    rows = sketch.rows - sketch.nulls
     low, high = sketch.moments.low, sketch.moments.high
+    if (distinct, low, high) == (2, 0, 1):
+        return Type.BOOLEAN
     coded = None
-    if sketch.whole and sketch.distinct > 1:
-        near = abs(sketch.distinct - rows) <= 0.03 * rows and not sketch.exact
-        distinct = rows if near else sketch.distinct
-        if (sketch.distinct, low, high) == (2, 0, 1):
-            return Type.BOOLEAN
-        coded = kind_of_whole(seen.name, (rows, distinct), (low, high), orderly=True)
+    if sketch.whole and distinct > 1:
+        rows = sketch.rows - sketch.nulls
+        coded = kind_of_whole(sketch.column.name, (rows, distinct), (low, high), orderly=True)
     return _settled(coded[0] if coded else Type.NUMBER, sketch)
 
 
-def _kind_of_words(sketch: WordSketch, seen: Column, texts: pl.Series, rows: int, distinct: int) -> Type:
+def _kind_of_words(sketch: WordSketch, texts: pl.Series, rows: int, distinct: int) -> Type:
     """What words mean, once all of them are known."""
     if distinct <= 0 or (distinct == 1 and rows == sketch.rows):
         return Type.CONSTANT
-    if seen.type is Type.BOOLEAN and distinct <= 2:
+    if sketch.column.type is Type.BOOLEAN and distinct <= 2:
         return Type.BOOLEAN
     some = texts if texts.len() else pl.Series(sketch.examples)
-    return kind_of_words(seen.name, some, rows, distinct)
+    return kind_of_words(sketch.column.name, some, rows, distinct)
 
 
 # --- figures ---------------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ _MISSING = (0.2, 0.5)
 _ONE_VALUE, _SAME, _LEAK = 0.99, 0.95, 0.98
 _RARE, _RARE_AMONG = 5, 1_000
 _SKEWED, _CATEGORIES, _ROWS = 5.0, 200, 100
-_UNSURE = 0.03
 _YEARS = (-2_208_988_800.0, 4_102_444_800.0)
 _CODED = frozenset({float(sign + "9" * digits) for sign in ("", "-") for digits in range(2, 8)})
 _MIXED = (0.2, 0.95)

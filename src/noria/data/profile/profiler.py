@@ -9,7 +9,7 @@ import polars as pl
 from noria.core.column_profile import ColumnProfile
 from noria.core.insight import worst_first
 from noria.core.profile import Contrast, Profile, Target
-from noria.core.schema import Schema, Type
+from noria.core.schema import Type
 from noria.data.infer import infer
 from noria.data.profile.contrast import Side, contrast, differences
 from noria.data.profile.describe import describe
@@ -111,24 +111,20 @@ class Profiler:
     def _flush(self) -> None:
         """Take in what was collected."""
         if self._waiting:
-            self.sketch.update(pl.concat(self._waiting))
+            self.sketch.update(pl.concat(self._waiting, how="vertical_relaxed"))
             self._waiting, self._cells = [], 0
 
     @cached_property
-    def _schema(self) -> Schema:
-        """What columns mean, as far as the sample tells."""
+    def _columns(self) -> tuple[ColumnProfile, ...]:
         self._flush()
         if not self.sketch.rows:
             raise SourceError(f"{self.source} has no rows.", do="Check the source: is there a header only?")
-        sketches, sample = self.sketch.columns, self.sketch.sample
-        all_seen = self.sketch.first_rows == self.sketch.rows
-        known = {name for name, one in sketches.items() if one.decided or all_seen}
-        found = {column.name: column for column in infer(sample.drop(known))}
-        return Schema(tuple(found.get(name, one.column) for name, one in sketches.items()), sample.height)
-
-    @cached_property
-    def _columns(self) -> tuple[ColumnProfile, ...]:
-        return tuple(describe(self.sketch.columns[column.name], column) for column in self._schema)
+        sketches = self.sketch.columns
+        if self.sketch.first_rows < self.sketch.rows:
+            open_ = [name for name, sketch in sketches.items() if not sketch.decided]
+            for column in infer(self.sketch.sample.select(open_)):
+                sketches[column.name].column = column
+        return tuple(describe(sketch) for sketch in sketches.values())
 
     @cached_property
     def _sample(self) -> Sample:

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from noria.core.column_profile import ColumnProfile
+from noria.core.column_profile import ColumnProfile, Times
 from noria.core.profile import Associations, Missing, Relation, Target, Timeline
 from noria.core.schema import Type
 from noria.core.words import moment, number
@@ -252,14 +252,14 @@ def _ranges(sample: Sample, name: str) -> tuple[np.ndarray, list[str]]:
 
 def timelines(sample: Sample, target: str | None) -> tuple[Timeline, ...]:
     """Rows, and means of a few columns, over time."""
-    clocks = [name for name, one in sample.columns.items() if one.times is not None and one.distinct > 2]
-    clocks = sorted(clocks, key=lambda name: -sample.columns[name].distinct)[:_TIMES]
-    return tuple(_timeline(sample, name, target) for name in clocks)
+    clocks = [
+        (one, one.times) for one in sample.columns.values() if one.times is not None and one.distinct > 2
+    ]
+    clocks = sorted(clocks, key=lambda clock: -clock[0].distinct)[:_TIMES]
+    return tuple(_timeline(sample, one.name, times, target) for one, times in clocks)
 
 
-def _timeline(sample: Sample, clock: str, target: str | None) -> Timeline:
-    times = sample.columns[clock].times
-    assert times is not None
+def _timeline(sample: Sample, clock: str, times: Times, target: str | None) -> Timeline:
     edges = np.array(times.histogram.edges)
     numeric, values, when = sample.numeric, sample.numbers, sample.numbers[:, sample.at(clock)]
     place = np.clip(np.searchsorted(edges, when, side="right") - 1, 0, edges.size - 2)

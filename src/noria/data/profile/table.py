@@ -18,6 +18,7 @@ _FIRST_ROWS = 3_000
 _HEAD = 10
 _CLIP = 1_000
 _HASHES = 20_000_000
+_UNSURE = 0.03  # of an estimated number of distinct rows
 _DAYS = (19_000_101, 21_001_231)  # dates written as whole numbers
 
 
@@ -78,9 +79,11 @@ class TableSketch:
 
     @property
     def duplicates(self) -> int | None:
-        """How many rows repeat an earlier one; None where rows cannot be compared."""
+        """How many rows repeat an earlier one; None where that cannot be told."""
         distinct = self._repeats.distinct
-        return None if distinct is None else max(0, self.rows - distinct)
+        if distinct is None or (not self._repeats.exact and distinct > self.rows * (1 - _UNSURE)):
+            return None
+        return self.rows - distinct
 
     def _begin(self, batch: pl.DataFrame) -> None:
         """Decide from the first rows how columns are read."""
@@ -146,6 +149,11 @@ class _Repeats:
             hashes = pl.concat(self._hashes)
             self._hashes = []
         self._many.update(hashes.to_numpy())
+
+    @property
+    def exact(self) -> bool:
+        """Whether every row was kept in mind."""
+        return self._many is None
 
     @property
     def distinct(self) -> int | None:

@@ -45,13 +45,14 @@ def odd() -> pl.DataFrame:
     ids=["odd numbers", "odd names", "one row", "two rows", "twelve rows", "few of a class", "not held out",
          "true and false", "nearly all zero", "ninety classes", "weights"],
 )  # fmt: skip
-def test_odd_rows_are_no_error(table, test, keys, diagnosed):
+def test_odd_rows_are_no_error(table, test, keys, diagnosed, caplog):
     numeric = table["y"].dtype.is_float()
     run, case = diagnosed(table, test=test, **{"learners": ["ridge" if numeric else "naive_bayes"], **keys})
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         found = diagnose(case)
     assert tuple(found) == run.findings
+    assert caplog.records == []
     order = list(Severity)
     assert [order.index(one.severity) for one in found] == sorted(order.index(one.severity) for one in found)
 
@@ -64,6 +65,16 @@ def case(diagnosed):
 def test_without_time_nothing_is_looked_for(case):
     assert diagnose(replace(case, deadline=Deadline(0))) == []
     assert [one.code for one in diagnose(case)] == ["NOR024"]
+
+
+def test_one_that_fails_is_left_out_and_logged(case, monkeypatch, caplog):
+    def fails(facts: Facts):
+        raise ValueError("it cannot be")
+
+    broken = [replace(one, look=fails) if one.code.code == "NOR001" else one for one in DIAGNOSTICS]
+    monkeypatch.setattr("noria.lifecycle.diagnose.DIAGNOSTICS", broken)
+    assert [one.code for one in diagnose(case)] == ["NOR024"]
+    assert caplog.messages == ["NOR001 could not be looked for: ValueError: it cannot be"]
 
 
 def test_every_diagnostic_alone_bears_that_time_runs_out_inside(case):

@@ -6,8 +6,11 @@ a kind of problem, or has too little to tell from, finds nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from polars.exceptions import PolarsError
 
 from noria.core.insight import Code, Finding, Slice, worst_first
 from noria.errors import RecipeError, suggestion
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from noria.lifecycle.examine import Case
 
 __all__ = ["DIAGNOSTICS", "check_silence", "codes", "diagnose"]
+
+_FAILURES = (ArithmeticError, LookupError, TypeError, ValueError, PolarsError)  # no reason to lose a run
+_log = logging.getLogger("noria")
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *(rows.few_held_out, rows.few_of_class, search.cut_short, answers.weak_slices),
@@ -66,7 +72,11 @@ def diagnose(case: Case, slices: Sequence[Slice] = ()) -> list[Finding]:
     for one in DIAGNOSTICS:
         if case.deadline.expired:
             break
-        finding = one(facts)
+        try:
+            finding = one(facts)
+        except _FAILURES as error:
+            _log.warning("%s could not be looked for: %s: %s", one.code.code, type(error).__name__, error)
+            continue
         if finding is not None:
             found.append(finding)
     return list(worst_first(found))

@@ -148,7 +148,7 @@ def labels_contradict(facts: Facts) -> Seen | None:
 def accuracy_misleads(facts: Facts) -> Seen | None:
     """Accuracy on unequal classes."""
     used = {facts.metric.name, *(goal.metric for goal in facts.evaluation.goals)} & _HITS
-    if not facts.classes or not used:
+    if not facts.known or not facts.classes or not used:
         return None
     counts = np.bincount(facts.truth(facts.train), minlength=len(facts.classes))
     share = float(counts.max() / counts.sum())
@@ -164,7 +164,7 @@ def accuracy_misleads(facts: Facts) -> Seen | None:
 @diagnostic("NOR033")
 def heavy_tail(facts: Facts) -> Seen | None:
     """The target's tail is heavy and the error squared."""
-    if not facts.numeric or facts.metric.name not in _SQUARED:
+    if not facts.known or not facts.numeric or facts.metric.name not in _SQUARED:
         return None
     y = facts.truth(facts.train)
     if len(y) < _TAIL_ROWS:

@@ -237,9 +237,9 @@ class Scores:
         return self.estimate(lambda rows: self.sign * (model(rows) - baseline(rows)), truth)
 
     def bind(self, truth: pl.DataFrame, predictions: pl.DataFrame) -> Callable[[np.ndarray | None], float]:
-        """The metric as a function of rows; classes are decided by the largest probability."""
-        if self._facts.classes and "prediction" in predictions.columns:
-            predictions = predictions.drop("prediction")
+        """The metric as a function of rows, of probabilities alone where no decision is known out of fold."""
+        if self._facts.classes and "prediction" not in self._facts.evidence.fold_predictions.columns:
+            predictions = predictions.drop("prediction", strict=False)
         return self._facts.metric.bind(truth, predictions)
 
     def _units(self, rows: pl.DataFrame) -> np.ndarray | None:

@@ -91,7 +91,7 @@ def _find_copies(facts: Facts) -> _Copies | None:
     train, judged = facts.evidence.train, facts.judged
     roles = (Role.FEATURE, Role.SERIES, Role.TIME) if facts.ordered else (Role.FEATURE,)
     names = [one.name for role in roles for one in facts.schema.with_role(role) if one.name in train.columns]
-    if not facts.held_out or not names:
+    if not facts.held_out or not facts.target or not names:
         return None
     if len(names) * train.height > _CELLS:
         train = train.sample(_CELLS // len(names), seed=facts.seed)
@@ -128,10 +128,10 @@ def _often(wanted: pl.Series, given: pl.Series) -> np.ndarray:
 @diagnostic("NOR014")
 def judged_too_early(facts: Facts) -> Seen | None:
     """Held-out rows are earlier than training rows."""
-    times_ = facts.schema.with_role(Role.TIME)
-    if facts.ordered or not facts.held_out or not times_ or facts.schema.with_role(Role.GROUP):
+    timed = facts.schema.with_role(Role.TIME)
+    if facts.ordered or not facts.held_out or not timed or facts.schema.with_role(Role.GROUP):
         return None
-    name = times_[0].name
+    name = timed[0].name
     latest = facts.evidence.train[name].max()
     held_out = facts.evidence.truth[name].drop_nulls()
     early = held_out < latest
@@ -332,7 +332,7 @@ def beyond_training(facts: Facts) -> Seen | None:
 @diagnostic("NOR019")
 def few_of_class(facts: Facts) -> Seen | None:
     """A class has too few training rows."""
-    if not facts.classes:
+    if not facts.known or not facts.classes:
         return None
     answers = facts.evidence.train[facts.target].value_counts(name="rows")
     rows = dict(zip(answers[facts.target].cast(pl.String), answers["rows"]))

@@ -159,7 +159,7 @@ A finding is not an error: the run is kept and its model registered. Findings th
 so that chance alone raises one in fewer than one of a thousand runs; those that say that there is too little
 to tell (NOR002, NOR006, NOR007, NOR008) are told until enough was seen. Where rows come in groups, or in
 time series, a group or series counts as one. Of large tables a sample is looked at, and what does not fit
-into 4% of the budget, which all insight shares, is left out.
+into 6% of the budget, which all insight shares, is left out.
 
 What is known and accepted is silenced by its code, in a recipe or a command; all that was found stays in the
 run's `run.json`.

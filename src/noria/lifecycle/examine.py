@@ -19,8 +19,8 @@ from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
 
-_SLICES, _DIAGNOSTICS = 0.15, 0.2  # of the time
-_EXPLANATION, _CURVE = 0.6, 0.5  # of what is then left of it
+_EXPLANATION, _SLICES, _DIAGNOSTICS, _CURVE = 0.5, 0.4, 0.6, 0.6
+"""Of the time that is left when each begins."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,27 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
-    deadline, budget, data = case.deadline, case.deadline.budget, case.data
-    weak = slices.worst(case, Deadline(_SLICES * budget, within=deadline))
-    found = diagnose(replace(case, deadline=Deadline(_DIAGNOSTICS * budget, within=deadline)), weak)
+    deadline, recipe, data = case.deadline, case.recipe, case.data
     importance, figures = insights(
-        case.tuned.model, case.evidence.truth, case.tuned.metric,
-        target=case.recipe.data.target if data.task is Task.CLASSIFICATION else None,
-        explains=case.system.tags.explains, held_out=case.recipe.split.holdout > 0 or data.test is not None,
-        deadline=Deadline(_EXPLANATION * deadline.remaining), seed=case.recipe.search.seed,
-    )  # fmt: skip
+        case.tuned.model,
+        case.evidence.truth,
+        case.tuned.metric,
+        target=recipe.data.target if data.task is Task.CLASSIFICATION else None,
+        explains=case.system.tags.explains,
+        held_out=recipe.split.holdout > 0 or data.test is not None,
+        deadline=_part(_EXPLANATION, deadline),
+        seed=recipe.search.seed,
+    )
+    weak = slices.worst(case, _part(_SLICES, deadline))
     figures += [slices.draw(weak)] if weak else []
-    curve = learning_curve.learning_curve(case, Deadline(_CURVE * deadline.remaining, within=deadline))
+    found = diagnose(replace(case, deadline=_part(_DIAGNOSTICS, deadline)), weak)
+    curve = learning_curve.learning_curve(case, _part(_CURVE, deadline))
     figures += [] if curve is None else [curve]
     if isinstance(case.system, Experiments):
-        ctx = Context(data.schema, data.task, case.recipe.search.seed, deadline, case.executor.workers)
+        ctx = Context(data.schema, data.task, recipe.search.seed, deadline, case.executor.workers)
         figures += case.system.experiments(case.evidence, ctx)
     return Insight(tuple(found), tuple(weak), tuple(importance)), figures
+
+
+def _part(share: float, deadline: Deadline) -> Deadline:
+    return Deadline(share * deadline.remaining, within=deadline)

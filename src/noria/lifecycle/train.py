@@ -62,7 +62,7 @@ __all__ = ["Training", "Walk"]
 
 _RESERVE = 0.04
 _INTERVALS = 0.02
-_INSIGHT = 0.04
+_INSIGHT = 0.06
 _COPIES = 6
 
 

@@ -52,10 +52,15 @@ class Case:
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first."""
+    recipe = case.recipe
     importance, figures = insights(
-        case.tuned.model, case.evidence.truth, case.tuned.metric,
-        target=case.recipe.data.target if case.data.task is Task.CLASSIFICATION else None,
-        explains=case.system.tags.explains, held_out=case.recipe.split.holdout > 0 or case.data.test is not None,
-        deadline=Deadline(_EXPLANATION * case.deadline.remaining), seed=case.recipe.search.seed,
-    )  # fmt: skip
-    return Insight(importance=importance).without(case.recipe.silence), figures
+        case.tuned.model,
+        case.evidence.truth,
+        case.tuned.metric,
+        target=recipe.data.target if case.data.task is Task.CLASSIFICATION else None,
+        explains=case.system.tags.explains,
+        held_out=recipe.split.holdout > 0 or case.data.test is not None,
+        deadline=Deadline(_EXPLANATION * case.deadline.remaining),
+        seed=recipe.search.seed,
+    )
+    return Insight(importance=importance).without(recipe.silence), figures

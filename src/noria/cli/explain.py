@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 _ROWS, _SHOWN, _HALF = 10, 12, 14
-_SHADES = " ░▒▓█"
+_SHADES, _LETTERS, _TALL = "·░▒▓█", "ox+*#%@&", 15
 _STYLES = ("blue", "yellow", "magenta", "cyan", "red", "green")
 
 
@@ -105,7 +105,8 @@ def _parts(found: Explained) -> Iterator[RenderableType]:
         yield Text(f"What {found.name} goes by: {found.metric} lost by shuffling a column\n", "bold")
         yield _importance(found)
     for at in range(found.predictions.height):
-        yield Text() if at else Text(end="")
+        if at:
+            yield Text()
         yield from _row(found, at)
     for figure in found.figures if found.explanation is None or found.predictions.height == 1 else ():
         if figure.name in ("boundary", "surface"):
@@ -167,32 +168,26 @@ def _picture(figure: Figure) -> Iterator[RenderableType]:
     axes = [list(dict.fromkeys(cells[name].to_list())) for name in ("x", "y")]
     shown = dict(zip(zip(cells["x"], cells["y"]), cells[field]))
     values = sorted(set(cells[field].to_list()))
-    yield Text(f"\n{figure.title}", "bold")
-    for y in reversed(axes[1]):
-        line = Text(f"{_label(y):>12} ", "dim")
-        for x in axes[0]:
-            line.append_text(_cell(shown[x, y], values))
-        yield line
-    yield Text(f"{'':13}{_label(axes[0][0])} to {_label(axes[0][-1])}", "dim")
-    if field == "class":
-        legend = Text(" " * 13)
-        for value in values:
-            legend.append_text(_cell(value, values)).append(f" {value}   ")
-        yield legend
-    else:
-        yield Text(f"{'':13}light {_label(values[0])}, dark {_label(values[-1])}", "dim")
+    marks = {value: _mark(at, value, values) for at, value in enumerate(values)}
+    tall, wide = axes[1][:: max(1, len(axes[1]) // _TALL)], axes[0]
+    yield Text(f"\n{figure.title}\n", "bold")
+    for y in reversed(tall):
+        side = _label(y) if y in (tall[0], tall[len(tall) // 2], tall[-1]) else ""
+        yield Text.assemble((f"{side:>12} ", "dim"), *(marks[shown[x, y]] for x in wide))
+    yield Text(f"{'':13}{_label(wide[0])} to {_label(wide[-1])}", "dim")
+    legend = values if field == "class" else [values[0], values[-1]]
+    yield Text.assemble(
+        " " * 13, *(part for value in legend for part in (marks[value], f" {_label(value)}   "))
+    )
 
 
-def _cell(value: Any, values: list[Any]) -> Text:
-    """Two characters for a class, or for how large a number is among others."""
-    from rich.text import Text
-
+def _mark(at: int, value: Any, values: list[Any]) -> tuple[str, str]:
+    """Two characters, and their style, for a class or for how large a number is among others."""
     if isinstance(value, str):
-        at = values.index(value)
-        return Text(f"{value[:1] or ' '}{value[:1] or ' '}", _STYLES[at % len(_STYLES)])
+        return 2 * _LETTERS[at % len(_LETTERS)], _STYLES[at % len(_STYLES)]
     span = values[-1] - values[0]
     place = int((value - values[0]) / span * (len(_SHADES) - 1) + 0.5) if span else 0
-    return Text(_SHADES[place] * 2)
+    return 2 * _SHADES[place], ""
 
 
 def _bar(share: float) -> Text:

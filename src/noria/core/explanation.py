@@ -35,7 +35,8 @@ class Explanation:
     values : Table, rows x features, optional
         The features' values.
     outcome : Series, (rows,), optional
-        The class whose probability or log-odds is explained.
+        The class whose probability or log-odds is explained, ``virginica rather than versicolor`` if against
+        another one.
 
     Examples
     --------

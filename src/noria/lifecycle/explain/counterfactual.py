@@ -68,11 +68,12 @@ class Counterfactual:
         return self.after is not None
 
     def __str__(self) -> str:
-        kept = f", {', '.join(self.kept)} left as it is," if self.kept else ""
+        if self.after is None and not self.tried:
+            return f"No column is left that could change, so nothing leads to {self.wanted}."
         if self.after is None:
-            tried = f"none of {self.tried:,} that were tried"
-            seen = f"No change of up to {_DEEPEST} columns to values seen in training"
-            return f"{seen}{kept} leads to {self.wanted}: {tried}."
+            kept = f", with {', '.join(self.kept)} as before," if self.kept else ""
+            seen = f"No change of up to {_DEEPEST} columns to values seen in training{kept}"
+            return f"{seen} leads to {self.wanted}: none of {self.tried:,} that were tried."
         if not self.changes:
             return f"The prediction is {self.wanted} already."
         changes = " and ".join(map(str, self.changes))
@@ -149,7 +150,7 @@ class _Wish:
         """Which predictions are wanted ones, (rows,)."""
         column = predictions["prediction"]
         if self.goal is not None:
-            return column.map_elements(self.goal.met, return_dtype=pl.Boolean).to_numpy()
+            return np.array([self.goal.met(value) for value in column], dtype=bool)
         return (column == self.label if self.label is not None else column != self.other).to_numpy()
 
     def nearness(self, predictions: pl.DataFrame) -> np.ndarray:

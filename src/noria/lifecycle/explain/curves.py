@@ -20,6 +20,7 @@ __all__ = ["boundary", "heatmap", "partial"]
 _RUG, _POINTS = 150, 300
 _LEVELS = (Type.CATEGORY, Type.BOOLEAN)
 _FAINT, _STRONG = 0.08, 0.45
+_LEGEND = {"title": None, "orient": "top", "symbolOpacity": 1}
 
 
 def partial(view: View, found: Dependence, name: str) -> Figure:
@@ -47,7 +48,7 @@ def partial(view: View, found: Dependence, name: str) -> Figure:
         rug = seen.sample(min(len(seen), _RUG), seed=0)
         frames.append(pl.DataFrame({"kind": "row", "point": _plain(rug, levels)}))
     frame = pl.concat(frames, how="diagonal_relaxed")
-    spec = _levels_spec(found.column, view) if levels else _curve_spec(found.column, view)
+    spec = _levels_spec(found.column, view, len(points)) if levels else _curve_spec(found.column, view)
     column = found.column.name
     text = (
         f"The {view.unit} on average when {column} is set to each value and everything else stays as it is."
@@ -112,8 +113,8 @@ def boundary(
         ring = pl.DataFrame({"kind": "asked", "x": asked[one], "y": asked[two]})
         frame = pl.concat([frame, ring], how="diagonal_relaxed")
     domain = {"domain": list(view.classes)}
-    color = {"field": "class", "type": "nominal", "title": "class", "scale": domain}
-    shape = {"field": "class", "type": "nominal", "scale": domain, "legend": None}
+    color = {"field": "class", "type": "nominal", "scale": domain, "legend": _LEGEND}
+    shape = {"field": "class", "type": "nominal", "scale": domain, "legend": _LEGEND}
     x, y = (
         number(field, title, scale={"zero": False, "nice": False})
         for field, title in (("x", one), ("y", two))
@@ -126,17 +127,19 @@ def boundary(
         "opacity": {"field": "probability", "type": "quantitative", "legend": None, "scale": surely},
     }  # fmt: skip
     dots = {"type": "point", "filled": True, "size": 34, "opacity": 0.95}
-    spec = {
+    around = {"type": "point", "size": 260, "strokeWidth": 4}
+    point = {"x": x, "y": y, "color": color, "shape": shape, "tooltip": tips}
+    layers: dict[str, dict[str, Any]] = {
+        "cell": {"mark": {"type": "rect"}, "encoding": area},
+        "row": {"mark": dots, "encoding": point},
+        "asked": {"mark": around, "encoding": {"x": x, "y": y, "tooltip": tips[:2]}},
+    }
+    drawn = frame["kind"].unique().to_list()
+    spec: dict[str, Any] = {
         "width": "container",
         "height": 340,
-        "layer": [
-            {"transform": _only("cell"), "mark": {"type": "rect"}, "encoding": area},
-            {"transform": _only("row"), "mark": dots,
-             "encoding": {"x": x, "y": y, "color": color, "shape": shape, "tooltip": tips}},
-            {"transform": _only("asked"), "mark": {"type": "point", "size": 260, "strokeWidth": 4},
-             "encoding": {"x": x, "y": y, "tooltip": tips[:2]}},
-        ],
-    }  # fmt: skip
+        "layer": [{"transform": _only(kind), **layer} for kind, layer in layers.items() if kind in drawn],
+    }
     text = (
         f"The class that is predicted at each value of {one} and {two}, on average over what the other "
         f"columns say; the stronger the colour, the surer."
@@ -191,7 +194,7 @@ def _curve_spec(column: Column, view: View) -> dict[str, Any]:
     }
 
 
-def _levels_spec(column: Column, view: View) -> dict[str, Any]:
+def _levels_spec(column: Column, view: View, count: int) -> dict[str, Any]:
     """A point with a line for each level."""
     one = len(view.outputs) == 1
     x = number("mean", view.unit, scale={"zero": False})
@@ -201,7 +204,7 @@ def _levels_spec(column: Column, view: View) -> dict[str, Any]:
     tips = [tip("point", column.name), *_tips(view), tip("share", "share of rows", ".0%")]
     return {
         "width": "container",
-        "height": {"step": STEP if one else STEP // 2},
+        "height": STEP * count * (1 if one else len(view.outputs) / 2),
         "encoding": {"y": rows_of("point"), "tooltip": tips, **offset, **_by_class(view)},
         "layer": [
             *([line] if one else []),
@@ -211,7 +214,7 @@ def _levels_spec(column: Column, view: View) -> dict[str, Any]:
 
 
 def _by_class(view: View) -> dict[str, Any]:
-    several = {"field": "outcome", "type": "nominal", "title": "class"}
+    several = {"field": "outcome", "type": "nominal", "legend": _LEGEND}
     return {} if len(view.outputs) == 1 else {"color": several}
 
 

@@ -20,7 +20,7 @@ __all__ = ["SECTION", "STEP", "importance", "interaction", "number", "rows_of", 
 
 SECTION = "explanation"
 STEP = 24  # pixels of a bar and the room around it
-_BARS, _PAIRS, _STRIPS = 20, 10, 10
+_BARS, _PAIRS, _STRIPS, _STRIP = 20, 10, 10, 36
 _BINS, _WIDE = 60, 0.8  # of a strip: places side by side, and how much of its height the fullest takes
 _ORDERED = (Type.NUMBER, Type.DATETIME, Type.BOOLEAN)
 
@@ -35,7 +35,7 @@ def importance(found: Permuted, metric: Metric, *, held_out: bool) -> Figure:
     interval = {"x": number("low", title), "x2": {"field": "high"}}
     spec = {
         "width": "container",
-        "height": {"step": STEP},
+        "height": STEP * frame.height,
         "encoding": {"y": rows_of("feature"), "tooltip": tips},
         "layer": [
             {"mark": "bar", "encoding": {"x": number("value", title)}},
@@ -71,19 +71,21 @@ def summary(found: Explanation, types: Mapping[str, Type]) -> Figure:
     legend = {"title": "its value", "labelExpr": ends, "values": [0, 1]}
     color = {"field": "rank", "type": "quantitative", "legend": legend}
     dots, rings = ({"type": kind, "size": 24, "opacity": 0.8} for kind in ("circle", "point"))
+    layers = [
+        {"transform": [{"filter": "isValid(datum.rank)"}], "mark": dots, "encoding": {"color": color}},
+        {"transform": [{"filter": "!isValid(datum.rank)"}], "mark": rings},
+    ]
+    ordered, unordered = len(frame["rank"]) - frame["rank"].null_count(), frame["rank"].null_count()
     spec = {
         "width": "container",
-        "height": {"step": 36},
+        "height": _STRIP * len(top),
         "encoding": {
             "y": {**rows_of("feature"), "sort": top},
             "yOffset": {"field": "offset", "type": "quantitative", "scale": {"domain": [-1, 1]}},
             "x": number("added", subject),
             "tooltip": [tip("feature", "column"), tip("value", "its value"), tip("added", "added", ".4~g")],
         },
-        "layer": [
-            {"transform": [{"filter": "isValid(datum.rank)"}], "mark": dots, "encoding": {"color": color}},
-            {"transform": [{"filter": "!isValid(datum.rank)"}], "mark": rings},
-        ],
+        "layer": [layer for layer, count in zip(layers, (ordered, unordered)) if count],
     }
     how = "exact" if found.method == "exact" else f"Shapley values, {found.method}"
     text = (
@@ -104,7 +106,7 @@ def interaction(found: Sequence[Interaction], view: View) -> Figure:
     tips = [tip("pair", "columns"), tip("strength", "strength", ".4~g"), tip("share", "Friedman's H", ".2f")]
     spec = {
         "width": "container",
-        "height": {"step": STEP},
+        "height": STEP * frame.height,
         "mark": "bar",
         "encoding": {
             "y": rows_of("pair"),

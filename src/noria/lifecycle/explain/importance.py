@@ -76,10 +76,10 @@ def permute(view: View, metric: Metric, *, deadline: Deadline, seed: int = 0) ->
     if not groups or not view.rows.height:
         return Permuted(())
     view = _affordable(view, len(groups), deadline, seed)
-    most = max(1, int(0.7 * deadline.remaining / (view.costs[1] * view.rows.height)))
+    most = 0.7 * deadline.remaining / (view.costs[1] * view.rows.height)
     if len(groups) > most:
-        order = np.argsort(-sensitivity(view, deadline), kind="stable")[:most]
-        groups = [groups[at] for at in sorted(order.tolist())]
+        order = np.argsort(-sensitivity(view, deadline), kind="stable")[: max(1, int(most))]
+        groups = [groups[at] for at in order]
     chosen = len(groups)
     groups += related(view, [group[0] for group in groups])
     found = _shuffled(view, metric, groups, deadline, seed)

@@ -98,8 +98,8 @@ class View:
 
     def fitting(self, points: int, seconds: float, most: int, seed: int = 0) -> View | None:
         """The same with as many rows as can each be asked about so many points in this time; None if few."""
-        count = int((seconds - self.costs[0]) / max(points * self.costs[1], 1e-12))
-        count = min(most, self.rows.height, count)
+        room = (seconds - self.costs[0]) / max(points * self.costs[1], 1e-12)
+        count = int(min(most, self.rows.height, room))
         return self.sample(count, seed) if count >= min(_LEAST, self.rows.height) else None
 
     def at(self, settings: Sequence[pl.Series]) -> np.ndarray:

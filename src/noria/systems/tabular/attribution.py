@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["attribute"]
 
+_LOG_ODDS = "log-odds"
+
 
 class _Parts(NamedTuple):
     """Attributions (rows, columns), bases and outputs (rows,), and the unit of them all."""
@@ -34,8 +36,8 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
     Trees and linear models whose outputs are averaged without a link in between have exact attributions in
     the unit of the prediction: SHAP values of trees, slopes times the distance from the background's mean.
     A single classifier with a link has exact ones of its log-odds, before calibration; of more than two
-    classes these are taken against the mean of all classes. Every other model is explained by sampling,
-    calibration included. Of two classes the second is explained, of more the one that is predicted.
+    classes those against the second most probable one. Every other model is explained by sampling,
+    calibration included. Of two classes the second is explained, of more the most probable one.
     """
     names = [column.name for column in model.schema.features]
     typed = typed.select(names)
@@ -43,13 +45,12 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
     probable = model._probabilities(typed)
     last = probable.shape[1] - 1
     picked = probable.argmax(axis=1) if last > 1 else np.full(typed.height, last)
-    outputs = probable[np.arange(typed.height), picked]
-    exact, errors, method = _exact(model, typed, ground, picked, outputs), None, "exact"
+    exact, errors, method = _exact(model, typed, ground, picked, probable), None, "exact"
     if exact is None:
         found = shapley(model._probabilities, typed, ground, picked, deadline=deadline)
+        outputs = probable[np.arange(typed.height), picked]
         exact = _Parts(found.attributions, found.base, outputs, _unit(model))
         errors, method = pl.DataFrame(found.errors, schema=names), f"sampled, {found.orders} orders"
-    labels = model.target.labels if model.target.classes else None  # type: ignore[attr-defined]
     return Explanation(
         base=pl.Series("base", exact.base),
         attributions=pl.DataFrame(exact.attributions, schema=names),
@@ -58,7 +59,7 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
         method=method,
         errors=errors,
         values=typed,
-        outcome=None if labels is None else pl.Series("outcome", labels, pl.String)[picked],
+        outcome=_outcome(model, probable, picked, exact.unit),
     )
 
 
@@ -66,22 +67,38 @@ def _unit(model: TabularModel) -> str:
     return "probability" if model.target.classes else model.target.name
 
 
+def _outcome(model: TabularModel, probable: np.ndarray, picked: np.ndarray, unit: str) -> pl.Series | None:
+    """The class that each row's explanation is about, and against which other one."""
+    if not model.target.classes:
+        return None
+    labels = pl.Series("outcome", model.target.labels, pl.String)  # type: ignore[attr-defined]
+    if model.target.classes == 2 or unit != _LOG_ODDS:
+        return labels[picked]
+    return labels[picked] + " rather than " + labels[_second(probable)]
+
+
+def _second(probable: np.ndarray) -> np.ndarray:
+    """The second most probable class of each row."""
+    return np.argsort(-probable, axis=1, kind="stable")[:, 1]
+
+
 def _exact(
-    model: TabularModel, typed: pl.DataFrame, ground: pl.DataFrame, picked: np.ndarray, outputs: np.ndarray
+    model: TabularModel, typed: pl.DataFrame, ground: pl.DataFrame, picked: np.ndarray, probable: np.ndarray
 ) -> _Parts | None:
     """Exact attributions, if the model is a sum over its members in some unit; None if not."""
-    members, classes = model.members, model.target.classes
+    members, classes, rows = model.members, model.target.classes, np.arange(typed.height)
     calibrator = model.finish.calibrator or Calibrator()
     links = {getattr(member.predictor, "link", "identity") for member in members}
     if not all(member.predictor.kind in _ADDITIVE for member in members):
         return None
     if links == {"identity"} and calibrator.kind == "identity":
         shift = calibrator.doubt / max(classes, 1)
-        parts = (1 - calibrator.doubt) * _sum(model, typed, ground, picked, _outputs)
-        return _Parts(parts[:, :-1], parts[:, -1] + shift, outputs, _unit(model))
+        own = _sum(model, typed, ground, lambda raw: raw[..., -1] if classes == 2 else raw[rows, :, picked])
+        parts = (1 - calibrator.doubt) * own
+        return _Parts(parts[:, :-1], parts[:, -1] + shift, probable[rows, picked], _unit(model))
     if classes and len(members) == 1 and links <= {"sigmoid", "softmax"}:
-        parts = _sum(model, typed, ground, picked, _log_odds)
-        return _Parts(parts[:, :-1], parts[:, -1], parts.sum(axis=1), "log-odds")
+        parts = _sum(model, typed, ground, lambda raw: _log_odds(raw, picked, probable))
+        return _Parts(parts[:, :-1], parts[:, -1], parts.sum(axis=1), _LOG_ODDS)
     return None
 
 
@@ -89,32 +106,28 @@ def _sum(
     model: TabularModel,
     typed: pl.DataFrame,
     ground: pl.DataFrame,
-    picked: np.ndarray,
-    take: Callable[[np.ndarray, int], np.ndarray],
+    take: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """The members' parts of the picked outputs by the columns of the table, the base last."""
-    names, rows = list(typed.columns), np.arange(typed.height)
+    """What `take` takes of the members' parts, by the columns of the table, the base last."""
+    names = list(typed.columns)
     total = np.zeros((typed.height, len(names) + 1))
     for member in model.members:
         encoder, split = model.encoders[member.family], _ADDITIVE[member.predictor.kind]
         encoded = [encoder.matrix(table) for table in (typed, ground)]
         X, base = (one if member.recode is None else member.recode(one) for one in encoded)
-        parts = take(split(member.predictor, X, base), model.target.classes)[rows, :, picked]
+        parts = take(split(member.predictor, X, base))
         places = [*(names.index(source) for source in encoder.sources), len(names)]
         np.add.at(total.T, np.array(places), member.weight * parts.T)
     return total
 
 
-def _outputs(raw: np.ndarray, classes: int) -> np.ndarray:
-    """Parts of all outputs, (..., outputs), where raw scores are outputs; of two classes there may be one."""
-    return np.stack([-raw[..., 0], raw[..., 0]], axis=-1) if classes == 2 and raw.shape[-1] == 1 else raw
-
-
-def _log_odds(raw: np.ndarray, classes: int) -> np.ndarray:
-    """Parts of the log-odds of each class: against the other one, or against the mean of all."""
-    if raw.shape[-1] == 1:
-        return np.stack([-raw[..., 0], raw[..., 0]], axis=-1)
-    return raw - (raw[..., ::-1] if classes == 2 else raw.mean(axis=-1, keepdims=True))
+def _log_odds(raw: np.ndarray, picked: np.ndarray, probable: np.ndarray) -> np.ndarray:
+    """Parts of the log-odds of a class against the other, or the second most probable, one."""
+    if raw.shape[2] == 1:
+        return raw[..., 0]
+    rows = np.arange(len(raw))
+    other = 1 - picked if probable.shape[1] == 2 else _second(probable)
+    return raw[rows, :, picked] - raw[rows, :, other]
 
 
 def _trees(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:  # noqa: ARG001

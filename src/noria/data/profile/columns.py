@@ -8,14 +8,20 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Column, Type
+from noria.data._numbers import BLANK, LOST
 from noria.data.conform import column_expr, family
 from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts, sum_counts
 
-__all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch"]
+__all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch", "says_missing"]
 
 _ODD = 20
 _SHOWN = 200
 _UNSURE = 0.03  # of an estimated number of distinct values
+
+
+def says_missing(text: pl.Expr) -> pl.Expr:
+    """Whether texts are blank, or words such as ``?`` that stand for a missing value in every column."""
+    return text.str.strip_chars(BLANK).str.to_lowercase().is_in(["", *LOST])
 
 
 @dataclass
@@ -25,7 +31,7 @@ class OpaqueSketch:
     Attributes
     ----------
     column : Column
-        What it means, as far as it was seen.
+        As it was read from the first rows.
     dtype : polars.DataType
         What its raw values are stored as.
     rows, nulls : int
@@ -38,11 +44,6 @@ class OpaqueSketch:
     rows: int = 0
     nulls: int = 0
     whole: bool = False
-
-    @property
-    def decided(self) -> bool:
-        """Whether what the column means does not depend on more of its values."""
-        return False
 
     def reading(self) -> pl.Expr:
         """The raw column as what it means."""
@@ -108,11 +109,6 @@ class NumberSketch(_Counted):
     infinite: int = 0
     odd: dict[str, int] = field(default_factory=dict)
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
-
-    @property
-    def decided(self) -> bool:
-        """Whether it is a number or a moment by how it is stored, or was read as one."""
-        return True
 
     def reading(self) -> pl.Expr:
         """Numbers as they are, anything else as the column says."""
@@ -239,8 +235,9 @@ class WordSketch(_Counted):
         self.labels = pl.DataFrame(schema={"key": pl.UInt64, "text": pl.String})
 
     def reading(self) -> pl.Expr:
-        """Texts as they are."""
-        return pl.col(self.column.name).cast(pl.String)
+        """Texts without blanks around them; null where they say that something is missing."""
+        text = pl.col(self.column.name).cast(pl.String).str.strip_chars(BLANK)
+        return pl.when(~says_missing(text)).then(text).alias(self.column.name)
 
     def _take(self, raw: pl.Series) -> None:
         super()._take(raw)

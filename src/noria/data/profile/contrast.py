@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from noria.core.column_profile import ColumnProfile
 from noria.core.insight import Finding, Severity
 from noria.core.profile import Contrast, Shift
 from noria.core.schema import Type
 from noria.core.words import moment, number, percent, quoted
-from noria.data.profile.columns import OpaqueSketch
+from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.describe import histogram
 from noria.data.profile.findings import gathered
 from noria.methods.drift import kolmogorov_smirnov, population_stability
@@ -142,8 +143,7 @@ def _of_categories(
 
 def _tally(sketch: OpaqueSketch, column: ColumnProfile) -> dict[str, int]:
     """How often each category occurs."""
-    lost = frozenset({"", *sketch.column.parse.nulls})
-    counts = {text: count for text, count in sketch.counts().iter_rows() if text.strip() not in lost}
+    counts = dict(sketch.counts().filter(~says_missing(pl.col("text"))).iter_rows())
     values, weights = sketch.values()
     numbers = {number(value): round(weight) for value, weight in zip(values.tolist(), weights.tolist())}
     return counts or numbers or dict(column.top)

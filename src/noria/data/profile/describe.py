@@ -22,15 +22,17 @@ from noria.core.column_profile import (
     Times,
 )
 from noria.core.schema import Type
-from noria.core.words import moment
+from noria.core.words import moment, quoted
 from noria.data._guess import kind_of_whole, kind_of_words
-from noria.data._numbers import PLACEHOLDERS
-from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch
+from noria.data._numbers import BLANK, LOST, PLACEHOLDERS
+from noria.data.conform import FALSE_WORDS, TRUE_WORDS
+from noria.data.profile.columns import NumberSketch, OpaqueSketch, TimeSketch, WordSketch, says_missing
 from noria.methods.sketches import weighted_quantiles
 
 __all__ = ["describe", "histogram"]
 
 _TOP = 10
+_WORDS = 12
 _BINS = 24
 _FEW = 32
 _FENCE = 3.0
@@ -94,17 +96,19 @@ def _time(sketch: TimeSketch) -> ColumnProfile:
 
 
 def _word(sketch: WordSketch) -> ColumnProfile:
-    seen, counts = sketch.column, sketch.counts()
-    lost = frozenset({"", *seen.parse.nulls})
-    missing = counts.filter(pl.col("text").str.strip_chars().is_in(list(lost)))
-    counts = counts.filter(~pl.col("text").str.strip_chars().is_in(list(lost)))
+    counts = sketch.counts()
+    boolean = _is_boolean(counts["text"])
+    lost = says_missing(pl.col("text"))
+    missing = counts.filter(lost | (pl.col("text").str.to_lowercase() == "na") if boolean else lost)
+    counts = counts.join(missing, on="text", how="anti", maintain_order="left")
     nulls = sketch.nulls + int(missing["count"].sum())
-    distinct = sketch.distinct_among(sketch.rows - nulls) - (missing.height if sketch.exact else 0)
-    kind = _kind_of_words(sketch, counts["text"], sketch.rows - nulls, distinct)
+    known = sketch.rows - nulls
+    distinct = sketch.distinct_among(known) - (missing.height if sketch.exact else 0)
+    kind = Type.BOOLEAN if boolean else _kind_of_words(sketch, counts["text"], known, distinct)
     texts = _texts(sketch) if kind in {Type.TEXT, Type.ID} and sketch.lengths.moments.n else None
     compared = sketch.exact and kind is Type.CATEGORY and distinct <= _COMPARED
     return ColumnProfile(
-        seen.name,
+        sketch.column.name,
         kind,
         str(sketch.dtype),
         sketch.rows,
@@ -114,7 +118,7 @@ def _word(sketch: WordSketch) -> ColumnProfile:
         tuple(counts.head(_TOP).iter_rows()),
         texts=texts,
         variants=_variants(counts["text"]) if compared else (),
-        notes=tuple(note for note in seen.notes if not note.startswith("ignored")),
+        notes=(f"read as missing: {', '.join(map(quoted, missing['text']))}",) if missing.height else (),
     )
 
 
@@ -147,12 +151,18 @@ def _kind_of_number(sketch: NumberSketch, distinct: int) -> Type:
     return _settled(coded[0] if coded else Type.NUMBER, sketch)
 
 
+def _is_boolean(texts: pl.Series) -> bool:
+    """Whether there are exactly a usual word for yes and one for no, beside those that mean missing."""
+    if texts.len() > _WORDS:
+        return False
+    words = {text.strip(BLANK).lower() for text in texts} - LOST - {"", "na"}
+    return len(words) == 2 and len(words & TRUE_WORDS) == 1 and len(words & FALSE_WORDS) == 1
+
+
 def _kind_of_words(sketch: WordSketch, texts: pl.Series, rows: int, distinct: int) -> Type:
     """What words mean, once all of them are known."""
     if distinct <= 0 or (distinct == 1 and rows == sketch.rows):
         return Type.CONSTANT
-    if sketch.column.type is Type.BOOLEAN and distinct <= 2:
-        return Type.BOOLEAN
     some = texts if texts.len() else pl.Series(sketch.examples)
     return kind_of_words(sketch.column.name, some, rows, distinct)
 

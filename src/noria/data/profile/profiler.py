@@ -10,7 +10,6 @@ from noria.core.column_profile import ColumnProfile
 from noria.core.insight import worst_first
 from noria.core.profile import Contrast, Profile, Target
 from noria.core.schema import Type
-from noria.data.infer import infer
 from noria.data.profile.contrast import Side, contrast, differences
 from noria.data.profile.describe import describe
 from noria.data.profile.findings import Facts, find
@@ -119,12 +118,7 @@ class Profiler:
         self._flush()
         if not self.sketch.rows:
             raise SourceError(f"{self.source} has no rows.", do="Check the source: is there a header only?")
-        sketches = self.sketch.columns
-        if self.sketch.first_rows < self.sketch.rows:
-            open_ = [name for name, sketch in sketches.items() if not sketch.decided]
-            for column in infer(self.sketch.sample.select(open_)):
-                sketches[column.name].column = column
-        return tuple(describe(sketch) for sketch in sketches.values())
+        return tuple(describe(sketch) for sketch in self.sketch.columns.values())
 
     @cached_property
     def _sample(self) -> Sample:

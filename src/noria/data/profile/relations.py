@@ -52,13 +52,6 @@ class Sample:
     ) -> Sample:
         """Read raw rows as the sketches have read all others."""
         rows = raw.select(sketch.reading() for sketch in sketches.values())
-        lost = {name: list(sketch.column.parse.nulls) for name, sketch in sketches.items()}
-        words = [name for name, dtype in rows.schema.items() if dtype == pl.String]
-        text = {name: pl.col(name).str.strip_chars() for name in words}
-        rows = rows.with_columns(
-            pl.when(text[name].is_in(["", *lost[name]])).then(None).otherwise(text[name]).alias(name)
-            for name in words
-        )
         floats = pl.col(pl.Float32, pl.Float64)
         rows = rows.with_columns(pl.when(floats.is_finite()).then(floats).otherwise(None).name.keep())
         return cls(rows, {column.name: column for column in columns})

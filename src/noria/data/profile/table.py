@@ -37,8 +37,6 @@ class TableSketch:
     columns : dict of str to OpaqueSketch
         By name, in the table's order.
     rows, bytes : int
-    first_rows : int
-        From how many of them it was decided how columns are read.
     head : Table
         The first rows.
 
@@ -52,7 +50,7 @@ class TableSketch:
 
     def __init__(self, seed: int = 0) -> None:
         self.columns: dict[str, OpaqueSketch] = {}
-        self.rows = self.bytes = self.first_rows = 0
+        self.rows = self.bytes = 0
         self.head = pl.DataFrame()
         self._seed = seed
         self._sample = pl.DataFrame()
@@ -92,7 +90,6 @@ class TableSketch:
         wide = max(_FEWEST, _SAMPLE_CELLS // max(1, batch.width))
         self._reservoir = Reservoir(min(_SAMPLE_ROWS, wide), self._seed)
         first = _clipped(batch.head(min(_FIRST_ROWS, wide)))
-        self.first_rows = first.height
         plain = {raw.name for raw in first.get_columns() if _plain(raw)}
         told = {column.name: column for column in infer(first.drop(plain))}
         self.columns = {

@@ -54,6 +54,8 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	sh benchmarks/tabular/make_env.sh ydata
 	sh benchmarks/tabular/make_env.sh skrub
 	$(BIN)/python -m benchmarks.profiles --large
+	$(BIN)/python -m benchmarks.shap_speed
+	$(BIN)/python -m benchmarks.diagnostics
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills

@@ -27,7 +27,7 @@ _FAILURES = (ArithmeticError, LookupError, TypeError, ValueError, PolarsError)  
 _log = logging.getLogger("noria")
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
-    *(rows.few_held_out, rows.few_of_class, search.cut_short, answers.weak_slices),
+    *(search.cut_short, rows.few_held_out, rows.few_of_class, answers.weak_slices),
     *(scores.no_better, scores.worse, scores.goal_in_noise, scores.too_wide),
     *(columns.target_leak, columns.explains_all, rows.duplicated, rows.contradicted),
     *(rows.judged_too_early, rows.neighbours_in_time, rows.groups_straddle),

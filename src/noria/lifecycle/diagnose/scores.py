@@ -84,8 +84,9 @@ def no_better(facts: Facts) -> Seen | None:
         unsure = ""  # too few rows, groups or series to tell chance, but neither kind of score is better
     else:
         return None
+    severity = HIGH if not gain.value > gain.error else MEDIUM
     return Seen(
-        HIGH if not gain.value > gain.error else MEDIUM,
+        LOW if gain.value > 0 and facts.scores.fold_gain.z > _SURE else severity,
         f"{_beside_baseline(facts)}{unsure}; out of fold {number(model)} against {number(guess)}.",
     )
 

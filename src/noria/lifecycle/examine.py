@@ -19,7 +19,7 @@ from noria.lifecycle.tune import Tuned
 
 __all__ = ["Case", "examine"]
 
-_EXPLANATION, _SLICES, _DIAGNOSTICS, _CURVE = 0.5, 0.4, 0.6, 0.6
+_EXPLANATION, _SLICES, _DIAGNOSTICS, _CURVE = 0.6, 0.4, 0.6, 0.6
 """Of the time that is left when each begins."""
 
 

@@ -18,7 +18,7 @@ from noria.lifecycle.explain.view import View
 
 __all__ = ["insights"]
 
-_SHARES = {"importance": 0.4, "attributions": 0.3, "dependence": 0.4, "interactions": 0.6, "boundary": 0.9}
+_SHARES = {"importance": 0.6, "attributions": 0.3, "dependence": 0.4, "interactions": 0.6, "boundary": 0.9}
 """Of the time that is left when each begins."""
 _TOP, _PAIRED = 4, 5
 _ROWS, _EXPLAINED = 200, 150

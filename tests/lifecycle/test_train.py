@@ -58,7 +58,8 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     assert "| accuracy |" in run.report.read_text()
     assert ">= 0.1: met" in run.report.read_text()
     assert run.evaluation.rows == 32
-    assert [figure.name for figure in run.figures] == ["confusion", "leaderboard"]
+    judged = [figure.name for figure in run.figures if figure.section != "explanation"]
+    assert judged == ["confusion", "leaderboard"]
     assert "- Learners compared: `figures/leaderboard.vl.json`" in run.report.read_text()
     assert run.evaluation.how == "stratified by y, 20% held out"
     assert run.notes == ["128 rows to train, 32 to evaluate: stratified by y, 20% held out."]

@@ -204,7 +204,7 @@ def test_the_pictures_show_history_windows_forecast_and_what_stood_out(tmp_path)
     table = table.with_columns(sold=pl.when(odd).then(400.0).otherwise("sold"))
     run = train(table, tmp_path, options={"horizon": 7}, learners=["naive", "theta"])
     assert any("stand out" in note and "'north' at 2024-03-31: 400" in note for note in run.notes)
-    figures = {figure.name: figure for figure in run.figures}
+    figures = {figure.name: figure for figure in run.figures if figure.section != "explanation"}
     assert list(figures) == ["backtest", "by_step"]
     frame = figures["backtest"].frame
     counts = dict(frame.group_by("kind").len().iter_rows())

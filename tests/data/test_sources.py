@@ -82,6 +82,12 @@ def test_broken_json_names_the_line(tmp_path, settings):
     assert str(caught.value) == f'{path}, line 2 is not JSON.\n  got: {{"a":'
 
 
+def test_one_object_over_several_lines_is_one_row(tmp_path, settings):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"a": 1, "b": "x", "c": None}, indent=2))
+    assert read(path, settings=settings).rows() == [(1, "x", None)]
+
+
 def test_json_that_is_no_table(tmp_path, settings):
     path = tmp_path / "t.json"
     path.write_text('{\n "a": {"b": 1}\n}')

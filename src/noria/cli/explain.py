@@ -51,7 +51,7 @@ def explain(
     ],
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", help="Rows, such as row.json; without them, the model as a whole."),
+        typer.Argument(metavar="FILE", help="Rows, such as row.json; without them, the model as a whole."),
     ] = None,
     row: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only this row of the file, from 1.")
@@ -172,7 +172,7 @@ def _picture(figure: Figure) -> Iterator[RenderableType]:
     tall, wide = axes[1][:: max(1, len(axes[1]) // _TALL)], axes[0]
     yield Text(f"\n{figure.title}\n", "bold")
     for y in reversed(tall):
-        side = _label(y) if y in (tall[0], tall[len(tall) // 2], tall[-1]) else ""
+        side = _label(y) if isinstance(y, str) or y in (tall[0], tall[len(tall) // 2], tall[-1]) else ""
         yield Text.assemble((f"{side:>12} ", "dim"), *(marks[shown[x, y]] for x in wide))
     yield Text(f"{'':13}{_label(wide[0])} to {_label(wide[-1])}", "dim")
     legend = values if field == "class" else [values[0], values[-1]]

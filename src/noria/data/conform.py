@@ -65,11 +65,11 @@ def conform(table: pl.DataFrame, schema: Schema, *, roles: Iterable[Role] | None
     >>> conform(pl.DataFrame({"km": ["1,200 km", "?", "7"]}), schema)["km"].to_list()
     [1200.0, None, 7.0]
     """
-    columns = used(schema, roles)
+    columns, kinds = used(schema, roles), dict(table.schema)
     for column in columns:
-        if column.name not in table.columns:
-            raise _missing(column.name, table.columns)
-    typed = table.select([column_expr(column, table.schema[column.name]) for column in columns])
+        if column.name not in kinds:
+            raise _missing(column.name, kinds)
+    typed = table.select([column_expr(column, kinds[column.name]) for column in columns])
     for column in columns:
         _check_readable(column, table[column.name], typed[column.name])
     return typed

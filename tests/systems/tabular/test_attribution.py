@@ -42,13 +42,16 @@ def _with(model, members):
     return type(model)(model.schema, model.target, model.encoders, members, model.finish, model.background)
 
 
-LEARNERS = [("ridge",), ("lightgbm",), ("random_forest",), ("ridge", "decision_tree")]
+LEARNERS = [("ridge",), ("lightgbm",), ("random_forest",), ("ridge", "decision_tree"), ("catboost",)]
 
 
 @pytest.mark.parametrize("learners", LEARNERS, ids=" ".join)
 def test_regression_of_trees_and_lines_is_exact_in_the_targets_unit(fitted, people, learners):
+    if "catboost" in learners:
+        pytest.importorskip("catboost")
     model, rows = fitted("number", *learners), people(40, "number", seed=3).drop("y")
     found = model.explain(rows)
+    assert found.attributions.to_numpy().any()
     assert (found.method, found.unit, found.errors, found.outcome) == ("exact", "y", None, None)
     assert found.gap < 1e-6
     np.testing.assert_allclose(found.outputs, model.predict(rows)["prediction"], rtol=1e-6)
@@ -98,9 +101,11 @@ def test_a_forests_probabilities_are_explained_exactly(fitted, people, toy):
         assert found.outcome.to_list() == model.predict(rows)["prediction"].to_list()
 
 
-@pytest.mark.parametrize("learner", ["lightgbm", "logistic"])
+@pytest.mark.parametrize("learner", ["lightgbm", "logistic", "catboost"])
 @pytest.mark.parametrize("toy", ["two", "three"])
 def test_a_single_classifier_with_a_link_is_exact_in_log_odds(fitted, people, toy, learner):
+    if learner == "catboost":
+        pytest.importorskip("catboost")
     model, rows = fitted(toy, learner), people(40, toy, seed=3).drop("y")
     model = _with(model, model.members[:1])
     found = model.explain(rows)

@@ -171,7 +171,7 @@ def _score(group: tuple[Column, ...], gains: Sequence[float]) -> Importance:
 def _ranks(values: pl.Series) -> np.ndarray:
     """Ranks as numbers, missing ones in the middle."""
     ranks = values.rank().cast(pl.Float64)
-    return ranks.fill_null(ranks.mean()).to_numpy()
+    return ranks.fill_null(ranks.mean() or 0.0).to_numpy()
 
 
 def _codes(column: Column, values: pl.Series) -> np.ndarray:

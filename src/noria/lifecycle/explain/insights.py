@@ -55,7 +55,7 @@ def insights(
     deadline : Deadline
     """
     view = View(model, rows)
-    if not view.columns or not rows.height or deadline.expired:
+    if deadline.expired or not rows.height or not view.columns or not view.quick(deadline):
         return (), []
     permuted = permute(view, metric, deadline=_part("importance", deadline), seed=seed)
     by_name = {column.name: column for column in view.columns}

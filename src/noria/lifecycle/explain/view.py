@@ -12,7 +12,7 @@ import polars as pl
 from noria.core.deadline import Deadline
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
-from noria.core.schema import Column, Role, Type
+from noria.core.schema import Column, Type
 
 __all__ = ["PROBABILITY", "View", "grid"]
 
@@ -21,6 +21,7 @@ _DRAWN = (Type.NUMBER, Type.BOOLEAN, Type.DATETIME, Type.CATEGORY)
 _LEVELS = 12
 _EDGE = 0.02  # of the rows at either end of a column, where a grid would rest on few of them
 _FEW, _SOME, _MANY, _LEAST = 10, 60, 500, 10
+_PROBES = 8  # predictions that there is time for, or none is begun
 _SLOW = 0.02  # seconds of a few rows
 
 
@@ -41,11 +42,8 @@ class View:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The features, whatever their type."""
-        return tuple(
-            column
-            for column in self.model.signature.inputs.with_role(Role.FEATURE)
-            if column.name in self.rows.columns
-        )
+        present = set(self.rows.columns)
+        return tuple(column for column in self.model.signature.inputs.features if column.name in present)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
@@ -84,11 +82,16 @@ class View:
         some.__dict__["costs"] = self.costs  # need not be measured again
         return some
 
+    def quick(self, deadline: Deadline) -> bool:
+        """Whether there is time for more than a few predictions; the first one loads what it needs."""
+        clock = Deadline()
+        self.model.predict(self.rows.head(_FEW))
+        return _PROBES * clock.elapsed < deadline.remaining
+
     @cached_property
     def costs(self) -> tuple[float, float]:
         """Seconds of one prediction of a table, and of each row of it more; measured once."""
         few = self.rows.head(_FEW)
-        self.model.predict(few)  # the first one loads what it needs
         clock = Deadline()
         self.model.predict(few)
         one = clock.elapsed

@@ -150,6 +150,7 @@ def _constant(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray: 
 
 _ADDITIVE: dict[str, Callable[[Any, np.ndarray, np.ndarray], np.ndarray]] = {
     "trees": _trees,
+    "catboost": _trees,
     "linear": _linear,
     "constant": _constant,
 }

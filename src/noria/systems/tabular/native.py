@@ -47,6 +47,21 @@ class CatBoostTrees:
         """Outputs of one (d,) row."""
         return self.predict(x[None])[0]
 
+    @property
+    def link(self) -> str:
+        """What makes predictions of its raw scores."""
+        return {1: "identity", 2: "sigmoid"}.get(self._outputs, "softmax")
+
+    def contributions(self, X: np.ndarray) -> np.ndarray:
+        """CatBoost's own SHAP values of the raw scores: (rows, columns + 1, raw outputs), the base last."""
+        if not len(X):
+            return np.zeros((0, X.shape[1] + 1, 1))
+        pool = catboost_pool(X, self._codes)
+        found = self._model.get_feature_importance(pool, type="ShapValues", thread_count=1)
+        parts = np.atleast_3d(found) if found.ndim == 2 else found.swapaxes(1, 2)
+        order = [*np.delete(np.arange(X.shape[1]), self._codes).tolist(), *self._codes.tolist(), X.shape[1]]
+        return parts[:, np.argsort(order)]
+
     def save(self, path: Path) -> None:
         """Write CatBoost's binary format."""
         metadata = self._model.get_metadata()

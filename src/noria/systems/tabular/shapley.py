@@ -88,10 +88,11 @@ def shapley(
         pairs = slice(first, min(first + step, most))
         parts.append(_pairs(outputs, rows, background, orders[pairs], drawn[pairs], ground, target, picked))
         found = np.concatenate(parts)
-        small = len(found) >= _FEWEST and _errors(found).max(initial=0.0) <= fine
+        errors = _errors(found, ground[drawn[: len(found)], -1])
+        small = len(found) >= _FEWEST and errors.max(initial=0.0) <= fine
         if small or (deadline is not None and deadline.expired):
             break
-    attributions, errors = found.mean(axis=0), _errors(found)
+    attributions = found.mean(axis=0)
     share = np.where(np.isnan(errors), attributions, errors) ** 2
     total = share.sum(axis=1, keepdims=True)
     lacking = (target - base - attributions.sum(axis=1))[:, None]
@@ -105,11 +106,16 @@ def _drawn(ground: np.ndarray, most: int) -> np.ndarray:
     return np.argsort(ground, kind="stable")[ranks.astype(np.int64)]
 
 
-def _errors(found: np.ndarray) -> np.ndarray:
-    """Standard errors of the mean over pairs, (rows, columns); NaN of a single pair."""
+def _errors(found: np.ndarray, ranked: np.ndarray) -> np.ndarray:
+    """Standard errors of the mean over pairs, (rows, columns), whose background outputs are `ranked`.
+
+    The background is drawn evenly, not independently, so it is pairs with nearly the same outputs that tell
+    how far the others may lie off (Wolter 2007, "Introduction to variance estimation", chapter 8).
+    """
     if len(found) < 2:
         return np.full(found.shape[1:], np.nan)
-    return found.std(axis=0, ddof=1) / np.sqrt(len(found))
+    steps = np.diff(found[np.argsort(ranked, kind="stable")], axis=0)
+    return np.sqrt((steps**2).mean(axis=0) / (2 * len(found)))
 
 
 def _pairs(

@@ -83,7 +83,7 @@ def draw(evaluation: Evaluation, metric: Metric) -> Figure:
     axis = {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 200, "grid": False}
     y = words("label", None, axis=axis)
     colour = {**charts.colour("used"), "scale": {"domain": [*_USED]}}
-    spec = charts.chart(*charts.dots("x", y, x, tips, color=colour), height={"step": 38})
+    spec = charts.chart(*charts.dots("x", y, x, tips, color=colour), height=38 * len(leaders))
     return Figure("leaderboard", "Learners compared", frame, spec, "learning", _said(leaders, metric))
 
 

@@ -127,7 +127,7 @@ def draw(slices: Sequence[Slice]) -> Figure:
         "intervals. All single properties and pairs of them were tried, and the number of trials is allowed "
         "for."
     )
-    return Figure("slices", title, frame, charts.chart(*layers, height={"step": 26}), "errors", text)
+    return Figure("slices", title, frame, charts.chart(*layers, height=26 * frame.height), "errors", text)
 
 
 def properties(

@@ -176,7 +176,8 @@ def _cells(view: View, found: Surface, truth: pl.Series | None) -> pl.DataFrame:
 def _curve_spec(column: Column, view: View) -> dict[str, Any]:
     """A line with a band, and ticks for rows."""
     kind = "temporal" if column.type is Type.DATETIME else "quantitative"
-    x = {"field": "point", "type": kind, "title": column.name, "scale": {"zero": False}}
+    scale = {} if kind == "temporal" else {"scale": {"zero": False}}
+    x = {"field": "point", "type": kind, "title": column.name, **scale}
     y = number("mean", view.unit, scale={"zero": False})
     tips = [tip("point", column.name, None if kind == "temporal" else ".4~g", kind), *_tips(view)]
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}

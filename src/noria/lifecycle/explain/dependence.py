@@ -93,6 +93,8 @@ def dependence(view: View, column: Column, points: int = 20) -> Dependence | Non
     found = view.at([asked])
     mean = found.mean(axis=1)
     low, high = np.quantile(found - found.mean(axis=0) + mean.mean(axis=0), _SPREAD, axis=1)
+    if view.classes:
+        low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
     return Dependence(column, asked, mean, np.minimum(low, mean), np.maximum(high, mean))
 
 

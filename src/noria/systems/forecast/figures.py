@@ -136,7 +136,7 @@ def _by_level(schema: Schema, evidence: Evidence, columns: Sequence[str]) -> Fig
     frame = _mean_errors(errors, "level")
     x, y = charts.number("error", _ERROR), charts.words("level", "summed up to", sort=[*names.values()])
     tips = [("level", "summed up to"), ("error", "error", ".3f"), *charts.interval(".3f"), _ROWS]
-    spec = charts.chart(*charts.dots("x", y, x, tips), height={"step": 32})
+    spec = charts.chart(*charts.dots("x", y, x, tips), height=32 * frame.height)
     text = "How far forecasts of single series are off, and those of their sums, with 95% intervals."
     title = "The error of single series and of their sums"
     return Figure("by_level", title, frame, spec, "errors", text)

@@ -143,7 +143,7 @@ def _draw(
     ]
     y, offset = words("strategy", None, axis={"grid": False}), words("measure", None)
     layers = charts.dots("x", y, x, tips, color=charts.colour("measure"), yOffset=offset)
-    spec = charts.chart(*layers, height={"step": 14})
+    spec = charts.chart(*layers, height=14 * len(rows))
     text = _said(label, share, truth, found, f1, ctx)
     return Figure("imbalance", f"What could be done about the rare '{label}'", frame, spec, "learning", text)
 

@@ -58,7 +58,7 @@ def confusion(held: Held) -> Figure:
     spec = charts.chart(
         charts.mark("rect", tips, x=x, y=up, opacity=shade),
         charts.mark(text, tips, x=x, y=up, text=words("cell", None)),
-        height={"step": 42},
+        height=42 * len(labels),
     )
     said = (
         "Each row is an actual class: how many of its rows were taken for which class, and what share of "

@@ -48,7 +48,7 @@ def publish(
 
     Examples
     --------
-    >>> "index.html" in publish(recipes=["iris"], dry_run=True).files
+    >>> "index.html" in publish("my-site", recipes=["iris"], dry_run=True).files
     True
     """
     from noria.lifecycle import publish as sites

@@ -10,9 +10,10 @@ import time
 import pytest
 from rich.console import Console
 
-from noria.cli import ui, units
+from noria.cli import ui
 from noria.cli.progress import Lines, Screen, State
 from noria.core.events import Event
+from noria.pages import units
 
 SEARCH = {"budget": 10.0, "metric": "rmse", "rows": 90, "folds": 5, "learners": ["ridge", "lasso"]}
 

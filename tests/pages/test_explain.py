@@ -46,7 +46,7 @@ def page(tmp_path):
 @pytest.mark.parametrize("width", [390, 820, 1280])
 def test_it_is_legible_and_harmless(look, page, width, scheme):
     seen = look(page, width=width, scheme=scheme)
-    seen.page.wait_for_selector("#figure-1 svg")
+    seen.page.wait_for_selector("#figure-boundary svg")
     assert seen.errors == []
     assert seen.faults() == []
     assert not seen.overflows()

@@ -63,7 +63,7 @@ def compare(
 
 def _runs(found: Comparison) -> Table:
     from noria.cli.ui import table
-    from noria.cli.units import ago
+    from noria.pages.units import ago
 
     made = table("compared", "run", "started")
     for name, run in zip(found.names, found.runs):
@@ -72,7 +72,7 @@ def _runs(found: Comparison) -> Table:
 
 
 def _scores(found: Comparison) -> Table:
-    from noria.cli.units import interval, number
+    from noria.pages.units import interval, number
 
     rows = []
     for metric, scores in found.scores.items():
@@ -92,7 +92,7 @@ def _rows(found: Comparison) -> str:
 
 
 def _signed(gain: float | None) -> str:
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     return "" if gain is None else ("-" if gain < 0 else "+") + number(abs(gain))
 

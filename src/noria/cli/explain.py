@@ -118,8 +118,8 @@ def _row(found: Explained, at: int) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from noria.cli.ui import table
-    from noria.cli.units import number
     from noria.lifecycle.explain import said, unit
+    from noria.pages.units import number
 
     assert found.explanation is not None
     why, parts = found.explanation, found.explanation.row(at)
@@ -149,7 +149,7 @@ def _row(found: Explained, at: int) -> Iterator[RenderableType]:
 def _importance(found: Explained) -> Table:
     """Bars of what each column's shuffling costs."""
     from noria.cli.ui import table
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     made = table("feature", "lost", "95% interval", "", right=("lost",))
     most = max((abs(one.value) for one in found.importance), default=0.0) or 1.0
@@ -200,7 +200,7 @@ def _bar(share: float) -> Text:
 
 
 def _signed(value: float) -> str:
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     return ("-" if value < 0 else "+") + number(abs(value))
 

@@ -33,7 +33,7 @@ def models(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json, show, table_of
-    from noria.cli.units import ago
+    from noria.pages.units import ago
 
     session = noria.Session()
     models = [session.registry.model(name)] if name is not None else session.registry.state.models()
@@ -65,7 +65,7 @@ def models(
 
 
 def _measured(run: RunEntry | None) -> dict[str, str]:
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     metric = (run.metric if run else None) or ""
     score = run.scores.get(metric) if run else None

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from noria.cli.units import ago, data_size, duration, number
 from noria.core.events import Event
+from noria.pages.units import ago, data_size, duration, number
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -79,7 +79,7 @@ def prune(
 def _show(found: Pruned) -> None:
     """What would go, with sizes and reasons."""
     from noria.cli.ui import show, table
-    from noria.cli.units import ago, data_size
+    from noria.pages.units import ago, data_size
 
     if not found.items:
         show("There is nothing to remove. --help says what always stays.")
@@ -96,7 +96,7 @@ def _told(found: Pruned) -> str:
     """How many of each kind, and what they take."""
     from collections import Counter
 
-    from noria.cli.units import data_size
+    from noria.pages.units import data_size
 
     count = Counter("data set" if item.kind == "data" else item.kind for item in found.items)
     parts = [f"{number} {kind}{'s' * (number > 1)}" for kind, number in count.items()]

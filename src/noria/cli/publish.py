@@ -59,7 +59,7 @@ def publish(
 
 def _cells(entry: Entry) -> tuple[str, str, str]:
     """The result, how it stands to the goal, and the run."""
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     if entry.story is None or entry.run is None:
         return "", "", entry.problem or "not run yet"

@@ -34,7 +34,7 @@ def reproduce(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import following, print_json, show, table
-    from noria.cli.units import number
+    from noria.pages.units import number
 
     with following(run, quiet=flags["quiet"]) as session:
         done = noria.reproduce(run, session=session)

@@ -79,7 +79,7 @@ def _table(found: Runs) -> Table:
 
 
 def _cells(found: Runs, line: Listed) -> dict[str, str]:
-    from noria.cli.units import ago, duration, interval, number
+    from noria.pages.units import ago, duration, interval, number
 
     run, score = line.run, found.score(line)
     return {

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.cli.ui import console, grid, show, table
-from noria.cli.units import ago, data_size, duration, interval, number
 from noria.core.result import Score
+from noria.pages.units import ago, data_size, duration, interval, number
 
 if TYPE_CHECKING:
     from rich.table import Table

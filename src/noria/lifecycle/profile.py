@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from noria.core import artifact
 from noria.core.events import Event, Events
 from noria.core.profile import Profile
-from noria.errors import StorageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,16 +101,4 @@ def write(made: Profile, path: Path) -> None:
     """
     from noria.pages.profile import page
 
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(page(made), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise StorageError(
-            f"Cannot write {path}.",
-            got=error.strerror or str(error),
-            do="Free some space, or write elsewhere.",
-        ) from error
+    artifact.write_text(path, page(made))

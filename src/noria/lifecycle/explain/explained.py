@@ -106,8 +106,7 @@ class Explained:
         fields = {"title": f"Why {self.name} says so", "name": self.name, "explained": self}
         cards = [self._card(at) for at in range(self.predictions.height)]
         widest = max([abs(one.value) for one in self.importance], default=0.0) or 1.0
-        figures = [figure.to_dict() for figure in self.figures]
-        return render("explain.html", **fields, cards=cards, widest=widest, figures=figures)
+        return render("explain.html", **fields, cards=cards, widest=widest)
 
     def _card(self, at: int) -> dict[str, Any]:
         """What the page shows of a row: its prediction, and bars that lead from the base to it."""

@@ -62,6 +62,11 @@ class Task(StrEnum):
         """Whether its target is a quantity."""
         return self is not Task.CLASSIFICATION
 
+    @property
+    def ordered(self) -> bool:
+        """Whether its rows follow each other in time, so that none can be left out."""
+        return self is Task.FORECASTING
+
 
 @dataclass(frozen=True)
 class Tags:

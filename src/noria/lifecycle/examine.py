@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from noria.core.deadline import Deadline
 from noria.core.insight import Insight
 from noria.core.ports import Executor
-from noria.core.protocol import Context, Evidence, Experiments, Learner, System, Task
+from noria.core.protocol import Context, Evidence, Experiments, Learner, System
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.lifecycle import learning_curve, slices
@@ -60,7 +60,7 @@ def examine(case: Case) -> tuple[Insight, list[Figure]]:
         case.tuned.model,
         case.evidence.truth,
         case.tuned.metric,
-        target=recipe.data.target if data.task is Task.CLASSIFICATION else None,
+        target=None if data.task.numeric else recipe.data.target,
         explains=case.system.tags.explains,
         held_out=recipe.split.holdout > 0 or data.test is not None,
         deadline=_part(_EXPLANATION, deadline),

@@ -152,7 +152,8 @@ class Preparation:
         """As many rows as the budget is enough for, where they are independent, and a note of it."""
         search = self.recipe.search
         roles = {wish.get("role") for wish in self._overrides().values()}
-        if roles & {Role.TIME, Role.SERIES, Role.GROUP} or self.recipe.task is Task.FORECASTING:
+        bound = self.recipe.task is not None and self.recipe.task.ordered
+        if bound or roles & {Role.TIME, Role.SERIES, Role.GROUP}:
             return raw, []
         return columns.affordable(raw, search.budget, search.seed)
 

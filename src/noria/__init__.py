@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
+    from noria.server import serve
     from noria.settings import Settings
 
 _HOMES = {
@@ -58,6 +59,7 @@ _HOMES = {
     "rollback": "noria.api",
     "run": "noria.api",
     "runs": "noria.api",
+    "serve": "noria.server",
     "show": "noria.api",
     "tag": "noria.api",
     "train": "noria.api",
@@ -85,6 +87,7 @@ __all__ = [
     "rollback",
     "run",
     "runs",
+    "serve",
     "show",
     "tag",
     "train",

@@ -56,7 +56,7 @@ class Database:
         """Whether the database has its tables; those of an older version are brought up to date first."""
         if self._ready or (self.file is not None and not _filled(self.file)):
             return self._ready
-        with self._telling(), self._engine.connect() as connection:
+        with self.telling(), self._engine.connect() as connection:
             version = _version(connection)
         if version is None:
             if self.file is not None:
@@ -79,7 +79,7 @@ class Database:
         if not self.made():
             yield None
             return
-        with self._telling(), self._engine.connect() as connection:
+        with self.telling(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -94,6 +94,11 @@ class Database:
         self._make()
         with self._alone(hold) as connection:
             yield connection
+
+    def connect(self) -> Connection:
+        """A connection of the caller's own, to be closed; its transactions begin with the write lock."""
+        self._make()
+        return self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
 
     def mend(self) -> None:
         """Set a SQLite file aside that is damaged, so that a new one can be made in its place."""
@@ -126,7 +131,7 @@ class Database:
             draft = self.file.with_name(f"{self.file.name}.new")
             try:
                 engine = _sqlite(draft, new=True)
-                with self._telling(), engine.begin() as connection:
+                with self.telling(), engine.begin() as connection:
                     _fill(connection)
                 engine.dispose()
                 draft.rename(self.file)
@@ -201,7 +206,7 @@ class Database:
     @contextmanager
     def _alone(self, hold: str | None) -> Iterator[Connection]:
         with (
-            self._telling(),
+            self.telling(),
             self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
             connection.begin(),
         ):
@@ -212,8 +217,13 @@ class Database:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ONE, hold))
             yield connection
 
+    def close(self) -> None:
+        """Let go of all connections that nobody uses."""
+        if "_engine" in vars(self):
+            self._engine.dispose()
+
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def telling(self) -> Iterator[None]:
         """Turn the database's errors into our own."""
         from sqlalchemy.exc import DBAPIError
 
@@ -243,7 +253,7 @@ class Database:
         except DBAPIError as error:
             if _is_damage(error):
                 return False
-            with self._telling():
+            with self.telling():
                 raise
 
 

@@ -10,10 +10,18 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "SCHEMA", "migrate"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of `noria.backends.state_tables`. Whoever changes a table raises it and adds a step."""
 
-MIGRATIONS: Mapping[int, Callable[[Any], None]] = {}
+
+def _add_predictions(operations: Any) -> None:
+    """The log of a service's answers."""
+    from noria.backends.state_tables import PredictionRow
+
+    PredictionRow.metadata.tables["predictions"].create(operations.get_bind())
+
+
+MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_predictions}
 """What makes version n + 1 of version n on either database, given ``alembic.operations.Operations``."""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["ChangeRow", "RunRow", "ScoreRow", "Table"]
+__all__ = ["ChangeRow", "PredictionRow", "RunRow", "ScoreRow", "Table"]
 
 
 class Table(DeclarativeBase):
@@ -79,6 +79,27 @@ class ChangeRow(Table):
     before: Mapped[int | None]
     why: Mapped[str] = mapped_column(Text)
     tags: Mapped[dict[str, Any]]
+
+
+class PredictionRow(Table):
+    """A row that a service predicted; its fields are those of `noria.core.serving.LoggedPrediction`."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (Index("predictions_name_when", "name", "when"), Index("predictions_row", "id"))
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    id: Mapped[str]
+    request: Mapped[str]
+    name: Mapped[str]
+    version: Mapped[int]
+    role: Mapped[str]
+    when: Mapped[float]
+    seconds: Mapped[float]
+    caller: Mapped[str | None]
+    inputs: Mapped[str] = mapped_column(Text)
+    outputs: Mapped[str] = mapped_column(Text)
 
 
 class SchemaRow(Table):

@@ -31,6 +31,7 @@ from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
 from noria.cli.runs import runs
+from noria.cli.serve import serve
 from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
@@ -40,7 +41,7 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, recipes, new),
+    *(run, train, predict, serve, recipes, new),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),

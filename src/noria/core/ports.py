@@ -8,8 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
+from noria.core.serving import LoggedPrediction
 
-__all__ = ["Artefacts", "Executor", "History", "Kept", "Snapshots", "State", "Tracker"]
+__all__ = [
+    "Artefacts",
+    "Executor",
+    "History",
+    "Kept",
+    "PredictionLog",
+    "Snapshots",
+    "State",
+    "Tracker",
+]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -178,6 +188,34 @@ class State(Protocol):
         They are read while nobody else can write, once the index is held. An index that is damaged is set
         aside.
         """
+        ...
+
+
+class PredictionLog(Protocol):
+    """Keeps what a service answered; what `append` returned from survives the death of the process."""
+
+    quick: bool
+    """Whether `append` without waiting takes so little time that an event loop may do it itself."""
+
+    def append(self, lines: Sequence[LoggedPrediction], *, wait: bool = True) -> bool:
+        """Add lines, all or none; False if somebody else writes and `wait` is false.
+
+        StorageError if they cannot be written.
+        """
+        ...
+
+    def read(
+        self, name: str | None = None, *, since: float | None = None, limit: int | None = None
+    ) -> Iterator[LoggedPrediction]:
+        """The lines of a model, or of all, oldest first."""
+        ...
+
+    def count(self, name: str | None = None) -> int:
+        """How many lines there are."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
         ...
 
 

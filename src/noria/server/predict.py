@@ -1,0 +1,84 @@
+"""``POST /v1/models/<name>/predict``: the one route that must be fast, so it speaks ASGI itself."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+import orjson
+
+from noria.errors import NoriaError, ParamError
+from noria.lifecycle.serve import Desk
+
+__all__ = ["PredictRoute"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_PATH = re.compile(r"/v1/models/([^/]+)/predict")
+
+
+class PredictRoute:
+    """Answers predictions, and passes everything else on.
+
+    Parameters
+    ----------
+    desk : Desk
+    others : ASGI application
+    """
+
+    def __init__(self, desk: Desk, others: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self.desk, self.others = desk, others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if path is None or scope["method"] != "POST":
+            await self.others(scope, receive, send)
+            return
+        request = uuid.uuid4().hex
+        try:
+            rows = _rows(await _body(receive))
+            answers = await self.desk.predict(path[1], rows, request)
+            status = 200
+            told: dict[str, Any] = {
+                "request": request,
+                "model": answers.serving.name,
+                "version": answers.serving.version,
+                "predictions": answers.rows,
+            }
+        except NoriaError as error:
+            status, told = error.http_status, error.to_dict()
+        body = orjson.dumps(told, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-request-id", request.encode()),
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _rows(body: bytes) -> list[dict[str, Any]]:
+    """The rows of ``{"rows": [{...}, ...]}``."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ParamError("The request is not JSON.", got=str(error), do='Send {"rows": [{...}]}.') from error
+    rows = told.get("rows") if isinstance(told, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ParamError(
+            "The request has no list of rows.", got=type(told).__name__, do='Send {"rows": [{...}]}.'
+        )
+    return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -10,13 +11,15 @@ from typing import Any, TypeAlias
 import orjson
 
 from noria.errors import NoriaError, ParamError
-from noria.lifecycle.serve import Desk
+from noria.lifecycle.serve import Answers, Desk
+from noria.server import arrow
 
 __all__ = ["PredictRoute"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_ARROW = arrow.STREAM.encode()
 _PATH = re.compile(r"/v1/models/([^/]+)/predict")
 
 
@@ -40,8 +43,12 @@ class PredictRoute:
             return
         request = uuid.uuid4().hex
         try:
-            rows = _rows(await _body(receive))
+            sent = dict(scope["headers"])
+            rows = _read(await _body(receive), sent.get(b"content-type", b""))
             answers = await self.desk.predict(path[1], rows, request)
+            if sent.get(b"accept") == _ARROW:
+                await self._arrow(answers, send)
+                return
             status = 200
             told: dict[str, Any] = {
                 "request": request,
@@ -60,6 +67,18 @@ class PredictRoute:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    async def _arrow(self, answers: Answers, send: Send) -> None:
+        """The answers as a stream of a table, and in the headers where they come from."""
+        body = await asyncio.to_thread(arrow.body, answers.rows)
+        about = {"x-request-id": answers.request, "x-model-version": answers.serving.version}
+        headers = [
+            (b"content-type", _ARROW),
+            (b"content-length", str(len(body)).encode()),
+            *((name.encode(), str(value).encode()) for name, value in about.items()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
 
 async def _body(receive: Receive) -> bytes:
     parts = []
@@ -68,6 +87,10 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def _read(body: bytes, kind: bytes) -> list[dict[str, Any]]:
+    return arrow.rows(body) if kind == _ARROW else _rows(body)
 
 
 def _rows(body: bytes) -> list[dict[str, Any]]:

@@ -33,5 +33,6 @@ def serve(
     """
     import uvicorn
 
-    app = create_app(desk(*models, log=log, session=session))
+    session = session or Session()
+    app = create_app(desk(*models, log=log, session=session), files=session.settings.cache / "files")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)

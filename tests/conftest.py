@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -249,23 +252,72 @@ class Looked:
 
 @pytest.fixture
 def look(chromium) -> Iterator[Callable[..., Looked]]:
-    """Open a page, offline: ``look(path, width=390, scheme="dark")``."""
+    """Open a page: ``look(path, width=390, scheme="dark")``.
+
+    A file is opened offline. A page of a server of this machine, given by its address, may ask that server
+    and nobody else.
+    """
     contexts = []
 
     def open_page(path: Path | str, *, width: int = 1280, scheme: str = "light") -> Looked:
+        address = path if isinstance(path, str) else path.resolve().as_uri()
+        local = re.match(r"http://127\.0\.0\.1:\d+/", address)
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=not local
         )
         contexts.append(context)
         page, errors = context.new_page(), []
+
+        def asked(request) -> None:
+            if request.url.startswith("http") and not (local and request.url.startswith(local[0])):
+                errors.append(request.url)
+
         page.on(
             "console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda asked: errors.append(asked.url) if asked.url.startswith("http") else None)
-        page.goto(path if isinstance(path, str) else path.resolve().as_uri())
+        page.on("request", asked)
+        page.goto(address)
         return Looked(page, errors)
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+class Live:
+    """An application behind a real server on a port of this machine."""
+
+    def __init__(self, app: Any, port: int = 0) -> None:
+        import uvicorn
+
+        self._server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False))
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it, and every connection."""
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+@pytest.fixture
+def live() -> Iterator[Callable[..., Live]]:
+    """Serve an application: ``live(app, port=0)``."""
+    started: list[Live] = []
+
+    def start(app: Any, port: int = 0) -> Live:
+        started.append(Live(app, port))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

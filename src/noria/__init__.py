@@ -33,12 +33,14 @@ if TYPE_CHECKING:
         tag,
         train,
     )
+    from noria.client import Client
     from noria.core.recipe import Recipe
     from noria.errors import NoriaError
     from noria.server import serve
     from noria.settings import Settings
 
 _HOMES = {
+    "Client": "noria.client",
     "NoriaError": "noria.errors",
     "Recipe": "noria.core.recipe",
     "Run": "noria.api",
@@ -66,6 +68,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Client",
     "NoriaError",
     "Recipe",
     "Run",

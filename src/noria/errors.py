@@ -17,6 +17,7 @@
     |-- StorageError            exit 7   HTTP 507   disk full, read-only or unreachable
     |-- MissingExtraError       exit 8   HTTP 501   an optional package is not installed
     |-- GoalMissedError         exit 9   HTTP 409   trained, and worse than the recipe's goal
+    |-- UnreachableError        exit 11  HTTP 502   a service that is asked is away
     `-- Interrupted             exit 130 HTTP 503   Ctrl-C; the state on disk is clean
 
 Every error says *what* is wrong, what was *got*, and what to *do* next.
@@ -44,6 +45,7 @@ __all__ = [
     "StorageError",
     "TargetError",
     "TrustError",
+    "UnreachableError",
     "nearest",
     "suggestion",
 ]
@@ -167,6 +169,13 @@ class GoalMissedError(NoriaError):
 
     exit_code = 9
     http_status = 409
+
+
+class UnreachableError(NoriaError):
+    """A service that is asked does not answer."""
+
+    exit_code = 11
+    http_status = 502
 
 
 class Interrupted(NoriaError):  # noqa: N818 - named for what happened, like KeyboardInterrupt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
@@ -15,6 +15,7 @@ __all__ = ["Field", "fields"]
 
 _FEW = 20  # levels up to which all of them are shown at once
 _DAY = 86_400
+_About = Callable[[Column, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def fields(signature: Signature, example: Mapping[str, Any]) -> list[Field]:
 
 
 def _field(at: int, column: Column, value: Any, rows: int) -> Field:
-    about = {"value": None if value is None else str(value), "required": not column.nulls}
-    about |= _ABOUT.get(column.type, _line)(column, value)
+    about: dict[str, Any] = {"value": None if value is None else str(value), "required": not column.nulls}
+    about |= _ABOUT.get(column.type, _as_text("line"))(column, value)
     if column.role is Role.SERIES and value is None:
         about |= {"required": False, "blank": "all together"}
     empty = column.nulls / rows if rows else 0.0
@@ -154,18 +155,14 @@ def _moment(seconds: float, whole: bool) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d" if whole else "%Y-%m-%d %H:%M")
 
 
-def _text(_: Column, value: str | None) -> dict[str, Any]:
-    return {"control": "area"}
+def _as_text(control: str) -> _About:
+    return lambda _column, _value: {"control": control}
 
 
-def _line(_: Column, value: Any) -> dict[str, Any]:
-    return {"control": "line"}
-
-
-_ABOUT = {
+_ABOUT: dict[Type, _About] = {
     Type.NUMBER: _number,
     Type.CATEGORY: _category,
     Type.BOOLEAN: _boolean,
     Type.DATETIME: _datetime,
-    Type.TEXT: _text,
+    Type.TEXT: _as_text("area"),
 }

@@ -28,11 +28,7 @@ def explain_routes(desk: Desk) -> APIRouter:
             raise ParamError(f"Between one and {_MOST} rows are explained at once.", got=f"{len(rows)} rows")
         table = pl.DataFrame(rows, infer_schema_length=None, strict=False)
         found = await asyncio.to_thread(serving.model.explain, table)
-        return {
-            "model": serving.name,
-            "version": serving.version,
-            "base": found.base,
-            "attributions": found.attributions.to_dicts(),
-        }
+        why = [{"base": found.base, "attributions": row} for row in found.attributions.iter_rows(named=True)]
+        return {"version": serving.version, "explanations": why}
 
     return routes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -12,9 +13,11 @@ from starlette.requests import ClientDisconnect
 
 from noria.errors import BudgetError, NoriaError, NotFoundError, ParamError
 from noria.lifecycle.serve import Desk
-from noria.lifecycle.serve.files import Files
+from noria.lifecycle.serve.files import FileJob, Files
 
-__all__ = ["LIMIT", "file_routes"]
+__all__ = ["LIMIT", "Check", "file_routes"]
+
+Check: TypeAlias = Callable[[Request, str | None], object]
 
 LIMIT = 10**9
 _PIECE = 1 << 20
@@ -26,22 +29,27 @@ _KINDS = {
 }
 
 
-def file_routes(desk: Desk, files: Files, *, limit: int = LIMIT) -> APIRouter:
+def file_routes(
+    desk: Desk, files: Files, check: Check = lambda _request, _name: None, *, limit: int = LIMIT
+) -> APIRouter:
     """The routes that score files.
 
     Parameters
     ----------
     desk : Desk
     files : Files
+    check : callable
+        ``check(request, name)`` raises an error if the request may not ask that model.
     limit : int
         Bytes that a file may have.
     """
     routes = APIRouter(prefix="/v1/models/{name}/files", tags=["files"])
-    scoring: set[asyncio.Future[object]] = set()
+    scoring: set[asyncio.Future[FileJob]] = set()
 
     @routes.post("", status_code=202)
     async def send(name: str, request: Request, file: str, to: str) -> Response:
         """Score a file: its bytes are the body, `file` its name, `to` csv, parquet or jsonl."""
+        check(request, name)
         serving = desk.endpoint(name).serving
         if request.headers.get("content-type", "").partition(";")[0] != _RAW:
             kind = ParamError("A file is sent as it is.", do=f"Set the header content-type: {_RAW}.")
@@ -66,21 +74,24 @@ def file_routes(desk: Desk, files: Files, *, limit: int = LIMIT) -> APIRouter:
         return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})
 
     @routes.get("/{job}")
-    def state(name: str, job: str) -> dict[str, object]:
+    def state(name: str, job: str, request: Request) -> dict[str, object]:
         """How far it is: `state` is running, done or failed."""
+        check(request, name)
         return files.find(name, job).to_dict()
 
     @routes.get("/{job}/result", response_class=FileResponse)
-    def result(name: str, job: str) -> Response:
+    def result(name: str, job: str, request: Request) -> Response:
         """The rows with predictions."""
+        check(request, name)
         found = files.find(name, job)
         if found.state != "done":
             raise NotFoundError("There is no result.", got=f"the file is {found.state}")
         return FileResponse(files.result(found), media_type=_KINDS[found.output], filename=found.name)
 
     @routes.delete("/{job}", status_code=204)
-    def remove(name: str, job: str) -> None:
+    def remove(name: str, job: str, request: Request) -> None:
         """Cancel it, and remove what is there."""
+        check(request, name)
         files.remove(files.find(name, job))
 
     return routes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -15,21 +14,20 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from noria._version import __version__
 from noria.data.conform import RowConformer
-from noria.errors import NotFoundError
+from noria.errors import NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
 from noria.pages import asset, render
 from noria.pages.form import Field, fields
-from noria.server.files import LIMIT
+from noria.server.files import LIMIT, Check
 
 __all__ = ["page_routes"]
-
-Allowed = Callable[[Request, str | None], bool]
 
 _ASSETS = {"page.js": "text/javascript", "service.js": "text/javascript"} | dict.fromkeys(
     ("style.css", "service.css"), "text/css"
 )
 _LEAST = 16  # columns from which only the most important ones are shown at once
 _FIRST = 12
+_LOCKED = (401, 403)
 _STRICT = "; ".join(
     (
         "default-src 'none'",
@@ -49,15 +47,15 @@ _SANDBOX = (
 )
 
 
-def page_routes(desk: Desk, allowed: Allowed = lambda _request, _name: True) -> APIRouter:
+def page_routes(desk: Desk, check: Check = lambda _request, _name: None) -> APIRouter:
     """The routes that people look at.
 
     Parameters
     ----------
     desk : Desk
-    allowed : callable
-        ``allowed(request, name)`` says whether a request carries a key for a model, or, where the name is None,
-        for any. Pages of others ask for one, and tell nothing.
+    check : callable
+        ``check(request, name)`` raises an error with status 401 or 403 if the request has no key for a model or,
+        where the name is None, for any. Its page then asks for one, and tells nothing.
     """
     routes = APIRouter(include_in_schema=False)
 
@@ -69,25 +67,32 @@ def page_routes(desk: Desk, allowed: Allowed = lambda _request, _name: True) -> 
         headers = {"cache-control": kept, "x-content-type-options": "nosniff"}
         return Response(asset(name), media_type=_ASSETS[name], headers=headers)
 
+    def locked(request: Request, name: str | None) -> Response | None:
+        try:
+            check(request, name)
+        except NoriaError as error:
+            if error.http_status not in _LOCKED:
+                raise
+            return _page(request, "key.html", error.http_status, title="A key is needed")
+        return None
+
     @routes.get("/")
     def index(request: Request) -> Response:
-        if not allowed(request, None):
-            return _page(request, "key.html", 401, title="A key is needed")
-        found = [
-            _about(endpoint.serving) for name, endpoint in desk.endpoints.items() if allowed(request, name)
-        ]
+        if refused := locked(request, None):
+            return refused
+        found = [_about(one.serving) for name, one in desk.endpoints.items() if not locked(request, name)]
         return _page(request, "service.html", title="Models", models=found)
 
     @routes.get("/models/{name}")
     def model(name: str, request: Request) -> Response:
-        if not allowed(request, name):
-            return _page(request, "key.html", 401, title="A key is needed")
+        if refused := locked(request, name):
+            return refused
         return _page(request, "model.html", **_model(desk.endpoint(name).serving, _root(request)))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:
-        if not allowed(request, name):
-            return _page(request, "key.html", 401, title="A key is needed")
+        if refused := locked(request, name):
+            return refused
         path = desk.endpoint(name).serving.folder / "report.html"
         if not path.is_file():
             raise NotFoundError(f"The model {name!r} has no report to look at.")

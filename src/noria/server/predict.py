@@ -44,7 +44,9 @@ class PredictRoute:
         request = uuid.uuid4().hex
         try:
             sent = dict(scope["headers"])
-            rows = _read(await _body(receive), sent.get(b"content-type", b""))
+            body = await _body(receive)
+            arrived = sent.get(b"content-type") == _ARROW
+            rows = await asyncio.to_thread(arrow.rows, body) if arrived else _rows(body)
             answers = await self.desk.predict(path[1], rows, request)
             if sent.get(b"accept") == _ARROW:
                 await self._arrow(answers, send)
@@ -87,10 +89,6 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)
-
-
-def _read(body: bytes, kind: bytes) -> list[dict[str, Any]]:
-    return arrow.rows(body) if kind == _ARROW else _rows(body)
 
 
 def _rows(body: bytes) -> list[dict[str, Any]]:

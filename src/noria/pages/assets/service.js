@@ -191,7 +191,7 @@
     at("result").replaceChildren(...parts);
   };
   const showExplanation = (model, sent, found, told) => {
-    const added = Object.entries(told.attributions[0]).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+    const added = Object.entries(told.attributions).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
     const classes = probabilities(found);
     const kept = added.slice(0, 10).filter(([, value]) => Math.abs(value) > Math.abs(added[0][1]) / 100);
     const subject = !classes.length ? model.target
@@ -346,7 +346,7 @@
     python: ({ url, name, sent, key }) => {
       const first = key ? "import os\n\nimport noria\n\n" : "import noria\n\n";
       const with_ = key ? `${JSON.stringify(url)}, key=os.environ["NORIA_KEY"]` : JSON.stringify(url);
-      return `${first}client = noria.Client(${with_})\nrow = {\n${lines(sent, python, "    ")}}\nprint(client.predict(${JSON.stringify(name)}, row))`;
+      return `${first}client = noria.Client(${with_})\nrow = {\n${lines(sent, python, "    ")}}\nprint(client.predict(row, ${JSON.stringify(name)}))`;
     },
     javascript: ({ url, name, sent, key }) => {
       const more = key ? "\n    authorization: `Bearer ${key}`," : "";
@@ -417,7 +417,7 @@
       at("explanation").hidden = false;
       at("explanation").replaceChildren(make("p", "soft", "Finding out why …"));
       try {
-        const told = await post(`${path}/explain`, { rows: [sent] });
+        const [told] = (await post(`${path}/explain`, { rows: [sent] })).explanations;
         if (mine === asked) showExplanation(model, sent, found, told);
       } catch {
         if (mine === asked) at("explanation").hidden = true;  // not every model can tell

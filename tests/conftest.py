@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import re
@@ -33,6 +34,18 @@ if TYPE_CHECKING:
 def session(tmp_path) -> noria.Session:
     """A session with a home of its own."""
     return noria.Session(Settings(home=tmp_path / "home", workers=2))
+
+
+@pytest.fixture(autouse=True)
+def _own_loop(request) -> Iterator[None]:
+    """Asynchronous tests run while the loop of a browser that other tests have opened rests."""
+    if request.node.get_closest_marker("anyio") is None:
+        yield
+        return
+    resting = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(resting)
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,8 @@ def test_labels_are_told_by_id(client):
     try:
         told = client.feedback({one["id"]: 6.5, "nobody": 1}, "line")
     except noria.NoriaError as error:
-        assert error.http_status == 404
+        if error.http_status != 404:
+            raise
         pytest.skip("the service takes no feedback yet")
     assert told == {one["id"]: "kept", "nobody": "unknown"}
 
@@ -170,7 +171,7 @@ class Scripted(BaseHTTPRequestHandler):
     script: list[tuple[int, dict[str, str], str]]
     asked: list[dict[str, str]]
 
-    def do_GET(self):  # noqa: N802 - what http.server calls
+    def do_GET(self):
         type(self).asked.append(dict(self.headers))
         status, headers, body = type(self).script.pop(0)
         self.send_response(status)
@@ -213,7 +214,7 @@ def test_overload_is_waited_for_as_long_as_the_service_says(scripted, monkeypatc
 @pytest.mark.parametrize(
     ("status", "body", "kind", "what"),
     [
-        (404, json.dumps({"error": "NotFoundError", "what": "No model 'a'.", "do": "Ask."}), NotFoundError, "No mo"),
+        (404, json.dumps({"error": "NotFoundError", "what": "No model."}), NotFoundError, "No mo"),
         (418, "<html>teapot</html>", noria.NoriaError, "The service answered with status 418"),
         (500, json.dumps({"error": "nearest", "what": "Odd."}), noria.NoriaError, "Odd"),
     ],

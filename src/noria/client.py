@@ -332,14 +332,13 @@ class Client:
         body: bytes | None,
         headers: Mapping[str, str],
     ) -> _Answer:
-        try:
+        with contextlib.ExitStack() as failed:
+            failed.callback(self.close)  # the others are as old
+            failed.callback(connection.close)
             connection.request(method, self._root + path, body, dict(headers))
             came = connection.getresponse()
             answer = _Answer(came.status, came.headers, came.read())
-        except BaseException:
-            connection.close()
-            self.close()  # the others are as old
-            raise
+            failed.pop_all()
         self._idle.append(connection)
         return answer
 

@@ -54,8 +54,8 @@ def page_routes(desk: Desk, check: Check = lambda _request, _name: None) -> APIR
     ----------
     desk : Desk
     check : callable
-        ``check(request, name)`` raises an error with status 401 or 403 if the request has no key for a model or,
-        where the name is None, for any. Its page then asks for one, and tells nothing.
+        ``check(request, name)`` raises an error with status 401 or 403 if the request has no key for a model,
+        or, where the name is None, for any. Its page then asks for one, and tells nothing.
     """
     routes = APIRouter(include_in_schema=False)
 

@@ -1,4 +1,4 @@
-"""Files that are sent to a service to be scored: one folder each, which every process of the service reads."""
+"""Files that a service scores: one folder each, which every process of the service reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -114,19 +114,17 @@ class Files:
         ending, output = _ending(name, ENDINGS), _ending(f"x.{output.lstrip('.')}", _OUTPUTS)
         if not self._slots.acquire(blocking=False):
             raise BudgetError("Other files are being scored.", do="Try again when they are done.")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._slots.release)
             self.sweep()
             stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:80].strip("._") or "rows"
-            job = FileJob(
-                secrets.token_urlsafe(16), serving.name, serving.version, f"{stem}-scored{output}", ending, output
-            )  # fmt: skip
+            called, id_ = f"{stem}-scored{output}", secrets.token_urlsafe(16)
+            job = FileJob(id_, serving.name, serving.version, called, ending, output)
             (self.folder / job.id).mkdir(parents=True, mode=0o700)
-            self._locks[job.id] = (self.folder / job.id / _LOCK).open("w")
+            self._locks[job.id] = undo.enter_context((self.folder / job.id / _LOCK).open("w"))
             fcntl.flock(self._locks[job.id], fcntl.LOCK_EX)
             self._write(job)
-        except BaseException:
-            self._slots.release()
-            raise
+            undo.pop_all()
         return job
 
     def upload(self, job: FileJob) -> Path:

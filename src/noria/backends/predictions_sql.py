@@ -68,7 +68,7 @@ class SqlPredictions:
                     try:
                         self._append(lines, wait, known=again)
                         kept = True
-                    except DBAPIError as error:
+                    except (DBAPIError, StorageError) as error:
                         self._drop()
                         if not _may_pass(error):
                             raise
@@ -209,15 +209,12 @@ class SqlPredictions:
     @contextmanager
     def _writing(self, hold: str) -> Iterator[Connection]:
         """A transaction of its own; what may be over in a moment is an OverloadError."""
-        from sqlalchemy.exc import DBAPIError
-
         try:
             with self._database.writing(hold) as connection:
                 yield connection
         except StorageError as error:
-            cause = error.__cause__
-            if isinstance(cause, DBAPIError) and _may_pass(cause):
-                raise _away(cause) from error
+            if _may_pass(error):
+                raise _away(error) from error
             raise
 
     def _drop(self) -> None:
@@ -234,7 +231,8 @@ def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], 
 
     logged = select(PredictionRow.id).where(PredictionRow.name == name, PredictionRow.id.in_(ids))
     labelled = select(LabelRow.id, LabelRow.label).where(LabelRow.name == name, LabelRow.id.in_(ids))
-    return set(connection.scalars(logged)), dict(connection.execute(labelled).tuples().all())
+    told = {row.id: row.label for row in connection.execute(labelled)}
+    return set(connection.scalars(logged)), told
 
 
 def _outcome(label: Label, predicted: set[str], told: dict[str, str], replace: bool) -> Outcome:
@@ -247,22 +245,26 @@ def _outcome(label: Label, predicted: set[str], told: dict[str, str], replace: b
     return Outcome.REPLACED if replace else Outcome.CONTRADICTS
 
 
-def _away(error: DBAPIError) -> OverloadError:
+def _away(error: DBAPIError | StorageError) -> OverloadError:
+    told = error.got if isinstance(error, StorageError) else error.orig
     return OverloadError(
         "The state database cannot be written now, and nothing is answered that is not kept.",
-        got=str(error.orig).strip().splitlines()[0],
+        got=str(told).strip().splitlines()[0],
         do="Send the request again.",
     )
 
 
-def _may_pass(error: DBAPIError) -> bool:
+def _may_pass(error: BaseException) -> bool:
     """Whether the same may succeed in a moment: a lock that somebody holds, a server that is away."""
     import sqlite3
 
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError, OperationalError
 
-    code = getattr(error.orig, "sqlite_errorcode", None)
+    cause = error.__cause__ if isinstance(error, StorageError) else error
+    if not isinstance(cause, DBAPIError):
+        return False
+    code = getattr(cause.orig, "sqlite_errorcode", None)
     if code is not None:
         return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    passing = isinstance(error, OperationalError) or error.connection_invalidated
-    return passing and getattr(error.orig, "sqlstate", None) != _FULL
+    passing = isinstance(cause, OperationalError) or cause.connection_invalidated
+    return passing and getattr(cause.orig, "sqlstate", None) != _FULL

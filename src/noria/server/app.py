@@ -128,7 +128,8 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
         check(request.scope, name, Verb.PREDICT)
         serving = desk.endpoint(name).serving
         signature = serving.model.signature
-        return {"version": serving.version, **signature.to_dict(), "row": signature.json_schema()}
+        told = {**signature.to_dict(), "example": serving.example, "row": signature.json_schema()}
+        return {"name": name, "version": serving.version, **told}
 
     @app.post("/v1/models/{name}/feedback")
     async def feedback(name: str, request: Request) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _of_model(name: str, serving: Serving) -> dict[str, Any]:
     asked = _object({"rows": _list(row)}, ["rows"])
     asked["properties"]["explain"] = {"type": "boolean", "description": "Add what each field added."}
     asked["additionalProperties"] = False
-    example = {"rows": [dict(signature.example)]} if signature.example else None
+    example = {"rows": [serving.example]} if serving.example else None
     outputs = {
         output.name: {"type": [_TYPES.get(output.type, "string"), "null"], "description": output.doc}
         for output in signature.outputs

@@ -18,6 +18,7 @@ from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_e
 __all__ = ["PredictRoute", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
+_NEAR = 12  # characters before and after the place of an error
 _KEYS = ("rows", "explain")
 _SHAPE = 'Send {"rows": [{...}, ...]}.'
 
@@ -37,8 +38,12 @@ class PredictRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
-        if path is None or scope["method"] != "POST":
+        if path is None:
             await self.others(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            wrong = RequestError("The path takes another method.", status=405, do="Send POST.")
+            await reply_error(send, wrong, [(b"allow", b"POST")])
             return
         request = uuid.uuid4().hex
         headers = [(b"x-request-id", request.encode())]
@@ -49,7 +54,7 @@ class PredictRoute:
             self.desk.meter.failed(name if name in self.desk.endpoints else "", type(error).__name__)
             await reply_error(send, error, headers)
             return
-        status, told = _told(answers, self.desk.endpoints[name].serving.version)
+        status, told = _told(name, answers, self.desk.endpoints[name].serving.version)
         await reply(send, status, told, headers)
 
     async def _answers(
@@ -120,12 +125,11 @@ def _too_large(size: int, limits: Limits) -> RequestError:
 
 
 def _no_json(error: orjson.JSONDecodeError) -> RequestError:
-    found = re.match(r"-?(NaN|Infinity|Inf|nan|inf)\b", error.doc[error.pos :])
-    before = re.search(r"-?(NaN|Infinity|Inf|nan|inf)?$", error.doc[: error.pos])
-    word = found or (before if before and before[1] else None)
+    near = error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR]
+    word = re.search(r"[:,\[]\s*(-?(?:NaN|Infinity|inf)\b)", near, re.IGNORECASE)
     if word:
         return RequestError(
-            f"JSON has no number {word[0]}.", status=400, got=f"at character {error.pos}",
+            f"JSON has no number {word[1]}.", status=400, got=f"at character {error.pos}",
             do="Send null where a value is unknown.",
         )  # fmt: skip
     return RequestError("The request is not JSON.", status=400, got=error.msg, do=_SHAPE)
@@ -150,11 +154,12 @@ def _rows(told: Any) -> tuple[list[dict[str, Any]], bool]:
     return rows, explain
 
 
-def _told(answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
+def _told(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
     """The status and the body of an answer: 422 if no row could be answered."""
     versions = [serving.version for serving in answers.servings]
     told: dict[str, Any] = {
         "request": answers.request,
+        "model": name,
         "version": versions[0] if versions else version,
         "predictions": answers.rows,
     }

@@ -105,12 +105,18 @@ class Serving:
         """Compile the check of rows, and try the model on its own example."""
         check = RowCheck(self.model.signature, self.also, self.text)
         object.__setattr__(self, "check", check)
-        example = self.model.signature.example
         try:
+            example = self.example
             pace = Pace.of(self.model, check.table([check(example)])) if example else Pace(_FOREVER, 1.0)
         except NoriaError:
             pace = Pace(_FOREVER, 1.0)
         object.__setattr__(self, "pace", pace)
+
+    @property
+    def example(self) -> Answer | None:
+        """A real row of the training, as callers send them."""
+        known = self.model.signature.example
+        return {name: known[name] for name in self.check.names if name in known} if known else None
 
     def answers(self, rows: Sequence[Row]) -> list[Answer]:
         """The outputs of each row, or its ``error``: a bad row does not spoil the others."""

@@ -10,12 +10,10 @@ import polars as pl
 import pytest
 
 import noria
-from noria.api import desk
-from noria.errors import NoriaError
+from noria.api import create_key, desk, keyring
 from noria.lifecycle.serve.files import Files
 from noria.server import create_app
 from noria.server.files import file_routes
-from noria.server.pages import page_routes
 from noria.settings import Settings
 
 SIZE = "<b onmouseover=alert(1)>size</b>"
@@ -301,43 +299,27 @@ def test_pages_allow_no_script_but_their_own(url):
 
 @pytest.fixture
 def locked(shop, tmp_path, live):
-    """The address of a service that asks for the key ``sesame``."""
-    from fastapi import FastAPI
-    from fastapi.responses import JSONResponse
-
-    class ClosedError(NoriaError):
-        http_status = 401
-
-    def check(request, name):
-        if request.headers.get("authorization") != "Bearer sesame":
-            raise ClosedError("This key is not known.", do="Ask for another.")
-
-    app, made = FastAPI(), desk("line", session=shop)
-    app.include_router(file_routes(made, Files(tmp_path / "files"), check))
-    app.include_router(page_routes(made, check))
-    open_app = create_app(made)
-
-    async def route(scope, receive, send):
-        await (open_app if scope["path"].endswith(("/predict", "/explain")) else app)(scope, receive, send)
-
-    app.add_exception_handler(NoriaError, lambda _, error: JSONResponse(error.to_dict(), error.http_status))
-    return live(route).url
+    """The address of a service that asks for a key, and one."""
+    _, key = create_key("ann", session=shop)
+    app = create_app(desk("line", session=shop), keyring=keyring(shop), files=tmp_path / "files")
+    return live(app).url, key
 
 
 def test_a_key_is_asked_for_once_and_sent_with_every_request(look, locked, tmp_path):
-    seen = look(f"{locked}/models/line")
+    url, key = locked
+    seen = look(f"{url}/models/line")
     assert "29.5" not in seen.page.content()
     assert seen.faults() == []
     box = seen.page.get_by_label("API key")
     box.fill("wrong")
     box.press("Enter")
     seen.page.locator("#key-error:not(:empty)").wait_for()
-    box.fill("sesame")
+    box.fill(key)
     box.press("Enter")
     seen.page.locator("#form").wait_for()
     with seen.page.expect_request("**/predict") as asked:
         assert answer(seen.page)
-    assert asked.value.headers["authorization"] == "Bearer sesame"
+    assert asked.value.headers["authorization"] == f"Bearer {key}"
     assert "authorization: Bearer $NORIA_KEY" in seen.page.locator("#snippet").inner_text()
     (tmp_path / "rows.csv").write_text("x\n1\n")
     seen.page.get_by_label(re.compile("A file of rows")).set_input_files(tmp_path / "rows.csv")
@@ -401,8 +383,3 @@ async def test_a_result_is_asked_for_by_who_knows_its_id(caller):
 )
 async def test_what_is_not_there_is_404(caller, place):
     assert (await caller.get(place)).status_code == 404
-
-
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"

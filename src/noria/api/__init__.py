@@ -6,7 +6,7 @@ from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, runs, show
-from noria.api._serve import desk
+from noria.api._serve import create_key, desk, feedback, keyring, keys, predictions, revoke_key
 from noria.api._session import Session
 from noria.api._upkeep import prune
 from noria.api._walks import Run, refit, reproduce, run, train
@@ -15,19 +15,25 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "create_key",
     "desk",
+    "feedback",
     "find_recipe",
     "history",
     "import_model",
+    "keyring",
+    "keys",
     "load",
     "mirror",
     "predict",
+    "predictions",
     "promote",
     "prune",
     "recipes",
     "refit",
     "reindex",
     "reproduce",
+    "revoke_key",
     "rollback",
     "run",
     "runs",

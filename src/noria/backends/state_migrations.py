@@ -14,14 +14,15 @@ SCHEMA = 2
 """The version of `noria.backends.state_tables`. Whoever changes a table raises it and adds a step."""
 
 
-def _add_predictions(operations: Any) -> None:
-    """The log of a service's answers."""
-    from noria.backends.state_tables import PredictionRow
+def _add_service(operations: Any) -> None:
+    """What a service keeps: its answers, what they should have been, and who may call it."""
+    from noria.backends.state_tables import Table
 
-    PredictionRow.metadata.tables["predictions"].create(operations.get_bind())
+    for name in ("predictions", "feedback", "keys"):
+        Table.metadata.tables[name].create(operations.get_bind())
 
 
-MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_predictions}
+MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_service}
 """What makes version n + 1 of version n on either database, given ``alembic.operations.Operations``."""
 
 

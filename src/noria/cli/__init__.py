@@ -16,13 +16,16 @@ from typer.main import get_command
 
 from noria._version import __version__
 from noria.cli.compare import compare
+from noria.cli.feedback import feedback
 from noria.cli.history import history
 from noria.cli.import_model import import_model
+from noria.cli.keys import keys
 from noria.cli.learners import learners
 from noria.cli.mirror import mirror
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
+from noria.cli.predictions import predictions
 from noria.cli.promote import promote
 from noria.cli.prune import prune
 from noria.cli.recipes import recipes
@@ -41,7 +44,8 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, serve, recipes, new),
+    *(run, train, predict, recipes, new),
+    *(serve, predictions, feedback),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),
@@ -62,6 +66,7 @@ app = typer.Typer(
 )
 for _verb in _VERBS:
     app.command(_NAMES.get(_verb), no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
+app.add_typer(keys)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,55 +1,43 @@
-"""One name that answers: the version behind it, exchanged while requests go on."""
+"""One name that answers: the versions behind it, exchanged while requests go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import polars as pl
-
-from noria.core.features import FeaturedModel
-from noria.core.protocol import Model, Rowwise
 from noria.errors import NoriaError
 from noria.lifecycle.register import Registry
+from noria.lifecycle.serve.serving import FAULTS, Loaded, Row, Serving
+from noria.lifecycle.serve.traffic import Traffic
 
-__all__ = ["Endpoint", "Serving"]
+__all__ = ["Endpoint", "Exchange"]
 
-Row = Mapping[str, Any]
-_FEW = 16  # rows up to which single answers are quicker than a table
+_AGAIN = 30.0  # seconds after which a version that could not be loaded is tried once more
 
 
-@dataclass(frozen=True)
-class Serving:
-    """A version that is loaded and answers."""
+class Exchange(NamedTuple):
+    """What became of a version that an alias has moved to.
+
+    Attributes
+    ----------
+    name, alias : str
+    before, after : int
+        Versions.
+    problem : str, optional
+        Why the one before stays.
+    """
 
     name: str
-    version: int
-    role: str
-    folder: Path
-    model: Model | FeaturedModel
-
-    def answers(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """The outputs of each row, or its ``error``: a bad row does not spoil the others."""
-        if len(rows) <= _FEW:
-            return [self._answer(row) for row in rows]
-        try:
-            return self.model.predict(pl.DataFrame(rows, infer_schema_length=None, strict=False)).to_dicts()
-        except (NoriaError, pl.exceptions.PolarsError, TypeError):
-            return [self._answer(row) for row in rows]
-
-    def _answer(self, row: Row) -> dict[str, Any]:
-        try:
-            if isinstance(self.model, Rowwise):
-                return self.model.predict_one(row)
-            return self.model.predict(pl.DataFrame([row])).row(0, named=True)
-        except NoriaError as error:
-            return {"error": error.to_dict()}
+    alias: str
+    before: int
+    after: int
+    problem: str | None = None
 
 
 class Endpoint:
-    """A name and the version of it that answers to an alias.
+    """A name and the versions of it that answer to aliases.
 
     Parameters
     ----------
@@ -58,30 +46,90 @@ class Endpoint:
     load : callable
         From the folder of a model to the model.
     alias : str
+        That answers, apart from what `traffic` gives to others.
+    traffic : Traffic, optional
+    text : int
+        Characters that one value may have.
+
+    Attributes
+    ----------
+    servings : dict of str to Serving
+        By alias.
+    problems : dict of str to str
+        What keeps an alias at the version before.
     """
 
     def __init__(
         self,
         name: str,
         registry: Registry,
-        load: Callable[[Path], Model | FeaturedModel],
+        load: Callable[[Path], Loaded],
         alias: str = "champion",
+        traffic: Traffic | None = None,
+        text: int = 100_000,
     ) -> None:
-        self.name, self.alias = name, alias
-        self._registry, self._load = registry, load
-        self.serving = self._loaded()
+        self.name, self.alias, self.traffic = name, alias, traffic or Traffic({})
+        self._registry, self._load, self._text = registry, load, text
+        self._tried: dict[str, tuple[int, float]] = {}
+        self.problems: dict[str, str] = {}
+        aliases = dict.fromkeys([alias, *self.traffic.shares, *filter(None, [self.traffic.shadow])])
+        self.servings = {alias: self._loaded(alias) for alias in aliases}
 
-    def refresh(self) -> bool:
-        """Take up the version that the alias means now; whether it is another one.
+    @property
+    def serving(self) -> Serving:
+        """The version that answers, apart from what `traffic` gives to others."""
+        return self.servings[self.alias]
 
-        Requests that are being answered keep the version that they began with.
+    @property
+    def shadow(self) -> Serving | None:
+        """The version whose answers nobody sees."""
+        return self.servings[self.traffic.shadow] if self.traffic.shadow else None
+
+    def routed(self, rows: Sequence[Row], key: str) -> list[Serving]:
+        """The version that answers each row; `key` decides where no field of the row does."""
+        traffic, servings = self.traffic, self.servings
+        if not traffic.shares:
+            return [servings[self.alias]] * len(rows)
+        if traffic.field is None:
+            return [servings[traffic.alias(self.name, key) or self.alias]] * len(rows)
+        keys = [str(row.get(traffic.field)) for row in rows]
+        return [servings[traffic.alias(self.name, one) or self.alias] for one in keys]
+
+    def refresh(self) -> list[Exchange]:
+        """Take up the versions that the aliases mean now; what has changed, or could not.
+
+        Requests that are being answered keep the version that they began with. A version that cannot be
+        loaded leaves the one before in its place.
         """
-        if self._registry.find(f"{self.name}@{self.alias}").number == self.serving.version:
-            return False
-        self.serving = self._loaded()
-        return True
+        return [found for alias in self.servings if (found := self._refresh(alias)) is not None]
 
-    def _loaded(self) -> Serving:
-        reference = f"{self.name}@{self.alias}"
+    def _refresh(self, alias: str) -> Exchange | None:
+        old, new = self.servings[alias].version, 0
+        try:
+            new = self._registry.find(f"{self.name}@{alias}").number
+            if new == old:
+                self.problems.pop(alias, None)
+                return None
+            tried, when = self._tried.get(alias, (0, 0.0))
+            if tried == new and time.monotonic() - when < _AGAIN:
+                return None
+            self._tried[alias] = new, time.monotonic()
+            self.servings = {**self.servings, alias: self._loaded(alias)}
+        except NoriaError as error:
+            problem = error.what
+        except FAULTS as error:
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            self.problems.pop(alias, None)
+            return Exchange(self.name, alias, old, self.servings[alias].version)
+        known = self.problems.get(alias)
+        self.problems[alias] = problem
+        return Exchange(self.name, alias, old, new, problem) if problem != known else None
+
+    def _loaded(self, alias: str) -> Serving:
+        reference = f"{self.name}@{alias}"
         found, folder = self._registry.find(reference), self._registry.folder(reference)
-        return Serving(self.name, found.number, self.alias, folder, self._load(folder / "model"))
+        field = self.traffic.field
+        also = () if field is None else (field,)
+        model = self._load(folder / "model")
+        return Serving(self.name, found.number, alias, folder, model, also, self._text)

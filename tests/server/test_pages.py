@@ -313,7 +313,7 @@ def test_a_key_is_asked_for_once_and_sent_with_every_request(look, locked, tmp_p
     box = seen.page.get_by_label("API key")
     box.fill("wrong")
     box.press("Enter")
-    seen.page.locator("#key-error:not(:empty)").wait_for()
+    seen.page.get_by_text("This key is not known, or not valid any more.").wait_for()
     box.fill(key)
     box.press("Enter")
     seen.page.locator("#form").wait_for()

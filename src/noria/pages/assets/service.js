@@ -69,7 +69,7 @@
         at("form")?.querySelector("input, select, textarea")?.focus();
       } catch (error) {
         stored.forget();
-        told(error.message);
+        told({ 401: "This key is not known, or not valid any more.", 403: "This key is not for this page." }[error.status] || error.message);
         at("key").focus();
       }
     });

@@ -111,7 +111,8 @@ async def test_a_request_that_takes_too_long(endpoint):
     with pytest.raises(OverloadError) as caught:
         await desk.predict("line", [{"x": 1.0}], "r")
     assert str(caught.value) == (
-        "The request took too long.\n  got: more than 0.05 s\n  do:  Send fewer rows, or the same again later."
+        "The request took too long.\n  got: more than 0.05 s\n"
+        "  do:  Send fewer rows, or the same again later."
     )
     assert desk.waiting == 0
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -86,10 +86,15 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(small_disk):
     settings = Settings(home=small_disk("1m").folder / "home")
     log, kept = SqlPredictions(settings), 0
     log.append([LINE])
-    with pytest.raises(StorageError) as caught:
+
+    def fill():
+        nonlocal kept
         for at in range(1_000):
             log.append(lines(50, 50 * at))
             kept += 50
+
+    with pytest.raises(StorageError) as caught:
+        fill()
     assert caught.value.http_status == 507
     assert "fails." in caught.value.what
     assert caught.value.got == "database or disk is full"
@@ -129,19 +134,13 @@ def test_what_the_server_kept_before_it_went_is_not_written_twice(remote, monkey
     log.append([LINE])
     begin, broken = Connection.begin, []
 
-    def lose(self):
-        class Losing:
-            def __enter__(_):
-                self.real = begin(self)
-                return self.real.__enter__()
-
-            def __exit__(_, *error):
-                self.real.__exit__(*error)
-                if not broken and not any(error):
-                    broken.append(True)
-                    raise OperationalError("COMMIT", {}, ConnectionError("the connection is lost"))
-
-        return Losing()
+    @contextmanager
+    def lose(connection):
+        with begin(connection) as transaction:
+            yield transaction
+        if not broken:
+            broken.append(True)
+            raise OperationalError("COMMIT", {}, ConnectionError("the connection is lost"))
 
     monkeypatch.setattr(Connection, "begin", lose)
     log.append(lines(3))

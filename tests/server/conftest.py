@@ -21,7 +21,7 @@ from noria.server import create_app
 from noria.settings import Settings
 
 SLOPES = {1: 2.0, 2: -3.0}
-"""The versions of the model 'line', and what x is multiplied by: the first is champion, the other challenger."""
+"""The versions of the model 'line', and what x is multiplied by: champion and challenger."""
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 import noria
+from noria.backends import predictions_sql
 from noria.lifecycle.serve import Privacy
 
 pytestmark = pytest.mark.anyio
@@ -94,17 +96,19 @@ async def test_health_tells_what_is_wrong(inside, session):
     assert 'noria_swaps_total{alias="champion",model="line",outcome="failed"} 1.0' in text
 
 
-async def test_not_ready_while_nothing_can_be_kept(inside, session):
+async def test_not_ready_while_nothing_can_be_kept(inside, session, monkeypatch):
+    monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.3)
     service = inside()
-    home = session.settings.home
-    shutil.move(home / "state.db", home / "aside")
-    (home / "state.db").write_bytes(b"no database" * 1_000)
-    for ending in ("-wal", "-shm"):
-        (home / f"state.db{ending}").unlink(missing_ok=True)
-    answer = await service.predict([{"x": 1}])
-    assert (answer.status_code, answer.json()["got"]) == (507, "file is not a database")
-    assert (await service.client.get("/ready")).status_code == 503
-    shutil.move(home / "aside", home / "state.db")
+    with closing(sqlite3.connect(session.settings.home / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await service.predict([{"x": 1}])).status_code == 503
+        answer = await service.client.get("/ready")
+        assert (answer.status_code, answer.json()["ready"]) == (503, False)
+        problems = (await service.client.get("/health")).json()["problems"]
+        assert problems == [
+            "log: The state database cannot be written now, and nothing is answered that is not kept."
+        ]
+        other.execute("ROLLBACK")
     service.desk.refresh()
     assert (await service.client.get("/ready")).json() == {"ready": True, "problem": None}
     assert (await service.predict([{"x": 1}])).status_code == 200

@@ -11,7 +11,8 @@ from noria.lifecycle.serve import Desk, Serving
 
 __all__ = ["described"]
 
-_TYPES = {Type.NUMBER: "number", Type.BOOLEAN: "boolean"}
+_TYPES = {Type.NUMBER: ["number", "null"], Type.BOOLEAN: ["boolean", "null"]}
+_ANY_TYPE = ["string", "boolean", "array", "null"]
 _ERROR = {
     "type": "object",
     "properties": {
@@ -62,7 +63,7 @@ def _of_model(name: str, serving: Serving) -> dict[str, Any]:
     asked["additionalProperties"] = False
     example = {"rows": [serving.example]} if serving.example else None
     outputs = {
-        output.name: {"type": [_TYPES.get(output.type, "string"), "null"], "description": output.doc}
+        output.name: {"type": _TYPES.get(output.type, _ANY_TYPE), "description": output.doc}
         for output in signature.outputs
     }
     answer = {"anyOf": [_object(outputs, list(outputs)), _object({"error": _ref("Error")}, ["error"])]}

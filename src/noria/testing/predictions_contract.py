@@ -52,7 +52,7 @@ class PredictionLogContract:
         assert (log.count(), log.count("y"), log.count("z")) == (6, 3, 0)
 
     def test_no_lines_are_no_fault(self, connect: Connect) -> None:
-        """This is how a service asks whether the log can be written again."""
+        """So a service asks whether the log can be written again."""
         log = connect()
         assert log.append([])
         assert log.count() == 0

@@ -8,6 +8,7 @@ from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, report, runs, show
+from noria.api._serve import create_key, desk, feedback, keyring, keys, predictions, revoke_key
 from noria.api._session import Session
 from noria.api._sites import publish
 from noria.api._upkeep import prune
@@ -17,13 +18,19 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "create_key",
+    "desk",
     "explain",
+    "feedback",
     "find_recipe",
     "history",
     "import_model",
+    "keyring",
+    "keys",
     "load",
     "mirror",
     "predict",
+    "predictions",
     "profile",
     "promote",
     "prune",
@@ -33,6 +40,7 @@ __all__ = [
     "reindex",
     "report",
     "reproduce",
+    "revoke_key",
     "rollback",
     "run",
     "runs",

@@ -1,0 +1,38 @@
+"""How much a service takes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a service takes on; more is refused at once.
+
+    Attributes
+    ----------
+    rows : int
+        Of one request.
+    explained : int
+        Rows of one request that are to be explained.
+    waiting : int
+        Rows of all requests that are being worked on.
+    seconds : float
+        That one request may take.
+    text : int
+        Characters of one value.
+    body : int
+        Bytes of one request.
+    idle : float
+        Seconds that a client may be silent while it sends a request.
+    """
+
+    rows: int = 100_000
+    explained: int = 100
+    waiting: int = 200_000
+    seconds: float = 30.0
+    text: int = 100_000
+    body: int = 16 * 2**20
+    idle: float = 10.0

@@ -5,40 +5,57 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from noria.errors import RequestError
 
 __all__ = ["Patient"]
 
-_HEAD = 10.0  # seconds for a request's line and headers
+_HEAD = 10.0  # seconds for the first request's line and headers
+_WHOLE = 20.0  # seconds for a request up to its last byte
+_LATE = RequestError(
+    "The request came too slowly.", status=408, got=f"not all of it in {_WHOLE:g} s", do="Send less at once."
+)
+_BODY = orjson.dumps(_LATE.to_dict())
+_SAID = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%b" % (len(_BODY), _BODY)
+)
 
 
 class Patient(HttpToolsProtocol):
-    """uvicorn's own, but a connection ends on which no request is complete up to its body after a while."""
+    """uvicorn's own, but a connection ends on which a request does not arrive."""
 
-    _late: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._late = self.loop.call_later(_HEAD, transport.close)
+        self._wait(_HEAD)
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the headers of the next request."""
+        """Begin to wait for the rest of a request."""
         super().on_message_begin()
-        if self._late is None:
-            self._late = self.loop.call_later(_HEAD, self.transport.close)
+        self._wait(_WHOLE)
 
-    def on_headers_complete(self) -> None:
-        """Wait no more; the body has a limit of its own."""
-        self._wait_no_more()
-        super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        """Wait no more."""
+        self._wait(None)
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._wait_no_more()
+        self._wait(None)
         super().connection_lost(exc)
 
-    def _wait_no_more(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._late)
+
+    def _late(self) -> None:
+        """Say so where somebody waits for an answer, and hang up."""
+        if self.cycle is not None and not self.cycle.response_started:
+            self.transport.write(_SAID)
+        self.transport.close()

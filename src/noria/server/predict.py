@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
+import secrets
 from typing import Any
 
 import orjson
@@ -46,7 +46,7 @@ class PredictRoute:
             wrong = RequestError("The path takes another method.", status=405, do="Send POST.")
             await reply_error(send, wrong, [(b"allow", b"POST")])
             return
-        request = uuid.uuid4().hex
+        request = secrets.token_hex(16)
         headers = [(b"x-request-id", request.encode())]
         name = path[1]
         try:
@@ -118,26 +118,18 @@ async def _read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
 
 
 async def _body(receive: Receive, limits: Limits) -> bytes:
+    """All of it; `noria.server.patient` ends connections on which it comes too slowly."""
     parts, size = [], 0
-    loop = asyncio.get_running_loop()
-    last = loop.time() + limits.seconds
-    try:
-        async with asyncio.timeout(limits.idle) as clock:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise RequestError("The request was cut off.", status=400)
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > limits.body:
-                    raise _too_large(size, limits)
-                if not message.get("more_body", False):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
-                clock.reschedule(min(loop.time() + limits.idle, last))
-    except TimeoutError as error:
-        raise RequestError(
-            "The request came too slowly.", status=408, got=f"{size:,} bytes", do="Send it in one go."
-        ) from error
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError("The request was cut off.", status=400)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limits.body:
+            raise _too_large(size, limits)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(size: int, limits: Limits) -> RequestError:

@@ -149,10 +149,14 @@ class Desk:
         self._check_room(endpoint, count, explain)
         self.waiting += count
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                servings = endpoint.routed(rows, key or request)
-                answers, told = await self._answered(name, rows, servings, explain)
-                await self._kept(asked, rows, servings, answers)
+            servings = endpoint.routed(rows, key or request)
+            told: list[Answer | None] | None = None
+            if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
+                answers = servings[0].answers(rows)
+            else:
+                async with asyncio.timeout(self.limits.seconds):
+                    answers, told = await self._answered(name, rows, servings, explain)
+            await self._kept(asked, rows, servings, answers)
         except TimeoutError as error:
             raise OverloadError(
                 "The request took too long.", got=f"more than {self.limits.seconds:g} s",
@@ -259,9 +263,9 @@ class Desk:
         await self._commit.add(made)
 
     def _count(self, servings: Sequence[Serving], answers: Sequence[Answer], seconds: float) -> None:
-        for serving in dict.fromkeys(servings):
+        for serving in set(servings):
             mine = [answer for answer, one in zip(answers, servings) if one is serving]
-            refused = sum("error" in answer for answer in mine)
+            refused = sum(["error" in answer for answer in mine])
             self.meter.answered(serving, len(mine), refused, seconds)
 
     # -- shadows ---------------------------------------------------------------------------------------------

@@ -25,8 +25,6 @@ class Limits:
         Characters of one value.
     body : int
         Bytes of one request.
-    idle : float
-        Seconds that a client may be silent while it sends a request.
     """
 
     rows: int = 100_000
@@ -35,4 +33,3 @@ class Limits:
     seconds: float = 30.0
     text: int = 100_000
     body: int = 16 * 2**20
-    idle: float = 10.0

@@ -72,7 +72,7 @@ class Pace:
         return min(rows * self.row, self.table * max(1.0, rows / _TRIED))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Serving:
     """A version that is loaded and answers.
 
@@ -100,6 +100,7 @@ class Serving:
     text: int = 100_000
     check: RowCheck = field(init=False, repr=False)
     pace: Pace = field(init=False)
+    _one: Callable[[Row], Answer] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Compile the check of rows, and try the model on its own example."""
@@ -111,6 +112,8 @@ class Serving:
         except NoriaError:
             pace = Pace(_FOREVER, 1.0)
         object.__setattr__(self, "pace", pace)
+        one = self.model.predict_one if isinstance(self.model, Rowwise) else None
+        object.__setattr__(self, "_one", one)
 
     @property
     def example(self) -> Answer | None:
@@ -166,8 +169,8 @@ class Serving:
             typed = self.check(row)
         except NoriaError as error:
             return {"error": error.to_dict()}
-        if isinstance(self.model, Rowwise):
-            return self._guarded(self.model.predict_one, dict(zip(self.check.names, typed)))
+        if self._one is not None:
+            return self._guarded(self._one, dict(zip(self.check.names, typed)))
         return self._guarded(self._by_table, typed)
 
     def _guarded(self, answer: Callable[[Any], Answer], row: Any) -> Answer:

@@ -29,7 +29,7 @@ class Traffic:
     --------
     >>> traffic = Traffic({"challenger": 0.5}, by="customer")
     >>> [traffic.alias("churn", str(customer)) for customer in range(4)]
-    [None, 'challenger', None, None]
+    ['challenger', None, 'challenger', None]
     """
 
     shares: Mapping[str, float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from noria.api._export import export
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._recipes import find_recipe, recipes
@@ -16,6 +17,7 @@ __all__ = [
     "Session",
     "compare",
     "desk",
+    "export",
     "find_recipe",
     "history",
     "import_model",

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from noria._version import __version__
 from noria.cli.compare import compare
+from noria.cli.export import export
 from noria.cli.history import history
 from noria.cli.import_model import import_model
 from noria.cli.learners import learners
@@ -41,7 +42,7 @@ from noria.errors import Interrupted, NoriaError, ParamError
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, serve, recipes, new),
+    *(run, train, predict, serve, export, recipes, new),
     *(runs, show, compare, reproduce),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, version),

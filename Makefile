@@ -54,6 +54,10 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
+	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/serving/make_env.sh $$peer; done
+	$(BIN)/python -m benchmarks.serving compare
+	$(BIN)/python -m benchmarks.serving log
+	$(BIN)/python -m benchmarks.serving kills
 	$(PIP) install rdata
 	$(BIN)/python -m benchmarks.forecast
 	$(BIN)/python -m benchmarks.forecast_speed
@@ -62,6 +66,7 @@ bench-smoke: $(VENV)/.dev ## The benchmark harness on iris and on few runs, to s
 	$(BIN)/python -m benchmarks.tabular --smoke
 	$(BIN)/python -m benchmarks.runs --smoke
 	$(BIN)/python -m benchmarks.kills --kills 2
+	$(BIN)/python -m benchmarks.serving smoke --out build/bench/serving-smoke
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl
 	rm -rf dist

@@ -42,7 +42,7 @@ def load(port: int, route: str, bodies: Sequence[str], connections: int, seconds
 async def _asyncio(
     port: int, route: str, bodies: Sequence[str], connections: int, seconds: float
 ) -> dict[str, Any]:
-    """Where there is no wrk; it takes a part of the machine, and is no quicker than some thousands a second."""
+    """Where there is no wrk; it takes a part of the machine, and asks some thousands a second."""
     times: list[float] = []
     errors = 0
     over = time.perf_counter() + seconds

@@ -58,15 +58,18 @@ class Package:
 
     @property
     def label(self) -> str:
-        """The name as a DNS label, which containers, services and databases may have.
+        """The name as a DNS label, which begins with a letter, for containers and services.
 
         Examples
         --------
         >>> from types import SimpleNamespace
         >>> Package(SimpleNamespace(name="House_Prices.v2"), None, {}, None, None).label
         'house-prices-v2'
+        >>> Package(SimpleNamespace(name="2026"), None, {}, None, None).label
+        'model-2026'
         """
-        return _DNS.sub("-", self.name.lower())[:50].strip("-")
+        plain = _DNS.sub("-", self.name.lower())[:50].strip("-")
+        return plain if plain[0].isalpha() else f"model-{plain}"
 
     @property
     def title(self) -> str:

@@ -18,5 +18,7 @@ def write(package: Package, draft: Path) -> Sequence[str]:
     return (
         "cd {folder}",
         "cp .env.example .env          # and set the passwords in it",
-        "docker compose up --build --detach",
+        "docker compose build",
+        "docker compose run --rm api noria keys create --name me",
+        "docker compose up --detach",
     )

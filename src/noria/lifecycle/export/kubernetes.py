@@ -20,5 +20,6 @@ def write(package: Package, draft: Path) -> Sequence[str]:
         f"docker build -t REGISTRY/{package.label}:{package.number} image    # then push it",
         "cp secret.env.example secret.env    # and set the database's address in it",
         f"kustomize edit set image {package.label}=REGISTRY/{package.label}:{package.number}",
+        "NORIA_STATE=ADDRESS noria keys create --name me    # in that database",
         "kubectl apply -k .",
     )

@@ -285,10 +285,11 @@ def test_the_compose_file_follows_its_specification(made):
                 assert (made("docker") / volume.split(":")[0]).exists(), volume
 
 
-def test_prometheus_accepts_its_settings_and_alerts(made):
-    subprocess.run(
-        [program("promtool"), "check", "config", made("docker") / "prometheus" / "prometheus.yml"], check=True
-    )
+def test_prometheus_accepts_its_settings_and_alerts(made, tmp_path):
+    folder = shutil.copytree(made("docker") / "prometheus", tmp_path / "prometheus")
+    (folder / "key").write_text("the key that its reader was told to save here", encoding="utf-8")
+    subprocess.run([program("promtool"), "check", "config", folder / "prometheus.yml"], check=True)
+    assert "prometheus/key\n" in (made("docker") / ".gitignore").read_text(encoding="utf-8")
 
 
 def dashboard(folder: Path) -> dict:

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     state: str | None = Field(
         default=None, description="Address of the state database; a SQLite file in the home folder if absent."
     )
+    index: str | None = Field(
+        default=None,
+        description="Address of the index of runs and models, where it is not kept in the state database.",
+    )
     artefacts: str | None = Field(
         default=None,
         description="Address of a shared store of runs and models, such as s3://bucket/prefix.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from noria.api._explain import explain
+from noria.api._export import export
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
@@ -21,6 +22,7 @@ __all__ = [
     "create_key",
     "desk",
     "explain",
+    "export",
     "feedback",
     "find_recipe",
     "history",

@@ -57,7 +57,8 @@ def predict(
     ----------
     model : str or Path
         A name or a folder.
-    source : str, path or table
+    source : str, path or table, or a list of them
+        Of several, one follows the other.
     output : str or Path, optional
         A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
         than memory.
@@ -66,16 +67,21 @@ def predict(
     -------
     Table of rows and predictions, or the number of rows written to `output`.
     """
+    import polars as pl
+
     from noria.data import sources
     from noria.lifecycle import predict as batch
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
+    several = list(source) if isinstance(source, list | tuple) else [source]
+    told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:
-        batches = sources.scan(source, settings=session.settings, events=session.events)
+        batches = (rows for one in several for rows in sources.scan(one, **told))
         return batch.write(loaded, batches, Path(output), session.events)
-    rows = sources.read(source, settings=session.settings, events=session.events)
-    return batch.joined(rows, loaded.predict(rows))
+    tables = (sources.read(one, **told) for one in several)
+    scored = batch.aligned(batch.joined(rows, loaded.predict(rows)) for rows in tables)
+    return pl.concat(scored, how="vertical_relaxed")
 
 
 def promote(

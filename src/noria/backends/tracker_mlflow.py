@@ -105,6 +105,12 @@ class MlflowTracker:
             shutil.copytree(got / "data" / "model", folder / "model")
         return {"server": self.address, "model": found.name, "version": int(found.version)}
 
+    def pack(self, run: Path, folder: Path) -> None:
+        """Write the model of a run's folder as the pyfunc model that `mirror` would send."""
+        with self._client(), TemporaryDirectory() as draft:
+            copy = _copy(run, Path(draft) / "run")
+            shutil.copytree(_pyfunc(run / "model", copy), folder)
+
     def _number(self, client: MlflowClient, version: Version, record: Mapping[str, Any]) -> str | None:
         """MLflow's number of a version, if it was mirrored, or came from there."""
         origin = record.get("imported", {})
@@ -320,7 +326,7 @@ def _trials(path: Path, record: Mapping[str, Any]) -> Iterator[Metric]:
             yield Metric(f"trial/{record['evaluation']['metric']}", trial["score"], when, trial["number"])
 
 
-def _pyfunc(folder: Path, copy: Path, run: str, model: str) -> Path:
+def _pyfunc(folder: Path, copy: Path, run: str | None = None, model: str | None = None) -> Path:
     """The MLflow model around a model folder; `copy` goes into it, so that it can be imported again."""
     from mlflow import pyfunc
     from mlflow.models import Model

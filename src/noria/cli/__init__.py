@@ -17,6 +17,7 @@ from typer.main import get_command
 from noria._version import __version__
 from noria.cli.compare import compare
 from noria.cli.explain import explain
+from noria.cli.export import export
 from noria.cli.feedback import feedback
 from noria.cli.findings import findings
 from noria.cli.history import history
@@ -50,7 +51,7 @@ __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, explain, profile, recipes, new),
-    *(serve, predictions, feedback),
+    *(serve, predictions, feedback, export),
     *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, findings, version),

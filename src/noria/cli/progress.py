@@ -22,6 +22,7 @@ _DOING = {
     "keep": "saving",
     "mirror": "sending to MLflow",
     "import": "importing",
+    "export": "exporting",
     "index": "writing the index",
     "profile": "relating columns",
 }

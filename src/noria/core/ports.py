@@ -265,3 +265,7 @@ class Tracker(Protocol):
     def fetch(self, address: str, folder: Path) -> dict[str, Any]:
         """Bring the files of a run with its model into an empty folder; where they were, JSON-ready."""
         ...
+
+    def pack(self, run: Path, folder: Path) -> None:
+        """Write the model of a run's folder into a new folder that their programs read; asks no server."""
+        ...

@@ -35,6 +35,7 @@ __all__ = [
     "Evidence",
     "Experiments",
     "Fold",
+    "Graphs",
     "Inspects",
     "Learner",
     "Metric",
@@ -236,6 +237,18 @@ class Rowwise(Protocol):
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as ``predict`` of a table of this one row."""
+        ...
+
+
+@runtime_checkable
+class Graphs(Protocol):
+    """A model that can be written as one ONNX graph, encodings included."""
+
+    def to_onnx(self, path: Path) -> dict[str, Any]:
+        """Write it; what goes in and comes out, and how far it is from ``predict``, JSON-ready.
+
+        ParamError naming the part that cannot be expressed; MissingExtraError without the extra ``onnx``.
+        """
         ...
 
 

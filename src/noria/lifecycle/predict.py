@@ -12,9 +12,9 @@ import polars as pl
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
-from noria.errors import ParamError, StorageError
+from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["write"]
+__all__ = ["aligned", "joined", "write"]
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -37,6 +37,8 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     ------
     ParamError
         If the ending is another one.
+    ColumnError
+        If batches do not have the same columns.
     StorageError
         If the file cannot be written; nothing is left behind.
     """
@@ -52,9 +54,9 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with kind(draft) as put:
-            for batch in batches:
-                put(joined(batch, model.predict(batch)))
-                rows += batch.height
+            for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
+                put(table)
+                rows += table.height
                 events.emit("predict.progress", rows=rows)
         draft.replace(output)
     except OSError as error:
@@ -72,6 +74,27 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """Rows beside their predictions; a prediction takes the place of a column of its name."""
     return rows.drop(predictions.columns, strict=False).hstack(predictions)
+
+
+def aligned(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same tables, all with the columns of the first, in its order.
+
+    Raises
+    ------
+    ColumnError
+        If one has others.
+    """
+    names: list[str] | None = None
+    for table in tables:
+        names = table.columns if names is None else names
+        unlike = sorted(set(names) ^ set(table.columns))
+        if unlike:
+            raise ColumnError(
+                "The inputs do not have the same columns.",
+                got=f"not in all of them: {', '.join(unlike[:12])}",
+                do="Predict them one by one, or give them the same columns.",
+            )
+        yield table.select(names)
 
 
 class _Put(Protocol):
@@ -101,6 +124,7 @@ def _json_lines(path: Path) -> Iterator[_Put]:
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[_Put]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     writer: Any = None
@@ -110,7 +134,14 @@ def _parquet(path: Path) -> Iterator[_Put]:
         arrow = table.to_arrow()
         if writer is None:
             writer = pq.ParquetWriter(path, arrow.schema, compression="zstd")
-        writer.write_table(arrow.cast(writer.schema))
+        try:
+            writer.write_table(arrow.cast(writer.schema))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ColumnError(
+                "A column is not of the same type in all inputs.",
+                got=str(error).splitlines()[0],
+                do="Write a .csv or .jsonl file, or predict them one by one.",
+            ) from error
 
     try:
         yield put

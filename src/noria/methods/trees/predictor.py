@@ -24,13 +24,14 @@ from noria.methods.trees._sources import (
     hist_nodes,
     xgboost_nodes,
 )
+from noria.methods.trees._text import Trees
 
 if TYPE_CHECKING:
     import lightgbm
 
     from noria.methods.trees._shap import TreeShap
 
-__all__ = ["TreePredictor"]
+__all__ = ["TreePredictor", "arrays"]
 
 _FORMAT = 1
 _COMPRESSION = 4
@@ -351,3 +352,19 @@ class TreePredictor:
         if matrix.ndim != 2 or matrix.shape[1] != self.features:
             raise ParamError(f"The trees want rows of {self.features} features.", got=f"shape {np.shape(X)}")
         return matrix
+
+
+def arrays(predictor: TreePredictor) -> tuple[Trees, int, float]:
+    """The trees of a predictor, for others to run.
+
+    Returns
+    -------
+    trees : Trees
+        With one value per leaf.
+    turns : int
+        How many of them, one for each raw output, take turns.
+    scale : float
+        The sums of the leaves are multiplied by it, and then put under the link.
+    """
+    text = predictor._text if predictor._header.vector == 1 else model_text.unstack(predictor._text)
+    return model_text.read(text), model_text.read_header(text).per_iteration, predictor._meaning.scale

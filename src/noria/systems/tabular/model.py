@@ -192,6 +192,12 @@ class TabularModel:
         if self.background is not None:
             self.background.write_parquet(folder / "background.parquet")
 
+    def to_onnx(self, path: Path) -> dict[str, Any]:
+        """Write it as one ONNX graph, as `noria.systems.tabular.graph.write` says."""
+        from noria.systems.tabular import graph
+
+        return graph.write(self, path)
+
     @classmethod
     def load(cls, folder: Path) -> TabularModel:
         """The inverse of `save`."""

@@ -15,7 +15,7 @@ import orjson
 
 from noria import errors
 from noria._version import __version__
-from noria.core.result import Explanation
+from noria.core.explanation import Explanation
 from noria.core.signature import Signature
 from noria.errors import BudgetError, NoriaError, ParamError, UnreachableError, suggestion
 
@@ -186,8 +186,6 @@ class Client:
         NoriaError
             If a row is refused, or the model cannot tell.
         """
-        import polars as pl
-
         listed = [rows] if isinstance(rows, Mapping) else rows
         listed = listed if isinstance(listed, Sequence) else _polars(listed).to_dicts()
         found: list[dict[str, Any]] = []
@@ -195,10 +193,8 @@ class Client:
             told = orjson.loads(answer.body)
             _raise_first(told.get("predictions", []), start)
             found += told["explanations"]
-        base = found[0]["base"] if found else 0.0
-        return Explanation(
-            base, pl.DataFrame([one["attributions"] for one in found], infer_schema_length=None)
-        )
+        about = found[0] if found else {"unit": "", "method": "exact"}
+        return Explanation.from_dict({"unit": about["unit"], "method": about["method"], "rows": found})
 
     def feedback(
         self, labels: Mapping[str, Any], model: str | None = None, *, replace: bool = False

@@ -18,6 +18,7 @@ def test_help_teaches(noria):
         "--log-share",
         "--mask",
         "--keys",
+        "--public",
         "--allow-host",
     ):
         assert option in said
@@ -33,6 +34,7 @@ def test_help_teaches(noria):
         (["pets", "--split", "challenger=2"], 2, "A share is a number above 0, up to 1."),
         (["pets", "--host", "192.0.2.1"], 2, "A service on 192.0.2.1 needs keys, and there is no valid one."),
         (["pets", "--keys"], 2, "A service on 127.0.0.1 needs keys, and there is no valid one."),
+        (["pets", "--keys", "--public"], 2, "A service that is public asks for no keys."),
         (["pets", "--log-share", "2"], 2, "Invalid value for '--log-share'"),
     ],
 )

@@ -84,7 +84,7 @@ def test_beyond_this_machine_keys_are_needed(home, process, session):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: A service on 0.0.0.0 needs keys, and there is no valid one.\n"
-        "  do:  Run: noria keys create --name me\n"
+        "  do:  Run: noria keys create --name me; or let everybody predict: --public\n"
     )
     line, key = noria.create_key("me", session=session)
     service = process("line", "--host", "0.0.0.0")

@@ -81,7 +81,7 @@ def export(
 def _show(done: Exported) -> None:
     """The files at the folder's top, and what comes next."""
     from noria.cli.ui import grid, show
-    from noria.cli.units import data_size
+    from noria.pages.units import data_size
 
     sizes: dict[str, int] = {}
     for name, size in sorted(done.files.items()):

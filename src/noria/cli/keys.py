@@ -112,7 +112,7 @@ keys.command("revoke", no_args_is_help=True)(revoke)
 
 
 def _cells(key: Key) -> dict[str, str]:
-    from noria.cli.units import ago
+    from noria.pages.units import ago
 
     now = time.time()
     ends = "" if key.expires is None else time.strftime("%Y-%m-%d", time.localtime(key.expires))

@@ -52,7 +52,7 @@ def predict(
 
     import noria
     from noria.cli.ui import following, print_json, show_frame
-    from noria.cli.units import duration
+    from noria.pages.units import duration
 
     began = time.monotonic()
     with following(Path(model).name, quiet=flags["quiet"]) as session:

@@ -29,6 +29,10 @@ PLACE: Mapping[str, Any] = {
         int | None, typer.Option("--workers", "-w", min=1, max=256, metavar="N", help="Processes [1].")
     ],
     "keys": Annotated[bool, typer.Option("--keys", help="Callers of this machine need keys too.")],
+    "public": Annotated[
+        bool,
+        typer.Option("--public", help="Anybody may predict and explain, from anywhere, without a key."),
+    ],
     "allow_host": Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A name besides localhost, behind a proxy on this machine."),
@@ -101,6 +105,7 @@ def serve(
         *models,
         **given,
         keys=flags["keys"],
+        public=flags["public"],
         hosts=flags["allow_host"] or (),
         ready=None if flags["quiet"] else lambda address: _show(address, as_json=flags["json"]),
         split=flags["split"] or (),

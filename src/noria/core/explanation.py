@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.result import html_table
 
@@ -101,6 +102,39 @@ class Explanation:
             for at in range(len(self.base))
         ]
         return {"unit": self.unit, "method": self.method, "rows": rows}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`, except that the values are words, and features stand as in the first row.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> table = pl.DataFrame({"age": [0.3], "sex": [-0.1]})
+        >>> found = Explanation(pl.Series([0.5]), table, pl.Series([0.7]), "probability")
+        >>> Explanation.from_dict(found.to_dict()).attributions.equals(table)
+        True
+        """
+        import polars as pl
+
+        rows = told["rows"]
+        names = dict.fromkeys(one["feature"] for row in rows for one in row["features"])
+
+        def table(field: str, kind: Any) -> pl.DataFrame:
+            parts = [{one["feature"]: one[field] for one in row["features"]} for row in rows]
+            return pl.DataFrame(parts, schema=dict.fromkeys(names, kind))
+
+        outcome = pl.Series("outcome", [row["outcome"] for row in rows], pl.String)
+        return cls(
+            base=pl.Series("base", [row["base"] for row in rows], pl.Float64),
+            attributions=table("added", pl.Float64),
+            outputs=pl.Series("output", [row["output"] for row in rows], pl.Float64),
+            unit=told["unit"],
+            method=told["method"],
+            errors=None if told["method"] == "exact" else table("error", pl.Float64),
+            values=table("value", pl.String),
+            outcome=None if outcome.null_count() == len(outcome) else outcome,
+        )
 
     def _repr_html_(self) -> str:
         if len(self.base) != 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -38,6 +39,7 @@ def create_app(
     *,
     keyring: Keyring | None = None,
     hosts: Collection[str] | None = None,
+    public: bool = False,
     files: Path | None = None,
     poll: float = 1.0,
     beside: Sequence[Callable[[], object]] = (),
@@ -51,6 +53,8 @@ def create_app(
         Without it nobody needs a key.
     hosts : collection of str, optional
         The names that it may be called by; any if absent.
+    public : bool
+        Whether those who have no key may predict and explain.
     files : Path, optional
         Folder of files that are scored, the same for all processes of a service; in the cache if absent.
     poll : float
@@ -78,16 +82,14 @@ def create_app(
         openapi_url=None,
     )
     app.add_exception_handler(NoriaError, _failed)
+    app.add_exception_handler(RequestValidationError, _incomplete)
     app.add_exception_handler(StarletteHTTPException, _not_found)
     _add_state(app, desk)
     _add_models(app, desk)
-    app.include_router(file_routes(desk, Files(files or Settings().cache / "files"), _may_predict))
-    app.include_router(page_routes(desk, _may_predict))
-    return Guard(ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken), keyring, hosts)
-
-
-def _may_predict(request: Request, name: str | None) -> None:
-    check(request.scope, name, Verb.PREDICT)
+    app.include_router(file_routes(desk, Files(files or Settings().cache / "files")))
+    app.include_router(page_routes(desk))
+    inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
+    return Guard(inside, keyring, hosts, public=public)
 
 
 def _add_state(app: FastAPI, desk: Desk) -> None:
@@ -181,6 +183,13 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
 
 async def _failed(_: Request, error: Any) -> JSONResponse:
     return JSONResponse(error.to_dict(), error.http_status, error_headers(error))
+
+
+async def _incomplete(_: Request, error: Any) -> JSONResponse:
+    """A value of the address is missing."""
+    first = error.errors()[0]
+    told = ParamError(f"The address has no {first['loc'][-1]!r}.", got=first["msg"], do="See /openapi.json")
+    return JSONResponse(told.to_dict(), told.http_status)
 
 
 async def _not_found(_: Request, error: Any) -> JSONResponse:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from noria.errors import BudgetError, NoriaError, NotFoundError, ParamError
+from noria.core.serving import Verb
+from noria.errors import NotFoundError, RequestError, StorageError
 from noria.lifecycle.serve import Desk
 from noria.lifecycle.serve.files import FileJob, Files
+from noria.pages.units import data_size
+from noria.server.guard import check
 
-__all__ = ["LIMIT", "Check", "file_routes"]
+__all__ = ["file_routes"]
 
-Check: TypeAlias = Callable[[Request, str | None], object]
-
-LIMIT = 10**9
 _PIECE = 1 << 20
 _RAW = "application/octet-stream"
 _KINDS = {
@@ -29,45 +28,28 @@ _KINDS = {
 }
 
 
-def file_routes(
-    desk: Desk, files: Files, check: Check = lambda _request, _name: None, *, limit: int = LIMIT
-) -> APIRouter:
-    """The routes that score files.
-
-    Parameters
-    ----------
-    desk : Desk
-    files : Files
-    check : callable
-        ``check(request, name)`` raises an error if the request may not ask that model.
-    limit : int
-        Bytes that a file may have.
-    """
+def file_routes(desk: Desk, files: Files) -> APIRouter:
+    """The routes that score files."""
     routes = APIRouter(prefix="/v1/models/{name}/files", tags=["files"])
     scoring: set[asyncio.Future[FileJob]] = set()
+    limit = desk.limits.file
 
     @routes.post("", status_code=202)
     async def send(name: str, request: Request, file: str, to: str) -> Response:
         """Score a file: its bytes are the body, `file` its name, `to` csv, parquet or jsonl."""
-        check(request, name)
+        check(request.scope, name, Verb.PREDICT)
         serving = desk.endpoint(name).serving
         if request.headers.get("content-type", "").partition(";")[0] != _RAW:
-            kind = ParamError("A file is sent as it is.", do=f"Set the header content-type: {_RAW}.")
-            return JSONResponse(kind.to_dict(), 415)
+            do = f"Set the header content-type: {_RAW}."
+            raise RequestError("A file is sent as it is.", status=415, do=do)
         if int(request.headers.get("content-length", 0)) > limit:
-            return _too_large(limit)
+            raise _too_large(limit)
+        job = await asyncio.to_thread(files.open, serving, file, to)
         try:
-            job = await asyncio.to_thread(files.open, serving, file, to)
-        except BudgetError as error:
-            return JSONResponse(error.to_dict(), error.http_status, {"retry-after": "5"})
-        try:
-            whole = await _keep(request.stream(), files.upload(job), limit)
-        except (OSError, ClientDisconnect, asyncio.CancelledError):
+            await _keep(request.stream(), files.upload(job), limit)
+        except (RequestError, StorageError, asyncio.CancelledError):
             files.close(job)
             raise
-        if not whole:
-            files.close(job)
-            return _too_large(limit)
         task = asyncio.get_running_loop().run_in_executor(None, files.run, job, serving)
         scoring.add(task)
         task.add_done_callback(scoring.discard)
@@ -76,13 +58,13 @@ def file_routes(
     @routes.get("/{job}")
     def state(name: str, job: str, request: Request) -> dict[str, object]:
         """How far it is: `state` is running, done or failed."""
-        check(request, name)
+        check(request.scope, name, Verb.PREDICT)
         return files.find(name, job).to_dict()
 
     @routes.get("/{job}/result", response_class=FileResponse)
     def result(name: str, job: str, request: Request) -> Response:
         """The rows with predictions."""
-        check(request, name)
+        check(request.scope, name, Verb.PREDICT)
         found = files.find(name, job)
         if found.state != "done":
             raise NotFoundError("There is no result.", got=f"the file is {found.state}")
@@ -91,31 +73,37 @@ def file_routes(
     @routes.delete("/{job}", status_code=204)
     def remove(name: str, job: str, request: Request) -> None:
         """Cancel it, and remove what is there."""
-        check(request, name)
+        check(request.scope, name, Verb.PREDICT)
         files.remove(files.find(name, job))
 
     return routes
 
 
-async def _keep(pieces: AsyncIterator[bytes], path: Path, limit: int) -> bool:
-    """Write what arrives to a file; False once it is more than the limit."""
+async def _keep(pieces: AsyncIterator[bytes], path: Path, limit: int) -> None:
+    """Write what arrives to a file.
+
+    RequestError if it is more than the limit or cut off, StorageError if there is no room.
+    """
     size, waiting = 0, bytearray()
-    with path.open("wb") as file:
-        async for piece in pieces:
-            size += len(piece)
-            if size > limit:
-                return False
-            waiting += piece
-            if len(waiting) >= _PIECE:
-                await asyncio.to_thread(file.write, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(file.write, waiting)
-    return True
+    try:
+        with path.open("wb") as file:
+            async for piece in pieces:
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                waiting += piece
+                if len(waiting) >= _PIECE:
+                    await asyncio.to_thread(file.write, bytes(waiting))
+                    waiting.clear()
+            await asyncio.to_thread(file.write, waiting)
+    except ClientDisconnect as error:
+        raise RequestError("The request was cut off.", status=400) from error
+    except OSError as error:
+        raise StorageError("The service has no room for this file.", got=error.strerror) from error
 
 
-def _too_large(limit: int) -> Response:
-    told: NoriaError = ParamError(
-        f"The file is larger than {limit / 1e6:,.0f} MB, which is the most that is taken here.",
+def _too_large(limit: int) -> RequestError:
+    return RequestError(
+        f"The file is larger than {data_size(limit)}, which is the most that is taken here.", status=413,
         do="Split it, or score it on the machine itself: noria predict MODEL FILE -o OUTPUT",
-    )
-    return JSONResponse(told.to_dict(), 413)
+    )  # fmt: skip

@@ -19,18 +19,20 @@ LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = ("/health", "/ready")
 _PAGES = re.compile("/|/models/.+|/static/.+")  # they ask for a key themselves
 _REFUSED = "noria.refused"
+_PUBLIC = "noria.public"
+_ANYBODY = (Verb.PREDICT, Verb.EXPLAIN)  # what nobody needs a key for where a service is public
 _CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    b"form-action 'self'; base-uri 'none'; frame-ancestors "
 )
-_SAFE = {
+_EVERYWHERE = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
-    b"x-frame-options": b"DENY",
     b"cross-origin-resource-policy": b"same-origin",
-    b"content-security-policy": _CSP.encode(),
     b"cache-control": b"no-store",
 }
+_SAFE = {**_EVERYWHERE, b"x-frame-options": b"DENY", b"content-security-policy": _CSP + b"'none'"}
+_FRAMED = {**_EVERYWHERE, b"content-security-policy": _CSP + b"*"}
 
 
 class Guard:
@@ -44,13 +46,22 @@ class Guard:
     hosts : collection of str, optional
         The names that the service may be called by; any if absent. On loopback this keeps foreign pages out
         whose name was made to lead here (DNS rebinding).
+    public : bool
+        Whether who has no key may predict and explain, and pages may stand in frames of other sites: there is
+        nothing that such a site could make a visitor do in his own name.
     """
 
     def __init__(
-        self, app: App, keyring: Keyring | None = None, hosts: Collection[str] | None = None
+        self,
+        app: App,
+        keyring: Keyring | None = None,
+        hosts: Collection[str] | None = None,
+        *,
+        public: bool = False,
     ) -> None:
-        self._app, self._keyring = app, keyring
+        self._app, self._keyring, self._public = app, keyring, public
         self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+        self._added = tuple((_FRAMED if public else _SAFE).items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -63,7 +74,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message["headers"]}
                 message["headers"] = [
-                    *message["headers"], *(one for one in _SAFE.items() if one[0] not in given)
+                    *message["headers"], *(one for one in self._added if one[0] not in given)
                 ]  # fmt: skip
             await send(message)
 
@@ -78,10 +89,12 @@ class Guard:
         await self._app(scope, receive, safely)
 
     def _admit(self, keyring: Keyring, scope: Scope) -> None:
+        sent = header(scope, b"authorization")
         try:
-            scope["noria.key"] = keyring.caller(_key(header(scope, b"authorization")))
+            scope["noria.key"] = keyring.caller(_key(sent))
         except AccessError as error:
-            if not _PAGES.fullmatch(scope["path"]):
+            scope[_PUBLIC] = self._public and sent is None
+            if not (scope[_PUBLIC] or _PAGES.fullmatch(scope["path"])):
                 raise
             scope[_REFUSED] = error
 
@@ -97,6 +110,8 @@ class Guard:
 def check(scope: Scope, model: str | None, verb: Verb) -> str | None:
     """The id of the key that a request came with. AccessError if there is none, or it is not for this."""
     if _REFUSED in scope:
+        if scope[_PUBLIC] and verb in _ANYBODY:
+            return None
         raise scope[_REFUSED]
     key = scope.get("noria.key")
     keys.check(key, model, verb)

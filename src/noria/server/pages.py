@@ -13,12 +13,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from noria._version import __version__
+from noria.core.features import FeaturedModel
+from noria.core.serving import Verb
 from noria.data.conform import RowConformer
-from noria.errors import NoriaError, NotFoundError
+from noria.errors import AccessError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
 from noria.pages import asset, render
 from noria.pages.form import Field, fields
-from noria.server.files import LIMIT, Check
+from noria.pages.units import data_size, number
+from noria.pages.words import measure
+from noria.server.guard import check
 
 __all__ = ["page_routes"]
 
@@ -27,19 +31,6 @@ _ASSETS = {"page.js": "text/javascript", "service.js": "text/javascript"} | dict
 )
 _LEAST = 16  # columns from which only the most important ones are shown at once
 _FIRST = 12
-_LOCKED = (401, 403)
-_STRICT = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "connect-src 'self'",
-        "img-src 'self' data:",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 # A report is one file with its scripts inside. In a sandbox they reach neither the service nor the key.
 _SANDBOX = (
     "sandbox allow-scripts allow-popups allow-downloads; default-src 'none'; img-src data: blob:; "
@@ -47,16 +38,8 @@ _SANDBOX = (
 )
 
 
-def page_routes(desk: Desk, check: Check = lambda _request, _name: None) -> APIRouter:
-    """The routes that people look at.
-
-    Parameters
-    ----------
-    desk : Desk
-    check : callable
-        ``check(request, name)`` raises an error with status 401 or 403 if the request has no key for a model,
-        or, where the name is None, for any. Its page then asks for one, and tells nothing.
-    """
+def page_routes(desk: Desk) -> APIRouter:
+    """The routes that people look at; a page for which a key is missing asks for one, and tells nothing."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/static/{name}")
@@ -64,15 +47,12 @@ def page_routes(desk: Desk, check: Check = lambda _request, _name: None) -> APIR
         if name not in _ASSETS:
             raise NotFoundError(f"There is no file {name!r}.")
         kept = "public, max-age=31536000, immutable" if v == _digest(name) else "no-cache"
-        headers = {"cache-control": kept, "x-content-type-options": "nosniff"}
-        return Response(asset(name), media_type=_ASSETS[name], headers=headers)
+        return Response(asset(name), media_type=_ASSETS[name], headers={"cache-control": kept})
 
     def locked(request: Request, name: str | None) -> Response | None:
         try:
-            check(request, name)
-        except NoriaError as error:
-            if error.http_status not in _LOCKED:
-                raise
+            check(request.scope, name, Verb.PREDICT)
+        except AccessError as error:
             return _page(request, "key.html", error.http_status, title="A key is needed")
         return None
 
@@ -87,7 +67,8 @@ def page_routes(desk: Desk, check: Check = lambda _request, _name: None) -> APIR
     def model(name: str, request: Request) -> Response:
         if refused := locked(request, name):
             return refused
-        return _page(request, "model.html", **_model(desk.endpoint(name).serving, _root(request)))
+        serving = desk.endpoint(name).serving
+        return _page(request, "model.html", **_model(serving, _root(request), desk.limits.file))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:
@@ -107,14 +88,7 @@ def _page(request: Request, template: str, status: int = 200, **about: Any) -> H
     def static(name: str) -> str:
         return f"{root}/static/{name}?v={_digest(name)}"
 
-    text = render(template, root=root, static=static, noria=__version__, **about)
-    headers = {
-        "content-security-policy": _STRICT,
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "same-origin",
-    }
-    return HTMLResponse(text, status, headers)
+    return HTMLResponse(render(template, root=root, static=static, noria=__version__, **about), status)
 
 
 def _root(request: Request) -> str:
@@ -127,8 +101,8 @@ def _digest(name: str) -> str:
     return hashlib.sha256(asset(name).encode()).hexdigest()[:12]
 
 
-def _model(serving: Serving, root: str) -> dict[str, Any]:
-    """What the page of a model is made from."""
+def _model(serving: Serving, root: str, limit: int) -> dict[str, Any]:
+    """What the page of a model is made from; a file may have so many bytes."""
     about, told = _about(serving), _told(serving.folder)
     signature = serving.model.signature
     schema = replace(signature.inputs, columns=signature.columns)
@@ -139,16 +113,18 @@ def _model(serving: Serving, root: str) -> dict[str, Any]:
     )
     main, more = _sorted(made, told)
     coverage = told.get("evaluation", {}).get("scores", {}).get("coverage", {}).get("value")
+    model = serving.model
     data = {
         "root": root,
         "name": serving.name,
         "target": about["target"],
         "coverage": coverage,
-        "limit": LIMIT,
+        "limit": limit,
+        "made_by": model.function.name if isinstance(model, FeaturedModel) else "",
         "fields": [asdict(field) for field in made],
     }
-    limit = f"{LIMIT / 1e9:g} GB"
-    return {"title": about["title"], "model": about, "main": main, "more": more, "data": data, "limit": limit}
+    told = {"title": about["title"], "model": about, "limit": data_size(limit)}
+    return {**told, "main": main, "more": more, "data": data}
 
 
 def _about(serving: Serving) -> dict[str, Any]:
@@ -158,9 +134,8 @@ def _about(serving: Serving) -> dict[str, Any]:
     score = evaluation.get("scores", {}).get(evaluation.get("metric"))
     quality = ""
     if score:
-        name = evaluation["metric"].replace("_", " ")
-        value = f"{score['value']:,.0f}" if abs(score["value"]) >= 1000 else f"{score['value']:.3g}"
-        quality = f"{name} {value} on {evaluation['rows']:,} rows that it had not seen"
+        value = f"{measure(evaluation['metric'])} {number(score['value'])}"
+        quality = f"{value} on {evaluation['rows']:,} rows that it had not seen"
     rows = serving.model.signature.inputs.rows
     outputs = serving.model.signature.outputs
     return {

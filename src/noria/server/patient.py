@@ -13,7 +13,8 @@ from noria.errors import RequestError
 __all__ = ["Patient"]
 
 _HEAD = 10.0  # seconds for the first request's line and headers
-_WHOLE = 20.0  # seconds for a request up to its last byte
+_WHOLE = 20.0  # seconds for the rest of a request, or for the next _PIECE of it
+_PIECE = 2**18
 _LATE = RequestError(
     "The request came too slowly.", status=408, got=f"not all of it in {_WHOLE:g} s", do="Send less at once."
 )
@@ -28,6 +29,7 @@ class Patient(HttpToolsProtocol):
     """uvicorn's own, but a connection ends on which a request does not arrive."""
 
     _timer: asyncio.TimerHandle | None = None
+    _came = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -37,7 +39,13 @@ class Patient(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of a request."""
         super().on_message_begin()
+        self._came = 0
         self._wait(_WHOLE)
+
+    def on_body(self, body: bytes) -> None:
+        """Count what comes."""
+        self._came += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Wait no more."""
@@ -55,7 +63,11 @@ class Patient(HttpToolsProtocol):
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._late)
 
     def _late(self) -> None:
-        """Say so where somebody waits for an answer, and hang up."""
+        """Say so where somebody waits for an answer, and hang up; but a large file may take its time."""
+        if self._came >= _PIECE:
+            self._came = 0
+            self._wait(_WHOLE)
+            return
         if self.cycle is not None and not self.cycle.response_started:
             self.transport.write(_SAID)
         self.transport.close()

@@ -62,6 +62,7 @@ class Plan:
     models: tuple[str, ...]
     settings: Settings
     keys: bool
+    public: bool
     hosts: tuple[str, ...] | None
     options: dict[str, Any] = field(default_factory=dict)
     parent: int | None = None
@@ -84,7 +85,7 @@ def serve(
     *models : str
         Names; ``titanic@challenger`` chooses another version.
     host : str
-        Where to listen; anywhere but on loopback every caller needs a key.
+        Where to listen; anywhere but on loopback every caller needs a key, unless it is public.
     port : int
         0 picks a free one.
     workers : int
@@ -96,7 +97,8 @@ def serve(
     session : Session, optional
     **options
         ``split``, ``by``, ``shadow``, ``log``, ``mask`` and ``limits``, as `noria.api.desk` takes them;
-        ``hosts``: names besides localhost that a service on loopback may be called by.
+        ``hosts``: names besides localhost that a service on loopback may be called by; ``public``: whether
+        everybody may predict and explain without a key, wherever the service listens.
 
     Raises
     ------
@@ -109,15 +111,17 @@ def serve(
 
     session = session or Session()
     local = _is_loopback(host)
-    keys = keys or not local
-    if keys and not len(keyring(session)):
+    public, more = options.pop("public", False), options.pop("hosts", ())
+    if public and keys:
+        raise ParamError("A service that is public asks for no keys.", do="Give only one of the two.")
+    keys = keys or public or not local
+    if keys and not public and not len(keyring(session)):
         raise ParamError(
             f"A service on {host} needs keys, and there is no valid one.",
-            do="Run: noria keys create --name me",
+            do="Run: noria keys create --name me; or let everybody predict: --public",
         )
-    more = options.pop("hosts", ())
     names = _names(host, more) if local else None
-    plan = Plan(models, session.settings, keys, names, options)
+    plan = Plan(models, session.settings, keys, public, names, options)
     listening = _listening(host, port)
     try:
         made = desk(*models, session=session, **options)
@@ -146,8 +150,8 @@ def _app(plan: Plan, made: Any, session: Session) -> App:
 
     known = keyring(session) if plan.keys else None
     app = create_app(
-        made, keyring=known, hosts=plan.hosts, files=plan.settings.cache / "files", poll=_POLL,
-        beside=[partial(_follow, plan.parent)],
+        made, keyring=known, hosts=plan.hosts, public=plan.public, files=plan.settings.cache / "files",
+        poll=_POLL, beside=[partial(_follow, plan.parent)],
     )  # fmt: skip
     gc.collect()
     gc.freeze()

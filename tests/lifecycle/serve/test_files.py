@@ -8,7 +8,7 @@ import pytest
 
 import noria
 from noria.api import desk
-from noria.errors import BudgetError, NotFoundError, ParamError
+from noria.errors import NotFoundError, OverloadError, ParamError
 from noria.lifecycle.serve.files import Files
 from noria.settings import Settings
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_scored_is_told_without_its_place(files, serving, text):
 
 def test_as_many_as_may_be_at_once(files, serving):
     jobs = [files.open(serving, "a.csv", "csv") for _ in range(2)]
-    with pytest.raises(BudgetError, match="Other files are being scored"):
+    with pytest.raises(OverloadError, match="Other files are being scored"):
         files.open(serving, "a.csv", "csv")
     files.close(jobs[0])
     files.close(files.open(serving, "a.csv", "csv"))

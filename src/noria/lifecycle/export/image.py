@@ -20,12 +20,12 @@ from noria.core import artifact, keep, manifest
 from noria.core.runs import Change
 from noria.errors import ArtifactError
 from noria.lifecycle.export.package import Package, render
+from noria.pages.units import without_password
 
 __all__ = ["write_image"]
 
 _KEPT = ("started.json", "run.json", "report.md", "report.html", "figures")
-_TEXTS = (".json", ".md", ".html")
-_SECRET = re.compile(r"(?<=://)[^/@\s\"]+@")
+_TEXTS = (".json", ".md")
 _TIMEOUT = 120.0
 _TRY = """
 import json, sys
@@ -87,7 +87,7 @@ def _copy_run(package: Package, copy: Path) -> None:
             shutil.copyfile(path, copy / name)
     for path in filter(Path.is_file, copy.rglob("*")):
         if path.suffix in _TEXTS:
-            path.write_text(_SECRET.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+            path.write_text(without_password(path.read_text(encoding="utf-8")), encoding="utf-8")
     shutil.copytree(package.run / "model", copy / "model")
     told = artifact.read_manifest(copy / "model")
     manifest.verify(copy / "model", told["files"], "model")

@@ -13,7 +13,7 @@ __all__ = ["write"]
 
 def write(package: Package, draft: Path) -> Sequence[str]:
     """A Space of the kind ``docker``, which listens where Spaces are asked and keeps nothing of visitors."""
-    write_image(package, draft, port=7860, user=1000, options=("--no-log",))
+    write_image(package, draft, port=7860, user=1000, options=("--public", "--no-log"))
     render("space", draft, package)
     return (
         "cd {folder} && git init -b main && git add . && git commit -m 'Export'",

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.serving import Label, Outcome
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, suggestion
@@ -246,7 +247,8 @@ class Desk:
                 answers[at] = answer
             if told is not None:
                 loop = asyncio.get_running_loop()
-                why = await loop.run_in_executor(self._threads, serving.explanations, mine)
+                deadline = Deadline(self.limits.explaining)
+                why = await loop.run_in_executor(self._threads, serving.explanations, mine, deadline)
                 for at, one in zip(places, why):
                     told[at] = one
         return answers, told

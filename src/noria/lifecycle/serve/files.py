@@ -19,9 +19,17 @@ import polars as pl
 
 from noria.core.events import Events
 from noria.data import sources
-from noria.errors import BudgetError, Interrupted, NoriaError, NotFoundError, ParamError, suggestion
+from noria.errors import (
+    Interrupted,
+    NoriaError,
+    NotFoundError,
+    OverloadError,
+    ParamError,
+    StorageError,
+    suggestion,
+)
 from noria.lifecycle import predict
-from noria.lifecycle.serve.endpoint import Serving
+from noria.lifecycle.serve.serving import Serving
 from noria.settings import Settings
 
 __all__ = ["ENDINGS", "FileJob", "Files"]
@@ -107,23 +115,30 @@ class Files:
         ------
         ParamError
             If one of the formats is unknown.
-        BudgetError
+        OverloadError
             If as many files as may be are being scored.
+        StorageError
+            If there is no room for it.
         """
         name = re.split(r"[/\\]", name)[-1]
         ending, output = _ending(name, ENDINGS), _ending(f"x.{output.lstrip('.')}", _OUTPUTS)
         if not self._slots.acquire(blocking=False):
-            raise BudgetError("Other files are being scored.", do="Try again when they are done.")
+            raise OverloadError(
+                "Other files are being scored.", do="Try again when they are done.", retry_after=5
+            )
         with ExitStack() as undo:
             undo.callback(self._slots.release)
             self.sweep()
             stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:80].strip("._") or "rows"
             called, id_ = f"{stem}-scored{output}", secrets.token_urlsafe(16)
             job = FileJob(id_, serving.name, serving.version, called, ending, output)
-            (self.folder / job.id).mkdir(parents=True, mode=0o700)
-            self._locks[job.id] = undo.enter_context((self.folder / job.id / _LOCK).open("w"))
-            fcntl.flock(self._locks[job.id], fcntl.LOCK_EX)
-            self._write(job)
+            try:
+                (self.folder / job.id).mkdir(parents=True, mode=0o700)
+                self._locks[job.id] = undo.enter_context((self.folder / job.id / _LOCK).open("w"))
+                fcntl.flock(self._locks[job.id], fcntl.LOCK_EX)
+                self._write(job)
+            except OSError as error:
+                raise StorageError("The service has no room for files.", got=error.strerror) from error
             undo.pop_all()
         return job
 

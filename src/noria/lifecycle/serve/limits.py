@@ -19,17 +19,23 @@ class Limits:
         Rows of one request that are to be explained.
     waiting : int
         Rows of all requests that are being worked on.
+    explaining : float
+        Seconds after which sampled explanations become no finer.
     seconds : float
         That one request may take.
     text : int
         Characters of one value.
     body : int
         Bytes of one request.
+    file : int
+        Bytes of a file that is scored.
     """
 
     rows: int = 100_000
     explained: int = 100
     waiting: int = 200_000
+    explaining: float = 5.0
     seconds: float = 30.0
     text: int = 100_000
     body: int = 16 * 2**20
+    file: int = 10**9

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
+from noria.core.deadline import Deadline
+from noria.core.explanation import Explanation
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model, Rowwise
-from noria.core.result import Explanation
 from noria.errors import ColumnError, NoriaError
 from noria.lifecycle.serve.check import RowCheck
 
@@ -131,12 +132,15 @@ class Serving:
                 answers[at] = answer
         return answers
 
-    def explanations(self, rows: Sequence[Row]) -> list[Answer | None]:
-        """What each field added to the answer; None for rows that cannot be answered."""
+    def explanations(self, rows: Sequence[Row], deadline: Deadline | None = None) -> list[Answer | None]:
+        """What each field added to the answer; None for rows that cannot be answered.
+
+        After the deadline, what is sampled becomes no finer.
+        """
         answers, good = self._checked(rows)
         told: list[Answer | None] = [None] * len(answers)
         if good:
-            explained = self.model.explain(self.check.table(list(good.values())))
+            explained = self.model.explain(self.check.table(list(good.values())), deadline=deadline)
             for at, one in zip(good, _attributed(explained)):
                 told[at] = one
         return told
@@ -186,8 +190,9 @@ class Serving:
 
 def _attributed(explained: Explanation) -> list[Answer]:
     """The explanation of each row, JSON-ready."""
-    about = {"base": explained.base, "unit": getattr(explained, "unit", None)}
-    return [{**about, "attributions": row} for row in explained.attributions.iter_rows(named=True)]
+    told = explained.to_dict()
+    rows = told.pop("rows")
+    return [{**told, **row} for row in rows]
 
 
 def _best(work: Callable[[], Any]) -> float:

@@ -190,26 +190,26 @@
     }
     at("result").replaceChildren(...parts);
   };
-  const showExplanation = (model, sent, found, told) => {
-    const added = Object.entries(told.attributions).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-    const classes = probabilities(found);
-    const kept = added.slice(0, 10).filter(([, value]) => Math.abs(value) > Math.abs(added[0][1]) / 100);
-    const subject = !classes.length ? model.target
-      : `the probability of ${classes.length === 2 ? classes[1][0] : found.prediction}`;
-    const format = classes.length ? percent : (value) => number(value, 3);
-    const most = Math.max(...kept.map(([, value]) => Math.abs(value)), 1e-300);
-    const lines = kept.map(([name, value]) => ({
-      label: name in sent ? [isolated(name), make("span", "soft", " ", isolated(short(sent[name] ?? "not known")))] : [isolated(name)],
-      value: signed(value, format), from: 0.5, to: 0.5 + value / most / 2, down: value < 0,
+  const showExplanation = (model, told) => {
+    const most = Math.abs(told.features[0]?.added ?? 0) || 1e-300;
+    const kept = told.features.slice(0, 10).filter(({ added }) => Math.abs(added) > most / 100);
+    const format = told.unit === "probability" ? percent : (value) => number(value, 3);
+    const subject = told.outcome === null ? [isolated(told.unit)] : [`the ${told.unit} of `, isolated(told.outcome)];
+    const lines = kept.map(({ feature, value, added }) => ({
+      label: [isolated(feature), ...(value === null ? [] : [make("span", "soft", " ", isolated(value))])],
+      value: signed(added, format), from: 0.5, to: 0.5 + added / most / 2, down: added < 0,
     }));
-    const rest = added.slice(kept.length).reduce((sum, [, value]) => sum + value, 0);
     const title = make("h3", "", "Why");
     title.id = "why";
-    const text = make("p", "soft", "How much each value raised or lowered ", isolated(subject),
+    const text = make("p", "soft", "How much each value raised or lowered ", ...subject,
       `, starting from ${format(told.base)} where nothing is known.`);
+    if (model.made_by) text.append(" The columns are those that ", isolated(model.made_by), " makes of yours.");
     const parts = [title, text, kept.length ? bars(lines, "") : make("p", "", "No value made a difference.")];
-    const others = added.length - kept.length;
-    if (others) parts.push(make("p", "soft", `${others} other${others > 1 ? "s" : ""}: ${signed(rest, format)} in all`));
+    const others = told.features.slice(kept.length);
+    const rest = others.reduce((sum, { added }) => sum + added, 0);
+    if (others.length) parts.push(make("p", "soft", `${others.length} other${others.length > 1 ? "s" : ""}: ${signed(rest, format)} in all`));
+    const errors = told.features.map(({ error }) => error ?? 0);
+    if (told.method !== "exact") parts.push(make("p", "soft", `Estimated; the largest standard error is ${format(Math.max(0, ...errors))}.`));
     at("explanation").replaceChildren(...parts);
   };
 
@@ -413,12 +413,12 @@
       fault(named, text);
       show(named);
     };
-    const explain = async (sent, found, mine) => {
+    const explain = async (sent, mine) => {
       at("explanation").hidden = false;
       at("explanation").replaceChildren(make("p", "soft", "Finding out why …"));
       try {
         const [told] = (await post(`${path}/explain`, { rows: [sent] })).explanations;
-        if (mine === asked) showExplanation(model, sent, found, told);
+        if (mine === asked) showExplanation(model, told);
       } catch {
         if (mine === asked) at("explanation").hidden = true;  // not every model can tell
       }
@@ -434,7 +434,7 @@
         at("result").classList.remove("old");
         showAnswer(model, found);
         if (matchMedia("(max-width: 59.99rem)").matches) at("answer").scrollIntoView();
-        explain(sent, found, mine);
+        explain(sent, mine);
       } catch (error) {
         if (error.status === 401) stored.forget();
         refused(error.told || {}, error.message);

@@ -330,10 +330,11 @@ def well_drawn() -> Callable[..., None]:
 class Live:
     """An application behind a real server on a port of this machine."""
 
-    def __init__(self, app: Any, port: int = 0) -> None:
+    def __init__(self, app: Any, port: int = 0, **options: Any) -> None:
         import uvicorn
 
-        self._server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", access_log=False))
+        config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, **options)
+        self._server = uvicorn.Server(config)
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(("127.0.0.1", port))
@@ -353,11 +354,11 @@ class Live:
 
 @pytest.fixture
 def live() -> Iterator[Callable[..., Live]]:
-    """Serve an application: ``live(app, port=0)``."""
+    """Serve an application: ``live(app, port=0)``, with further options of uvicorn."""
     started: list[Live] = []
 
-    def start(app: Any, port: int = 0) -> Live:
-        started.append(Live(app, port))
+    def start(app: Any, port: int = 0, **options: Any) -> Live:
+        started.append(Live(app, port, **options))
         return started[-1]
 
     yield start

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,9 +15,11 @@ import httpx
 import polars as pl
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 import noria
 from noria._lazy import installed
+from noria.api import desk
 from noria.core import keep
 from noria.core.serving import LoggedPrediction
 from noria.errors import ArtifactError, NotFoundError, ParamError
@@ -200,9 +203,9 @@ def environment(dockerfile: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in last.replace("\\\n", " ").split())
 
 
-@pytest.mark.parametrize("model", [NAME, f"{NAME}@2"])
-def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_path, small_disk, model):
-    folder = made("docker", model)
+@pytest.mark.parametrize(("to", "model"), [("docker", NAME), ("docker", f"{NAME}@2"), ("space", NAME)])
+def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_path, small_disk, to, model):
+    folder = made(to, model)
     disk = small_disk("32m")
     copy = shutil.copytree(folder / "home", disk.folder / "home")
     disk.lock()
@@ -217,19 +220,25 @@ def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_p
         if name != "PATH"
     }
     assert variables["NORIA_HOME"] == str(copy)
-    command = json.loads(text.rsplit("CMD ", 1)[1])
-    command = [str(port) if word == "8000" else word for word in command]
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name(command[0]), *command[1:]], cwd=scratch, env=variables
-    )
+    command = [Path(sys.executable).with_name("noria"), *json.loads(text.rsplit("CMD ", 1)[1])[1:]]
+    command[command.index("--port") + 1] = str(port)
+    around = {"cwd": scratch, "env": variables}
+    keys = [command[0], "keys", "create", "--name", "me"]
+    key = subprocess.run(keys, **around, check=True, capture_output=True, text=True).stdout.strip()
+    caller = httpx.Client(base_url=f"http://127.0.0.1:{port}/v1/models/{NAME}", trust_env=False)
+    if to == "docker":
+        caller.headers["authorization"] = f"Bearer {key}"
+    process = subprocess.Popen(command, **around)
     try:
-        _wait(f"http://127.0.0.1:{port}/health", process)
+        _wait(f"http://127.0.0.1:{port}/ready", process)
         rows = people(5, seed=4).drop("y", "remark")
-        answer = httpx.post(
-            f"http://127.0.0.1:{port}/v1/models/{NAME}/predict",
-            json={"rows": json.loads(rows.write_json())},
-            trust_env=False,
-        )
+        answer = caller.post("/predict", json={"rows": json.loads(rows.write_json())})
+        raw = {"content-type": "application/octet-stream"}
+        whole = {"params": {"file": "rows.csv", "to": "csv"}, "headers": raw, "content": rows.write_csv()}
+        taken = caller.post("/files", **whole)
+        while caller.get(f"/files/{taken.json()['id']}").json()["state"] == "running":
+            time.sleep(0.05)
+        scored = caller.get(f"/files/{taken.json()['id']}/result")
     finally:
         process.terminate()
         process.wait(20)
@@ -237,6 +246,7 @@ def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_p
     assert answer.json()["version"] == (2 if "@" in model else 1)
     expected = noria.load(model, session=home).predict(rows)["prediction"].to_list()
     assert [row["prediction"] for row in answer.json()["predictions"]] == expected
+    assert pl.read_csv(scored.content)["prediction"].to_list() == expected
 
 
 def _free_port() -> int:
@@ -339,6 +349,29 @@ def test_prometheus_understands_the_dashboard(made, tmp_path):
     ]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "q", "rules": rules}]}), "utf-8")
     subprocess.run([program("promtool"), "check", "rules", tmp_path / "rules.yml"], check=True)
+
+
+def test_dashboard_and_alerts_ask_for_what_a_service_counts(made, home, people):
+    counted = desk(NAME, session=home)
+    rows = people(2, seed=4).drop("y", "remark").to_dicts()
+    asyncio.run(counted.predict(NAME, [*rows, {}], "0" * 32))
+    counted.meter.failed(NAME, "ParamError")
+    labels: dict[str, set[str]] = {}
+    text = counted.meter.text(counted.endpoints.values(), counted.waiting).decode()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels.setdefault(sample.name, set()).update(sample.labels)
+    rules = yaml.safe_load((made("docker") / "prometheus" / "rules.yml").read_text(encoding="utf-8"))
+    asked = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    for panel in dashboard(made("docker"))["panels"]:
+        asked += [target["expr"] for target in panel["targets"] if "expr" in target]
+    for expression in asked:
+        names = set(re.findall(r"\bnoria_\w+", expression))
+        assert names <= set(labels), expression
+        grouped = {name for part in re.findall(r"by \(([^)]*)\)", expression) for name in part.split(", ")}
+        wanted = grouped | set(re.findall(r"[{,](\w+)=", expression))
+        known = {"service", "job"}.union(*(labels[name] for name in names))
+        assert wanted <= known, expression
 
 
 def test_postgresql_answers_the_dashboard(made, postgres):
@@ -449,7 +482,7 @@ def test_a_space_says_what_it_is(made):
     dockerfile = (made("space") / "Dockerfile").read_text(encoding="utf-8")
     command = json.loads(dockerfile.rsplit("CMD ", 1)[1])
     assert command[command.index("--port") + 1] == "7860"
-    assert "--no-log" in command
+    assert {"--no-log", "--public"} < set(command)
 
 
 def test_onnx_says_what_goes_in(made, home):

@@ -71,9 +71,9 @@ class Inside:
 def inside(session) -> Callable[..., Inside]:
     """Make a service of desk's options."""
 
-    def make(*models, keys=False, hosts=None, **options) -> Inside:
+    def make(*models, keys=False, hosts=None, public=False, **options) -> Inside:
         made = desk(*(models or ["line"]), session=session, **options)
-        app = create_app(made, keyring=keyring(session) if keys else None, hosts=hosts)
+        app = create_app(made, keyring=keyring(session) if keys else None, hosts=hosts, public=public)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return Inside(made, httpx.AsyncClient(transport=transport, base_url="http://localhost"))
 

@@ -119,6 +119,30 @@ async def test_keys_that_cannot_be_read_again_count_no_more(guarded, monkeypatch
     assert answer.headers["retry-after"] == "5"
 
 
+async def test_a_public_service_answers_anybody_and_shows_nobody_its_books(inside, session):
+    service = inside("line", keys=True, public=True)
+    rows = {"rows": [{"x": 1}]}
+    for verb in ("predict", "explain"):
+        assert (await service.client.post(f"/v1/models/line/{verb}", json=rows)).status_code == 200
+    for path in ("/models/line", "/v1/models/line/schema", "/openapi.json"):
+        assert (await service.client.get(path)).status_code == 200
+    assert (await service.client.get("/metrics")).status_code == 401
+    assert (await ask(service, {}, "feedback")).status_code == 401
+    forged = {"authorization": "Bearer noria_00000000_x"}
+    assert (await ask(service, forged)).status_code == 401
+    _, key = noria.create_key("ann", verbs=["admin"], session=session)
+    keyring_of(service).refresh()
+    admin = {"authorization": f"Bearer {key}"}
+    assert (await service.client.get("/metrics", headers=admin)).status_code == 200
+
+
+async def test_only_pages_of_a_public_service_stand_in_frames(inside):
+    for public, ancestors in ((True, "*"), (False, "'none'")):
+        headers = (await inside(keys=True, public=public).client.get("/models/line")).headers
+        assert headers["content-security-policy"].endswith(f"frame-ancestors {ancestors}")
+        assert ("x-frame-options" in headers) is not public
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [

@@ -11,9 +11,8 @@ import pytest
 
 import noria
 from noria.api import create_key, desk, keyring
-from noria.lifecycle.serve.files import Files
+from noria.lifecycle.serve import Limits
 from noria.server import create_app
-from noria.server.files import file_routes
 from noria.settings import Settings
 
 SIZE = "<b onmouseover=alert(1)>size</b>"
@@ -45,12 +44,12 @@ def shop(tmp_path_factory):
     budget = {"budget": "3s", "session": session}
     noria.train(hostile(), TARGET, name="hostile", learners=["logistic"], **budget)
     rows = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
-    run = noria.train(rows, "y", name="line", task="regression", learners=["ridge"], **budget)
-    (run.folder / "report.html").write_text("<!doctype html><title>Report</title><h1>Report</h1>")
+    noria.train(rows, "y", name="line", task="regression", learners=["ridge"], **budget)
     wide = {f"column {at}": [float((at + 2) * row**2 % 97) for row in range(80)] for at in range(20)}
-    noria.train(
+    run = noria.train(
         {**wide, "y": [float(row) for row in range(80)]}, "y", name="wide", learners=["ridge"], **budget
     )
+    run.report.unlink()
     days = pl.date_range(pl.date(2021, 1, 1), pl.date(2021, 5, 1), eager=True)
     sold = pl.DataFrame({"day": days, "sold": [10 + at % 7 for at in range(len(days))]})
     forecast = {"task": "forecasting", "columns": {"day": "time"}, "learners": ["seasonal_naive"]}
@@ -280,7 +279,7 @@ def test_a_file_may_be_dropped(look, url):
 def test_the_report_opens_where_it_can_reach_nothing(look, url):
     seen = look(f"{url}/models/line")
     seen.page.get_by_role("link", name="Read the report").click()
-    assert seen.page.get_by_role("heading", name="Report").is_visible()
+    assert seen.page.get_by_role("heading", name="Results", exact=True).is_visible()
     assert seen.page.evaluate("origin") == "null"
     assert look(f"{url}/models/wide").page.get_by_role("link", name="Read the report").count() == 0
 
@@ -343,10 +342,7 @@ RAW = {"content-type": "application/octet-stream"}
 
 @pytest.mark.anyio
 async def test_uploads_are_refused_that_are_too_large_or_of_a_form_s_kind(shop, tmp_path):
-    from fastapi import FastAPI
-
-    app, files = FastAPI(), Files(tmp_path / "files")
-    app.include_router(file_routes(desk("line", session=shop), files, limit=100))
+    app = create_app(desk("line", session=shop, limits=Limits(file=100)), files=tmp_path / "files")
     caller = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://noria")
     place, asked = "/v1/models/line/files", {"file": "a.csv", "to": "csv"}
     assert (await caller.post(place, params=asked, content=b"x\n1\n")).status_code == 415
@@ -358,7 +354,9 @@ async def test_uploads_are_refused_that_are_too_large_or_of_a_form_s_kind(shop, 
     for body in (b"x" * 101, pieces()):
         told = await caller.post(place, params=asked, content=body, headers=RAW)
         assert told.status_code == 413
-        assert "larger than" in told.json()["what"]
+        assert told.json()["what"] == ("The file is larger than 100 B, which is the most that is taken here.")
+    told = await caller.post(place, params={"to": "csv"}, content=b"", headers=RAW)
+    assert (told.status_code, told.json()["what"]) == (422, "The address has no 'file'.")
     assert list((tmp_path / "files").iterdir()) == []
 
 

@@ -72,7 +72,9 @@ async def test_explanations_come_on_request(inside):
     told = (await service.predict(rows, name="pets", explain=True)).json()
     same = (await service.predict(rows, name="pets", verb="explain")).json()
     why, none = told["explanations"]
-    assert set(why["attributions"]) == {"weight", "colour"}
+    assert {part["feature"] for part in why["features"]} == {"weight", "colour"}
+    assert (why["method"], why["outcome"]) == ("exact", "dog")
+    assert why["base"] + sum(part["added"] for part in why["features"]) == pytest.approx(why["output"])
     assert none is None
     assert same["predictions"] == told["predictions"]
     assert "explanations" not in (await service.predict(rows, name="pets")).json()

@@ -14,7 +14,7 @@ from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "joined", "write"]
+__all__ = ["aligned", "joined", "save", "write"]
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -35,10 +35,40 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
 
     Raises
     ------
-    ParamError
-        If the ending is another one.
+    ParamError, StorageError
+        As `save`.
     ColumnError
         If batches do not have the same columns.
+    """
+
+    def scored() -> Iterator[pl.DataFrame]:
+        rows = 0
+        for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
+            yield table
+            rows += table.height
+            events.emit("predict.progress", rows=rows)
+
+    return save(scored(), output)
+
+
+def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
+    """Write tables of the same columns, one below the other, to a file, which appears when it is complete.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+    output : Path
+        Ends in ``.csv``, ``.parquet`` or ``.jsonl``.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    ParamError
+        If the ending is another one.
     StorageError
         If the file cannot be written; nothing is left behind.
     """
@@ -54,10 +84,9 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with kind(draft) as put:
-            for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
+            for table in tables:
                 put(table)
                 rows += table.height
-                events.emit("predict.progress", rows=rows)
         draft.replace(output)
     except OSError as error:
         raise StorageError(

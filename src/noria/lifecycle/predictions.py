@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import polars as pl
 
 from noria.core.ports import PredictionLog
 from noria.core.serving import LoggedPrediction
-from noria.errors import ParamError, StorageError
+from noria.lifecycle.predict import save
 
 __all__ = ["tables", "together", "write"]
 
@@ -47,60 +45,14 @@ def together(pieces: Iterable[pl.DataFrame]) -> pl.DataFrame:
 
 
 def write(pieces: Iterable[pl.DataFrame], output: Path) -> int:
-    """Write pieces to a ``.csv``, ``.parquet`` or ``.jsonl`` file, which appears when it is complete.
+    """Write pieces to a ``.csv``, ``.parquet`` or ``.jsonl`` file, as `noria.lifecycle.predict.save` does.
 
     Returns
     -------
     int
         Rows written.
-
-    Raises
-    ------
-    ParamError
-        If the ending is another one.
-    StorageError
-        If the file cannot be written; nothing is left behind.
     """
-    from polars.io.plugins import register_io_source
-
-    sink = _SINKS.get(output.suffix.lower())
-    if sink is None:
-        raise ParamError(
-            "The output's ending is not one that can be written.",
-            got=output.name,
-            do=f"Use one of: {', '.join(_SINKS)}.",
-        )
-    rows = 0
-
-    def read(columns: Any, predicate: Any, count: Any, size: Any) -> Iterator[pl.DataFrame]:
-        nonlocal rows
-        del columns, predicate, count, size
-        for piece in pieces:
-            rows += piece.height
-            yield piece
-
-    draft = output.with_name(f".{output.name}.part")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        sink(register_io_source(read, schema=pl.Schema(_SCHEMA)), draft)
-        draft.replace(output)
-    except OSError as error:
-        raise StorageError(
-            f"Cannot write {output}.",
-            got=error.strerror or str(error),
-            do="Free some space, or write elsewhere.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-    return rows
-
-
-_SINKS: Mapping[str, Callable[[pl.LazyFrame, Path], Any]] = {
-    ".csv": pl.LazyFrame.sink_csv,
-    ".parquet": partial(pl.LazyFrame.sink_parquet, compression="zstd"),
-    ".jsonl": pl.LazyFrame.sink_ndjson,
-}
+    return save(chain([pl.DataFrame(schema=_SCHEMA)], pieces), output)
 
 
 def _table(lines: Sequence[LoggedPrediction], labels: Mapping[str, str]) -> pl.DataFrame:

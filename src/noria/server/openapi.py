@@ -23,6 +23,29 @@ _ERROR = {
     },
     "required": ["error", "what", "got", "do"],
 }
+_EXPLANATION = {
+    "type": ["object", "null"],
+    "description": "Of a row; null if it was refused. Base and what the features added make up the output.",
+    "properties": {
+        "unit": {"type": "string", "description": "probability, log-odds, or the target's name"},
+        "method": {"type": "string", "description": "exact, or how it was sampled"},
+        "base": {"type": "number"},
+        "output": {"type": "number"},
+        "outcome": {"type": ["string", "null"], "description": "The class that it is about."},
+        "features": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "feature": {"type": "string"},
+                    "value": {"type": ["string", "null"], "description": "In words."},
+                    "added": {"type": "number"},
+                    "error": {"type": ["number", "null"], "description": "The standard error, if sampled."},
+                },
+            },
+        },
+    },
+}
 _STATUS = {
     400: "no JSON",
     401: "no valid key",
@@ -71,6 +94,9 @@ def _of_model(name: str, serving: Serving) -> dict[str, Any]:
         {"request": _text(), "version": {"type": "integer"}, "predictions": _list(answer)},
         ["request", "version", "predictions"],
     )
+    why = _object(
+        {**told["properties"], "explanations": _list(_EXPLANATION)}, [*told["required"], "explanations"]
+    )
     label = _object({"id": _text(), "label": {"type": ["string", "number", "boolean"]}}, ["id", "label"])
     labels = _object({"labels": _list(label), "replace": {"type": "boolean"}}, ["labels"])
     label["additionalProperties"] = labels["additionalProperties"] = False
@@ -80,7 +106,7 @@ def _of_model(name: str, serving: Serving) -> dict[str, Any]:
     return {
         f"{place}/predict": {"post": _operation(name, "predict", "Predict rows.", told, asked, example)},
         f"{place}/explain": {
-            "post": _operation(name, "explain", "Predict rows, and say why.", told, asked, example)
+            "post": _operation(name, "explain", "Predict rows, and say why.", why, asked, example)
         },
         f"{place}/feedback": {
             "post": _operation(name, "feedback", "Say what it should have been.", results, labels, told_label)

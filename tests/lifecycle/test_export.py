@@ -203,8 +203,12 @@ def environment(dockerfile: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in last.replace("\\\n", " ").split())
 
 
-@pytest.mark.parametrize(("to", "model"), [("docker", NAME), ("docker", f"{NAME}@2"), ("space", NAME)])
-def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_path, small_disk, to, model):
+@pytest.mark.parametrize(
+    ("to", "model", "workers"), [("docker", NAME, 1), ("docker", f"{NAME}@2", 2), ("space", NAME, 1)]
+)
+def test_the_very_command_serves_from_a_read_only_home(
+    home, made, people, tmp_path, small_disk, to, model, workers
+):
     folder = made(to, model)
     disk = small_disk("32m")
     copy = shutil.copytree(folder / "home", disk.folder / "home")
@@ -222,6 +226,7 @@ def test_the_very_command_serves_from_a_read_only_home(home, made, people, tmp_p
     assert variables["NORIA_HOME"] == str(copy)
     command = [Path(sys.executable).with_name("noria"), *json.loads(text.rsplit("CMD ", 1)[1])[1:]]
     command[command.index("--port") + 1] = str(port)
+    command += ["--workers", str(workers)]
     around = {"cwd": scratch, "env": variables}
     caller = httpx.Client(base_url=f"http://127.0.0.1:{port}/v1/models/{NAME}", trust_env=False)
     if to == "docker":

@@ -50,6 +50,7 @@ def test_what_is_shown_once_it_is_ready(capsys):
         "Serving at http://127.0.0.1:8000 with 4 workers; Ctrl-C ends it.\n\n"
         "titanic      http://127.0.0.1:8000/v1/models/titanic/predict\n"
         "churn        http://127.0.0.1:8000/v1/models/churn/predict\n"
+        "pages        http://127.0.0.1:8000/\n"
         "description  http://127.0.0.1:8000/openapi.json\n"
         "health       http://127.0.0.1:8000/health\n"
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from noria.cli.options import OUTPUT, complete_model, takes
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = ["predictions"]
+
+_SAID = ("$.prediction", "$.error.what")
 
 
 @takes(OUTPUT)
@@ -54,6 +59,19 @@ def predictions(
     elif found.is_empty():
         show(f"Nothing was answered yet. Begin with:  noria serve {model}")
     else:
-        show_frame(
-            found.select("when", "version", "role", "outputs", "label", "id", "inputs"), rows=found.height
-        )
+        show_frame(_shown(found), rows=found.height)
+
+
+def _shown(found: pl.DataFrame) -> pl.DataFrame:
+    """What fits a terminal: predictions or errors instead of all outputs, as short as they are told apart."""
+    import polars as pl
+
+    outputs = pl.col("outputs")
+    return found.select(
+        pl.col("when").dt.strftime("%Y-%m-%d %H:%M:%S"),
+        pl.concat_str("version", "role", separator=" ").alias("version"),
+        pl.coalesce(outputs.str.json_path_match(path) for path in _SAID).alias("prediction"),
+        "label",
+        "id",
+        "inputs",
+    )

@@ -129,6 +129,7 @@ def _show(address: Address, *, as_json: bool) -> None:
     lines = grid()
     for name, url in told["models"].items():
         lines.add_row(name, url)
+    lines.add_row("pages", f"{address.url}/")
     lines.add_row("description", told["docs"])
     lines.add_row("health", f"{address.url}/health")
     count = f" with {address.workers} workers" if address.workers > 1 else ""

@@ -20,7 +20,6 @@ def write(package: Package, draft: Path) -> Sequence[str]:
         "cp .env.example .env          # and set the passwords in it",
         "docker compose build",
         "docker compose run --rm api noria keys create --name me",
-        "docker compose run --rm api noria keys create --name prometheus --verbs admin"
-        "    # saved as prometheus/key",
+        "docker compose run --rm -T api noria keys create --name prometheus --verbs admin > prometheus/key",
         "docker compose up --detach",
     )

@@ -511,12 +511,15 @@ def test_a_feature_function_is_no_graph(home, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mlflow_reads_what_was_written(made, home, people):
+def test_mlflow_reads_what_was_written(home, people, tmp_path, monkeypatch):
     pytest.importorskip("mlflow")
     pytest.importorskip("pandas")
     from mlflow import pyfunc
 
+    monkeypatch.chdir(tmp_path)
+    noria.export(NAME, to="mlflow", output="out", session=home)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"], "MLflow has begun a store of its own"
     rows: pl.DataFrame = people(20, seed=3).drop("y", "remark")
-    found = pyfunc.load_model(str(made("mlflow") / "model")).predict(rows.to_pandas())
+    found = pyfunc.load_model("out/model").predict(rows.to_pandas())
     expected = noria.load(NAME, session=home).predict(rows)
     assert found["prediction"].tolist() == expected["prediction"].to_list()

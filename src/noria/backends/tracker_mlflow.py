@@ -107,7 +107,7 @@ class MlflowTracker:
 
     def pack(self, run: Path, folder: Path) -> None:
         """Write the model of a run's folder as the pyfunc model that `mirror` would send."""
-        with self._client(), TemporaryDirectory() as draft:
+        with self._library(), TemporaryDirectory() as draft:
             copy = _copy(run, Path(draft) / "run")
             shutil.copytree(_pyfunc(run / "model", copy), folder)
 
@@ -140,14 +140,20 @@ class MlflowTracker:
 
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
-        """A client that is quiet and gives up soon, and whose errors are our own."""
+        """A client of the server; making one looks for the server, and where there is none begins one."""
+        with self._library() as mlflow:
+            yield mlflow.MlflowClient(tracking_uri=self.uri)
+
+    @contextmanager
+    def _library(self) -> Iterator[Any]:
+        """MLflow, quiet and soon giving up, with errors that are our own."""
         with _environment(self.uri), _Telling(self.address):
             mlflow = require("mlflow", extra="mlflow")
             logger = logging.getLogger("mlflow")
             level = logger.level
             logger.setLevel(logging.ERROR)
             try:
-                yield mlflow.MlflowClient(tracking_uri=self.uri)
+                yield mlflow
             finally:
                 logger.setLevel(level)
 

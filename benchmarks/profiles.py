@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ _TOOLS = {
 }
 _PACKAGES = {"noria": "noria", "ydata": "ydata-profiling", "skrub": "skrub"}
 _LARGE = 10_000_000
+_FLIGHTS = "flights.csv"
 
 
 def measure(command: Sequence[str], page: Path) -> dict[str, Any]:
@@ -103,6 +105,19 @@ def _table(records: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _ratios(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many times as fast as each peer Noria was, round by round, which cancels what the machine does."""
+    walls: dict[str, list[float]] = {}
+    for record in records:
+        if record["data"] == _FLIGHTS:
+            walls.setdefault(record["tool"], []).append(record["wall_s"])
+    own = walls.pop("noria", [])
+    return [
+        f"{tool}: {statistics.median(theirs):.1f} times as fast (median of rounds)"
+        for tool, theirs in ((tool, [a / b for a, b in zip(peer, own)]) for tool, peer in walls.items())
+    ]
+
+
 def main() -> None:
     """Measure in turn, keep every figure, and print the table: least seconds, largest memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profiles", description=__doc__)
@@ -113,7 +128,7 @@ def main() -> None:
     given = parser.parse_args()
     envs, results = environment(given.envs), given.out / "results.jsonl"
     tools = {name: python_of(name, envs, sys.executable if name == "noria" else None) for name in _TOOLS}
-    flights = given.out / "flights.csv"
+    flights = given.out / _FLIGHTS
     _flights(flights)
     cases = [(flights, name) for _ in range(given.repeat) for name, python in tools.items() if python]
     if given.large:
@@ -127,7 +142,8 @@ def main() -> None:
         taken.append({**about, **found, "machine": machine()})
         append(results, taken[-1])
         say(json.dumps({**about, **found}))
-    print(_table(read_lines(results)[-len(taken) :]))
+    records = read_lines(results)[-len(taken) :]
+    print("\n".join([_table(records), "", *_ratios(records)]))
 
 
 if __name__ == "__main__":

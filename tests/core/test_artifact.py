@@ -51,21 +51,6 @@ def names(folder: Path) -> list[str]:
 # -- writing -------------------------------------------------------------------------------------------------
 
 
-def test_a_new_folder_appears_complete_or_not_at_all(tmp_path):
-    def half():
-        with artifact.new_folder(tmp_path / "a" / "made") as draft:
-            (draft / "half.txt").write_text("half")
-            assert not (tmp_path / "a" / "made").exists()
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        half()
-    assert names(tmp_path / "a") == []
-    with artifact.new_folder(tmp_path / "a" / "made") as draft:
-        (draft / "whole.txt").write_text("whole")
-    assert names(tmp_path / "a") == ["made"]
-
-
 def test_a_folder_that_exists_is_left_alone(tmp_path, model):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "mine.txt").write_text("mine")
@@ -74,27 +59,6 @@ def test_a_folder_that_exists_is_left_alone(tmp_path, model):
     assert str(caught.value).startswith(f"Cannot write {tmp_path / 'model'}.\n  got: ")
     assert names(tmp_path) == ["model"]
     assert names(tmp_path / "model") == ["mine.txt"]
-
-
-@pytest.mark.parametrize("write", [
-    lambda path, model: artifact.save(model, path, system="tabular"),
-    lambda path, model: artifact.write_text(path, "text"),
-])  # fmt: skip
-def test_a_place_that_cannot_be_written(tmp_path, model, write):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError) as caught:
-        write(tmp_path / "file" / "x", model)
-    assert str(caught.value) == (
-        f"Cannot write {tmp_path / 'file' / 'x'}.\n  got: File exists\n"
-        "  do:  Free some space, or set NORIA_HOME to a folder that can be written."
-    )
-
-
-def test_write_text_replaces_the_whole(tmp_path):
-    artifact.write_text(tmp_path / "x" / "y.json", "long text")
-    artifact.write_text(tmp_path / "x" / "y.json", "ü")
-    assert (tmp_path / "x" / "y.json").read_text(encoding="utf-8") == "ü"
-    assert names(tmp_path / "x") == ["y.json"]
 
 
 # -- reading -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import noria
-from noria.core import artifact
+from noria.core import files
 from noria.core.events import Events
 from noria.errors import StorageError
 from noria.lifecycle.import_model import import_model
@@ -69,14 +69,14 @@ def test_the_same_model_becomes_no_second_version(registry, shelf):
 
 
 def test_nothing_is_kept_of_what_could_not_be_written(registry, shelf, monkeypatch):
-    write = artifact.write_text
+    write = files.write_text
 
     def full(path, text):
         if path.name == "run.json":
             raise StorageError("The disk is full.")
         write(path, text)
 
-    monkeypatch.setattr(artifact, "write_text", full)
+    monkeypatch.setattr(files, "write_text", full)
     with pytest.raises(StorageError, match="full"):
         brought(registry, shelf)
     assert registry.artefacts.runs() == []

@@ -12,7 +12,7 @@ from noria.core.insight import Finding, Importance, Insight, Severity, Slice
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column, Schema, Type
 from noria.core.signature import Output, Signature
-from noria.pages import Story
+from noria.pages.story import Story
 
 EVIL = "<script>window.hacked = 1</script><b>"
 RTL = "גיל המנוע"

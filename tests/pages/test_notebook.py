@@ -9,7 +9,7 @@ import pytest
 
 from noria.core.insight import Insight
 from noria.core.result import html_table
-from noria.pages import overview
+from noria.pages.notebook import overview
 
 CELL = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Notebook</title></head>
 <body style="background: {ground}; color: {ink}; font: 14px sans-serif">

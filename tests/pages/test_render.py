@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from noria.pages import render
+from noria.pages.render import render
 
 
 def test_what_is_put_in_is_escaped():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import yaml
 
 from noria.lifecycle import report
-from noria.pages import render
+from noria.pages.render import render
 from noria.pages.telling import limits, method, python
 
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from noria.pages import asset
+from noria.pages.render import asset
 from noria.pages.theme import FONT, themes
 
 CSS = asset("style.css")

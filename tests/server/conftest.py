@@ -84,7 +84,7 @@ class Process:
     """A service as users start it."""
 
     def __init__(self, home: Path, *arguments: object, **environment: str) -> None:
-        command = [sys.executable, "-m", "noria.cli", "serve", *map(str, arguments), "--port", "0", "--json"]
+        command = [sys.executable, "-m", "noria", "serve", *map(str, arguments), "--port", "0", "--json"]
         known = {name: value for name, value in os.environ.items() if name != "NORIA_STATE"}
         self.process = subprocess.Popen(
             command, env={**known, "NORIA_HOME": str(home), **environment},

@@ -33,7 +33,7 @@ def wait_for(fulfilled, seconds: float = 60.0) -> None:
 def refused(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A service that does not begin."""
     return subprocess.run(
-        [sys.executable, "-m", "noria.cli", "serve", *arguments], env={**os.environ, "NORIA_HOME": str(home)},
+        [sys.executable, "-m", "noria", "serve", *arguments], env={**os.environ, "NORIA_HOME": str(home)},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 

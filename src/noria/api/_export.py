@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from noria.api._session import Session
-from noria.core import artifact, keep, manifest, registry
 
 if TYPE_CHECKING:
     from noria.lifecycle.export import Exported
@@ -51,6 +50,7 @@ def export(
     ParamError
         If the folder is taken, or the target cannot express the model.
     """
+    from noria.core import artifact, keep, manifest, registry
     from noria.data.conform import conform
     from noria.lifecycle.export import Package
     from noria.lifecycle.export import export as write

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from noria.api._session import Session
-from noria.core.ports import Tracker
-from noria.core.runs import Version
 from noria.errors import ParamError
 
 if TYPE_CHECKING:
+    from noria.core.ports import Tracker
+    from noria.core.runs import Version
     from noria.lifecycle.mirror import Mirrored
 
 __all__ = ["import_model", "mirror"]

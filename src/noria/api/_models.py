@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.api._session import Session
-from noria.core import artifact
-from noria.core.runs import Change
 from noria.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
+    from noria.core.runs import Change
 
 __all__ = ["history", "load", "model_folder", "predict", "promote", "rollback", "tag"]
 
@@ -36,6 +35,7 @@ def load(name: str | Path, *, trust: bool = False, session: Session | None = Non
     ArtifactError, TrustError
         If the folder is damaged, or holds code that nobody has vouched for.
     """
+    from noria.core import artifact
     from noria.data.conform import conform
 
     session = session or Session()
@@ -163,5 +163,7 @@ def model_folder(name: str | Path, session: Session) -> Path:
         if (folder / "manifest.json").is_file():
             return folder
     if isinstance(name, Path) or len(path.parts) > 1:
+        from noria.core import artifact
+
         artifact.read_manifest(path)
     return session.registry.folder(str(name)) / "model"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from noria.core.recipe import Recipe
 from noria.errors import NotFoundError, suggestion
+
+if TYPE_CHECKING:
+    from noria.core.recipe import Recipe
 
 __all__ = ["find_recipe", "recipes", "shipped"]
 
@@ -21,6 +23,8 @@ def recipes() -> list[Recipe]:
     >>> "iris" in [recipe.name for recipe in recipes()]
     True
     """
+    from noria.core.recipe import Recipe
+
     return [Recipe.read(folder) for folder in shipped().values()]
 
 
@@ -32,6 +36,8 @@ def find_recipe(recipe: str | Path | Recipe | Mapping[str, Any]) -> Recipe:
     NotFoundError
         If there is none.
     """
+    from noria.core.recipe import Recipe
+
     if isinstance(recipe, Recipe):
         return recipe
     if isinstance(recipe, Mapping):

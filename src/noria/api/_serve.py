@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.api._session import Session
-from noria.core import artifact, registry
+from noria.core import registry
 from noria.core.deadline import seconds
 from noria.core.serving import Key, Label, Outcome
 from noria.errors import ColumnError, ParamError, suggestion
@@ -61,6 +61,7 @@ def desk(
     ParamError
         If nothing is named, or a share or a field cannot be.
     """
+    from noria.core import artifact
     from noria.data.conform import conform
     from noria.lifecycle.serve import Desk, Endpoint, Limits, Privacy, Traffic
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from noria.api._recipes import shipped
 from noria.core import registry
 from noria.core.events import Events
-from noria.core.ports import Artefacts, Executor, State, Tracker
-from noria.core.runs import Condition, RunQuery
 from noria.settings import Settings
 
 if TYPE_CHECKING:
+    from noria.core.ports import Artefacts, Executor, State, Tracker
     from noria.lifecycle.register import Registry
 
 __all__ = ["Session"]
@@ -81,6 +80,8 @@ class Session:
         known = (folder / "features.py" for folder in shipped().values())
         if any(_sha256(path) == sha256 for path in known if path.is_file()):
             return True
+        from noria.core.runs import Condition, RunQuery
+
         trained = RunQuery(where=(Condition("features", "=", sha256),), limit=1)
         return bool(self.registry.runs(trained))
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from noria.api._recipes import find_recipe
 from noria.api._session import Session
 from noria.core.insight import Finding, Insight
-from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.errors import ParamError, suggestion
 
 if TYPE_CHECKING:
     from noria.core.features import FeaturedModel
     from noria.core.protocol import Model
+    from noria.core.recipe import Recipe
     from noria.lifecycle.promote import Verdict
     from noria.lifecycle.refit import Reproduction
 
@@ -112,7 +112,7 @@ class Run:
         }
 
     def _repr_html_(self) -> str:
-        from noria.pages import overview
+        from noria.pages.notebook import overview
 
         how = "" if self.promotion.promoted else f", not promoted: {self.promotion.why}"
         return overview(self.record, self.evaluation, self.report, f"{self.name}@{self.version}{how}")
@@ -213,6 +213,8 @@ def train(
     fields["data"]["source"] = str(source) if named else ""
     fields["data"]["test"] = str(test) if tested else None
     fields.setdefault("name", _name_of(source if named else target))
+    from noria.core.recipe import Recipe
+
     recipe = Recipe.parse(fields, folder=Path())
     table, given = None if named else source, None if tested else test
     return _walk(recipe, session, resume=resume, source=table, test=given)

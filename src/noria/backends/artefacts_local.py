@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from noria.core.artifact import write_text
+from noria.core.files import write_text
 from noria.core.manifest import read_json
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry

@@ -12,8 +12,9 @@ from typing import Any
 
 from noria.backends.artefacts_local import LocalArtefacts, LocalSnapshots, taken
 from noria.backends.store import Store
-from noria.core import artifact, keep
+from noria.core import keep
 from noria.core.events import Events
+from noria.core.files import new_folder
 from noria.core.ports import Kept
 from noria.core.runs import Change, RunEntry
 from noria.errors import ArtifactError, NotFoundError, StorageError, suggestion
@@ -181,7 +182,7 @@ class RemoteArtefacts:
             raise NotFoundError(f"There is no run {run!r}.", do=suggestion(run, self.runs()))
         copy = self._copy(run)
         try:
-            with artifact.new_folder(copy) as draft:
+            with new_folder(copy) as draft:
                 targets = {f"runs/{run}/{name}": _within(draft, name) for name in files}
                 self.store.get(targets, sum(files.values()), run)
                 self._verify(run, draft, files)

@@ -45,7 +45,7 @@ def compare(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json, show
-    from noria.core.artifact import write_text
+    from noria.core.files import write_text
 
     found = noria.compare(*runs)
     if output is not None:

@@ -3,80 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria._version import __version__
 from noria.core import manifest, registry
 from noria.core.features import FeaturedModel, FeatureFunction
-from noria.core.protocol import Model
+from noria.core.files import new_folder
 from noria.core.signature import Signature
-from noria.errors import ArtifactError, StorageError, TrustError
+from noria.errors import ArtifactError, TrustError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from noria.core.protocol import Model
     from noria.core.schema import Schema
 
     Prepare = Callable[[pl.DataFrame, Schema], pl.DataFrame]
 
-__all__ = ["FORMAT", "load", "new_folder", "read_manifest", "save", "write_text"]
+__all__ = ["FORMAT", "load", "read_manifest", "save"]
 
 FORMAT = 1
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Fill a folder that appears under its name only when it is complete.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written; nothing is left behind.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise _storage_error(folder, error) from error
-    try:
-        yield draft
-        for path in draft.rglob("*"):
-            if path.is_file():
-                _sync(path)
-        _sync(draft)
-        draft.chmod(0o755)
-        draft.rename(folder)
-        _sync(folder.parent)
-    except OSError as error:
-        raise _storage_error(folder, error) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a file by a complete one, or leave it as it was.
-
-    Raises
-    ------
-    StorageError
-        If it cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
-        _sync(draft)
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise _storage_error(path, error) from error
 
 
 def save(
@@ -169,19 +117,3 @@ def load(folder: Path, *, prepare: Prepare, trusted: Callable[[str], bool]) -> M
     function = FeatureFunction.compile(features["function"], path.read_text(encoding="utf-8"), str(path))
     signature = Signature.from_dict(told["signature"])
     return FeaturedModel(model, function, signature.inputs, prepare, signature.example)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _storage_error(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"Cannot write {path}.",
-        got=error.strerror or str(error),
-        do="Free some space, or set NORIA_HOME to a folder that can be written.",
-    )

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
-from noria.core.protocol import Model
 from noria.core.schema import Schema
 from noria.core.signature import Signature
 from noria.errors import NotFoundError, RecipeError, suggestion
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from noria.core.protocol import Model
 
 __all__ = ["FeatureFunction", "FeaturedModel"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noria._version import __version__
-from noria.core import artifact, manifest
+from noria.core import artifact, files, manifest
 from noria.errors import ArtifactError
 
 __all__ = ["FORMAT", "seal", "unseal", "verify"]
@@ -31,7 +31,7 @@ def seal(folder: Path, run: str) -> None:
         "run": run,
         "files": manifest.hashed(folder, _files(folder)),
     }
-    artifact.write_text(folder / manifest.NAME, json.dumps(told, indent=1))
+    files.write_text(folder / manifest.NAME, json.dumps(told, indent=1))
 
 
 def unseal(folder: Path) -> None:

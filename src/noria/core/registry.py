@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from noria.core.protocol import System, Task
-from noria.core.schema import Schema
 from noria.errors import NotFoundError, RecipeError, suggestion
+
+if TYPE_CHECKING:
+    from noria.core.protocol import System, Task
+    from noria.core.schema import Schema
 
 __all__ = ["backend", "pick", "system", "systems"]
 

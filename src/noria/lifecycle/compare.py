@@ -13,7 +13,7 @@ from noria.core.artifact import read_manifest
 from noria.core.result import Score, html_table
 from noria.errors import ParamError
 from noria.lifecycle.show import Details
-from noria.pages import render
+from noria.pages.render import render
 
 __all__ = ["Comparison", "Fact", "compare", "text"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from noria.core import artifact, keep
+from noria.core import artifact, files, keep
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.ports import Tracker
@@ -134,14 +134,14 @@ def _keep(
         undo.callback(registry.artefacts.release, run)
         undo.callback(registry.discard, run)
         folder = registry.artefacts.folder(run)
-        artifact.write_text(folder / "started.json", json.dumps({**started, "id": run}, indent=1))
-        with artifact.new_folder(folder / "model") as draft:
+        files.write_text(folder / "started.json", json.dumps({**started, "id": run}, indent=1))
+        with files.new_folder(folder / "model") as draft:
             shutil.copytree(brought / "model", draft, dirs_exist_ok=True)
         for path in (brought / "report.md", brought / "trials.jsonl", *brought.glob("figures/*.json")):
             if path.is_file():
                 text = path.read_text(encoding="utf-8")
-                artifact.write_text(folder / path.relative_to(brought), text)
-        artifact.write_text(folder / "run.json", json.dumps({**record, "id": run}, indent=1))
+                files.write_text(folder / path.relative_to(brought), text)
+        files.write_text(folder / "run.json", json.dumps({**record, "id": run}, indent=1))
         keep.seal(folder, run)
         registry.artefacts.publish(run)
         registry.record(run)

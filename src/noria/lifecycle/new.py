@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from noria.core import artifact
+from noria.core import files
 from noria.core.events import Events
 from noria.core.protocol import Task
 from noria.core.recipe import Recipe
@@ -72,9 +72,9 @@ class Draft:
                 )
         if self.folder.exists():
             for name, text in self.files.items():
-                artifact.write_text(self.folder / name, text)
+                files.write_text(self.folder / name, text)
         else:
-            with artifact.new_folder(self.folder) as fresh:
+            with files.new_folder(self.folder) as fresh:
                 for name, text in self.files.items():
                     (fresh / name).write_text(text, encoding="utf-8")
         return self.folder

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from noria.core import artifact
+from noria.core import files
 from noria.core.events import Event, Events
 from noria.core.profile import Profile
 
@@ -101,4 +101,4 @@ def write(made: Profile, path: Path) -> None:
     """
     from noria.pages.profile import page
 
-    artifact.write_text(path, page(made))
+    files.write_text(path, page(made))

@@ -23,7 +23,8 @@ from noria.errors import NoriaError, NotFoundError, ParamError, StorageError, su
 from noria.lifecycle import report
 from noria.lifecycle.register import Registry
 from noria.lifecycle.show import Details, show
-from noria.pages import Story, asset, prose, render
+from noria.pages.render import asset, prose, render
+from noria.pages.story import Story
 from noria.pages.units import number
 
 __all__ = ["MARK", "Entry", "Published", "publish"]

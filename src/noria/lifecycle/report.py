@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.core import artifact
+from noria.core import artifact, files
 from noria.core.insight import Finding
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
 from noria.core.signature import Signature
 from noria.errors import ParamError, suggestion
-from noria.pages import Story, render
+from noria.pages.render import render
+from noria.pages.story import Story
 from noria.pages.units import without_password
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def draw(figures: Sequence[Figure], folder: Path) -> None:
     """Write figures into a run's folder, each as a Vega-Lite file with its data."""
     (folder / _FIGURES).mkdir(exist_ok=True)
     for figure in figures:
-        artifact.write_text(folder / _FIGURES / f"{figure.name}{_SUFFIX}", json.dumps(figure.to_dict()))
+        files.write_text(folder / _FIGURES / f"{figure.name}{_SUFFIX}", json.dumps(figure.to_dict()))
 
 
 def drawn(folder: Path) -> list[Figure]:
@@ -116,7 +117,7 @@ def report(run: Details, kind: str = "html", output: Path | None = None) -> Path
     kept = run.folder / FORMATS[kind]
     path = kept if output is None else output / kept.name if output.is_dir() else output
     if path != kept or not kept.exists():
-        artifact.write_text(path, text(run, kind))
+        files.write_text(path, text(run, kind))
     return path
 
 

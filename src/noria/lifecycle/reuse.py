@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from noria.core import artifact, keep
+from noria.core import artifact, files, keep
 from noria.core.features import FeaturedModel
 from noria.core.insight import Insight
 from noria.core.ports import Artefacts
@@ -131,7 +131,7 @@ def link(earlier: Path, folder: Path) -> None:
     """Take model, figures and trials over from another run; on the same file system they take no room."""
     shutil.copytree(earlier / "figures", folder / "figures", copy_function=_hard_link, dirs_exist_ok=True)
     shutil.copy2(earlier / "trials.jsonl", folder / "trials.jsonl")  # a run that is gone on with adds to it
-    with artifact.new_folder(folder / "model") as draft:
+    with files.new_folder(folder / "model") as draft:
         shutil.copytree(earlier / "model", draft, copy_function=_hard_link, dirs_exist_ok=True)
 
 

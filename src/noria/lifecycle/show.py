@@ -18,7 +18,7 @@ from noria.errors import NotFoundError, ParamError, suggestion
 from noria.lifecycle.journal import records
 from noria.lifecycle.register import Registry
 from noria.lifecycle.runs import Status
-from noria.pages import overview
+from noria.pages.notebook import overview
 
 if TYPE_CHECKING:
     import polars as pl

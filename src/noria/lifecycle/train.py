@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from noria._version import __version__
-from noria.core import artifact, keep, memory, registry
+from noria.core import artifact, files, keep, memory, registry
 from noria.core.deadline import Deadline
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
@@ -265,7 +265,7 @@ class Training:
             "snapshot": data.snapshot.hash,
             "noria": __version__,
         }
-        artifact.write_text(artefacts.folder(run_id) / "started.json", json.dumps(started, indent=1))
+        files.write_text(artefacts.folder(run_id) / "started.json", json.dumps(started, indent=1))
         self.registry.record(run_id)
         return run_id, False
 
@@ -415,11 +415,11 @@ class Training:
             ),
         }
         findings = found.insight.without(self.recipe.silence).findings
-        artifact.write_text(folder / "report.md", self._report(data, evaluation, record, findings))
-        artifact.write_text(folder / report.PAGE, report.page(report.story(folder, record)))
+        files.write_text(folder / "report.md", self._report(data, evaluation, record, findings))
+        files.write_text(folder / report.PAGE, report.page(report.story(folder, record)))
         if origin.code and origin.code.diff:
-            artifact.write_text(folder / lineage.DIFF, origin.code.diff)
-        artifact.write_text(folder / "run.json", json.dumps(record, indent=1))
+            files.write_text(folder / lineage.DIFF, origin.code.diff)
+        files.write_text(folder / "run.json", json.dumps(record, indent=1))
         self.events.emit("run.kept", run=run_id, seconds=found.seconds)
         self._log.close()
         keep.seal(folder, run_id)

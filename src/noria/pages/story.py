@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.insight import Insight
-from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column
 from noria.core.signature import Signature
 from noria.pages.words import Verdict, measure, verdict
+
+if TYPE_CHECKING:
+    from noria.core.recipe import Recipe
 
 __all__ = ["Axis", "Line", "Story"]
 
@@ -98,6 +100,8 @@ class Story:
     @cached_property
     def recipe(self) -> Recipe:
         """What was asked for."""
+        from noria.core.recipe import Recipe
+
         return Recipe.parse(self.record["recipe"])
 
     @cached_property

@@ -18,8 +18,8 @@ from noria.core.serving import Verb
 from noria.data.conform import RowConformer
 from noria.errors import AccessError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
-from noria.pages import asset, render
 from noria.pages.form import Field, fields
+from noria.pages.render import asset, render
 from noria.pages.units import data_size, number
 from noria.pages.words import measure
 from noria.server.guard import check

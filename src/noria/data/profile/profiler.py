@@ -90,9 +90,10 @@ class Profiler:
         """
         target, unlearnable = self._related()
         sample, sketch = self._sample, self.sketch
+        duplicates = sketch.duplicates
         holes, strong = missing(sample), associations(sample, self.target)
         facts = Facts(
-            self._columns, sketch.columns, sample, sketch.rows, sketch.duplicates, holes, strong, target,
+            self._columns, sketch.columns, sample, sketch.rows, duplicates, holes, strong, target,
             self.target, unlearnable, repairs,
         )  # fmt: skip
         found = find(facts)
@@ -103,7 +104,7 @@ class Profiler:
             found = worst_first([*found, *differences(apart, here, there)])
         return Profile(
             self.source, sketch.rows, sketch.bytes, self._columns, found, sample.rows.height,
-            sketch.duplicates, holes, strong, timelines(sample, self.target), _written(sketch.head), target,
+            duplicates, holes, strong, timelines(sample, self.target), _written(sketch.head), target,
             apart,
         )  # fmt: skip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import glob
 import hashlib
-import http.client
 import json
 import os
 import tempfile
@@ -13,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
 
 from noria._lazy import require
 from noria.data.sources.ask import Ask, File, Reading
@@ -114,6 +111,10 @@ def _download(url: str, ask: Ask) -> Path:
     if target.is_file():
         return target
     refuse_offline(url, ask)
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     try:
         with urlopen(Request(url, headers={"User-Agent": "noria"}), timeout=_TIMEOUT_SECONDS) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
@@ -121,7 +122,7 @@ def _download(url: str, ask: Ask) -> Path:
                 _copy(answer, out, url, total, ask)
     except HTTPError as error:
         raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise SourceError(f"{url} cannot be reached.", got=str(reason), do="Check the network.") from error
     _refuse_page(target, url)

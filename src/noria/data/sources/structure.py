@@ -21,7 +21,7 @@ _HEAD_CHARS = 1 << 18
 _HEAD_ROWS = 200
 _TABBED = frozenset({".tsv", ".tab"})
 _LINES_BELOW = 0.8
-_CHUNK_BYTES = 1 << 21
+_CHUNK_BYTES = 1 << 22
 _QUOTE, _NEWLINE, _RETURN = 34, 10, 13
 
 

@@ -101,6 +101,7 @@ class Typing:
         """Rule out what the values of `frame` contradict."""
         nulls = dict(zip(frame.columns, frame.null_count().row(0), strict=True))
         filled = {name for name, count in nulls.items() if count < frame.height}
+        heads = [frame] if self._seen else [frame.head(_HEAD), frame]  # most kinds are ruled out at once
         self._seen |= filled
         for kind in _KINDS:
             spared = [name for name in self._fits[kind] if name not in filled]
@@ -109,9 +110,9 @@ class Typing:
                 safe = self._exact_integers(frame, rest)
                 spared += safe
                 rest = [name for name in rest if name not in set(safe)]
-            self._fits[kind] = spared + self._passing(
-                kind, frame, self._passing(kind, frame.head(_HEAD), rest)
-            )
+            for rows in heads:
+                rest = self._passing(kind, rows, rest)
+            self._fits[kind] = spared + rest
 
     def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with every column in the type that was decided."""

@@ -20,7 +20,7 @@ from noria.lifecycle.explain import curves
 from noria.lifecycle.explain.counterfactual import Counterfactual, Wanted, counterfactual
 from noria.lifecycle.explain.dependence import surface
 from noria.lifecycle.explain.view import PROBABILITY, View
-from noria.pages import render
+from noria.pages.render import render
 
 __all__ = ["Background", "Explained", "explain"]
 

@@ -11,8 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from noria._version import __version__
-from noria.core import artifact, manifest
+from noria.core import manifest
 from noria.core.events import Events
+from noria.core.files import new_folder
 from noria.errors import ParamError, suggestion
 from noria.lifecycle.export import docker, kubernetes, mlflow, onnx, space
 from noria.lifecycle.export.package import Package
@@ -115,7 +116,7 @@ def export(
             Path(aside) / "dry" if dry_run else output.with_name(f".{output.name}.new") if taken else output
         )
         shutil.rmtree(home, ignore_errors=True)
-        with artifact.new_folder(home) as draft:
+        with new_folder(home) as draft:
             following = TARGETS[to](package, draft)
             files = _mark(draft, package, to)
             if taken and not dry_run:

@@ -1,4 +1,4 @@
-"""``python -m noria.cli``: the same as ``noria``."""
+"""``python -m noria`` is ``noria``."""
 
 from __future__ import annotations
 

@@ -332,6 +332,16 @@ def test_odd_tables_are_described(table):
     json.dumps(made.to_dict(), allow_nan=False)
 
 
+@pytest.mark.parametrize("name", ["count", "text", "key"])
+def test_a_column_may_have_any_name(name):
+    texts = [*("1 kg", "2 kg", "3 kg", "4 kg") * 10, "heavy"]
+    days = ["2020-01-01", "2020-01-02", "2020-01-03"] * 10
+    told = profiled(pl.DataFrame({name: texts}))[name]
+    assert (told.type, told.distinct, told.odd) == (Type.NUMBER, 4, (("heavy", 1),))
+    assert profiled(pl.DataFrame({name: days}))[name].distinct == 3
+    assert profiled(pl.DataFrame({name: [*"abca"]}))[name].top[0] == ("a", 2)
+
+
 def test_long_texts_are_not_kept():
     table = pl.DataFrame({"a": ["long " * 20_000 + str(at) for at in range(100)]})
     made = profiled(table)

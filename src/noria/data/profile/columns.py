@@ -126,8 +126,8 @@ class NumberSketch(_Counted):
 
     def _take_texts(self, raw: pl.Series) -> None:
         """Read each distinct text once."""
-        counts = raw.drop_nulls().value_counts(name="count")
-        typed = self._typed(counts[raw.name])
+        counts = raw.drop_nulls().alias("text").value_counts(name="count")
+        typed = self._typed(counts["text"].alias(raw.name))
         known = typed.is_not_null()
         if not known.all():
             self._set_aside(counts.filter(~known))
@@ -187,7 +187,7 @@ class NumberSketch(_Counted):
 
     def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        frequent = lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD)
+        frequent = lost.sort("count", "text", descending=[True, False]).head(_ODD)
         for text, count in frequent.iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count

@@ -317,7 +317,7 @@ def test_no_rows():
         pl.DataFrame({"a": [1]}),
         pl.DataFrame({"a": [None, None], "b": [None, None]}),
         pl.DataFrame({"a": [np.inf, -np.inf, np.nan, 1.0]}),
-        pl.DataFrame({"a": [1e308, -1e308, 0.0], "b": [5e-324, 0.0, 1.0]}),
+        pl.DataFrame({"a": [1e308, -1e308, 0.0], "b": [5e-324, 0.0, 1.0], "c": [1e300, 2e300, 1e80]}),
         pl.DataFrame({"a": [date(1, 1, 1), date(9999, 12, 31)]}),
         pl.DataFrame({"a": pl.Series([2**64 - 1, 0], dtype=pl.UInt64), "b": [2**63 - 1, -(2**63)]}),
         pl.DataFrame({"a": [b"x"], "b": [[1]], "c": [{"k": 1}], "d": [timedelta(1)]}),

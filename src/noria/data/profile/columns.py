@@ -14,6 +14,7 @@ from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, so
 
 __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch", "says_missing"]
 
+_WIDE = (pl.Int128, pl.UInt128)
 _ODD = 20
 _SHOWN = 200
 _UNSURE = 0.03  # of an estimated number of distinct values
@@ -111,9 +112,10 @@ class NumberSketch(_Counted):
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
 
     def reading(self) -> pl.Expr:
-        """Numbers as they are, anything else as the column says."""
+        """Numbers as they are, those of 128 bits as floats, anything else as the column says."""
+        raw = pl.col(self.column.name)
         if family(self.dtype) in {"whole", "real"}:
-            return pl.col(self.column.name)
+            return raw.cast(pl.Float64) if self.dtype in _WIDE else raw
         return column_expr(replace(self.column, type=Type.NUMBER), self.dtype)
 
     def _take(self, raw: pl.Series) -> None:

@@ -20,7 +20,6 @@ from noria.errors import ColumnError, SourceError, suggestion
 __all__ = ["Profiler"]
 
 _MANY_CELLS = 200_000
-_SHOWN = 200
 _CLASSES = 20  # as many whole numbers, each in more rows than that, are classes
 _LEARNABLE = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN}
 
@@ -104,7 +103,7 @@ class Profiler:
             found = worst_first([*found, *differences(apart, here, there)])
         return Profile(
             self.source, sketch.rows, sketch.bytes, self._columns, found, sample.rows.height,
-            duplicates, holes, strong, timelines(sample, self.target), _written(sketch.head), target,
+            duplicates, holes, strong, timelines(sample, self.target), sketch.head, target,
             apart,
         )  # fmt: skip
 
@@ -144,14 +143,3 @@ class Profiler:
         few = column.distinct == 2 or (column.distinct <= _CLASSES and known > _CLASSES * column.distinct)
         classes = column.type is not Type.NUMBER or (few and sketch.whole)
         return relate(self._sample, self.target, classes=classes), ""
-
-
-def _written(rows: pl.DataFrame) -> tuple[tuple[str | None, ...], ...]:
-    """Rows as short texts."""
-    flat = rows.with_columns(pl.col(pl.String).str.slice(0, _SHOWN))
-    return tuple(tuple(None if value is None else _cell(value) for value in row) for row in flat.iter_rows())
-
-
-def _cell(value: object) -> str:
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

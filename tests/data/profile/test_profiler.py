@@ -16,7 +16,6 @@ from noria.core.schema import Type
 from noria.data.profile import Profiler
 from noria.errors import ColumnError, SourceError
 
-
 FAR = pl.Series([2**60, 1])
 
 
@@ -377,6 +376,22 @@ def test_a_column_may_have_any_name(name):
     assert (told.type, told.distinct, told.odd) == (Type.NUMBER, 4, (("heavy", 1),))
     assert profiled(pl.DataFrame({name: days}))[name].distinct == 3
     assert profiled(pl.DataFrame({name: [*"abca"]}))[name].top[0] == ("a", 2)
+
+
+@pytest.mark.parametrize(
+    "large", ["x" * 100_000, b"x" * 100_000, ["x" * 1_000] * 100], ids=["text", "bytes", "list"]
+)
+def test_what_waits_and_what_is_kept_is_bounded(large, monkeypatch):
+    monkeypatch.setattr("noria.data.profile.profiler._MANY_BYTES", 1_000_000)
+    profiler, most = Profiler("table"), 0
+    for _ in range(60):
+        profiler.update(pl.DataFrame({"large": [large, None]}))
+        most = max(most, sum(batch.estimated_size() for batch in profiler._waiting))
+    assert most < 1_000_000
+    made = profiler.finish()
+    assert (made["large"].rows, made["large"].nulls) == (120, 60)
+    assert profiler.sketch.sample.estimated_size() < 100_000
+    assert len(made.head[0][0]) == 200
 
 
 def test_long_texts_are_not_kept():

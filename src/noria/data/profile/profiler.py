@@ -19,7 +19,7 @@ from noria.errors import ColumnError, SourceError, suggestion
 
 __all__ = ["Profiler"]
 
-_MANY_CELLS = 200_000
+_MANY_CELLS, _MANY_BYTES = 200_000, 64_000_000
 _CLASSES = 20  # as many whole numbers, each in more rows than that, are classes
 _LEARNABLE = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN}
 
@@ -50,7 +50,7 @@ class Profiler:
         self.sketch = TableSketch(seed)
         self.rows = 0
         self._waiting: list[pl.DataFrame] = []
-        self._cells = 0
+        self._cells = self._bytes = 0
 
     def update(self, batch: pl.DataFrame) -> None:
         """Take in rows; small batches are collected first, for each costs something per column.
@@ -69,7 +69,8 @@ class Profiler:
         self.rows += batch.height
         self._waiting.append(batch)
         self._cells += batch.height * max(1, batch.width)
-        if self._cells >= _MANY_CELLS:
+        self._bytes += int(batch.estimated_size())
+        if self._cells >= _MANY_CELLS or self._bytes >= _MANY_BYTES:
             self._flush()
 
     def finish(self, other: Profiler | None = None, repairs: tuple[str, ...] = ()) -> Profile:
@@ -111,7 +112,7 @@ class Profiler:
         """Take in what was collected."""
         if self._waiting:
             self.sketch.update(pl.concat(self._waiting, how="vertical_relaxed"))
-            self._waiting, self._cells = [], 0
+            self._waiting, self._cells, self._bytes = [], 0, 0
 
     @cached_property
     def _columns(self) -> tuple[ColumnProfile, ...]:

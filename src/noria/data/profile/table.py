@@ -69,12 +69,12 @@ class TableSketch:
             self.columns[raw.name].update(raw)
         self._repeats.update(batch)
         chosen = batch[self._reservoir.offer(batch.height)]
-        self._sample = pl.concat([self._sample, _clipped(chosen)], how="vertical_relaxed")
+        self._sample = pl.concat([self._sample, _light(chosen)], how="vertical_relaxed")
         self._sample = self._sample.filter(pl.Series(self._reservoir.kept()))
 
     @property
     def sample(self) -> pl.DataFrame:
-        """Raw rows, drawn evenly; long texts are cut short."""
+        """Raw rows, drawn evenly; long texts are cut short, and of bytes and lists only the missing show."""
         return self._sample
 
     @property
@@ -88,7 +88,7 @@ class TableSketch:
     def _begin(self, batch: pl.DataFrame) -> None:
         """Decide from the first rows how columns are read."""
         self.head = _written(batch.head(_HEAD))
-        self._sample = _clipped(batch.clear())
+        self._sample = _light(batch.clear())
         wide = max(_FEWEST, _SAMPLE_CELLS // max(1, batch.width))
         self._reservoir = Reservoir(min(_SAMPLE_ROWS, wide), self._seed)
         first = _clipped(batch.head(min(_FIRST_ROWS, wide)))
@@ -111,6 +111,13 @@ def _plain(raw: pl.Series) -> bool:
 def _clipped(rows: pl.DataFrame) -> pl.DataFrame:
     """The same with only the beginning of long texts."""
     return rows.with_columns(pl.col(pl.String).str.slice(0, _CLIP))
+
+
+def _light(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same with no more of each cell than relations are seen in."""
+    opaque = [name for name, dtype in rows.schema.items() if family(dtype) == "other"]
+    there = [pl.when(pl.col(name).is_not_null()).then(True).alias(name) for name in opaque]
+    return _clipped(rows.with_columns(there))
 
 
 def _written(rows: pl.DataFrame) -> _Rows:

@@ -192,12 +192,14 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR136": Kind(
         "More or fewer missing", _MEDIUM,
-        "The share of missing values differs by 5 points or more. High from 20 points on.",
+        "The share of missing values differs by 5 points or more, beyond what chance gives. High from 20 "
+        "points on.",
         "Find out what changed at the source.",
     ),
     "NOR137": Kind(
         "Out of range", _LOW,
-        "More than one value in a hundred lies below the smallest or above the largest value here.",
+        "More than one value in a hundred lies below the smallest or above the largest value here, beyond "
+        "what chance gives.",
         "Check the unit; models that cannot extrapolate treat such values as the nearest known one.",
     ),
 }  # fmt: skip

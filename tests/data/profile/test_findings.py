@@ -205,6 +205,19 @@ def test_two_small_samples_of_one_distribution_hardly_ever_differ(rows):
     assert sum(len(one.columns) for one in told if one.code in codes) <= 1  # of 450
 
 
+@pytest.mark.parametrize("rows", [3, 5, 12, 30])
+def test_noise_of_few_rows_is_neither_a_leak_nor_the_same(rows):
+    told = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        made = {f"x{at}": rng.normal(size=rows) for at in range(10)}
+        made |= {f"c{at}": rng.choice([*"abcdefgh"], rows) for at in range(3)}
+        told += [profiled(pl.DataFrame(made), name) for name in ("x0", "c0")]
+    assert [found(made, code) for made in told for code in ("NOR107", "NOR111")] == [[]] * 2 * len(told)
+    table = pl.DataFrame({"x": [at**3 for at in range(rows)], "y": [f"{at / 2} kg" for at in range(rows)]})
+    assert len(found(profiled(table, "y"), "NOR111")) == (rows >= 30)
+
+
 def test_every_code_has_its_fault():
     assert {*PLANTED, *TARGETS, *CHANGED, "NOR124"} == set(CODES)
 

@@ -15,6 +15,8 @@ from noria.core.insight import Finding, Severity
 from noria.core.profile import Contrast, Shift
 from noria.core.schema import Type
 from noria.core.words import moment, number, percent, quoted
+from noria.data._numbers import BLANK
+from noria.data.conform import FALSE_WORDS, TRUE_WORDS
 from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.describe import histogram
 from noria.data.profile.findings import gathered
@@ -120,6 +122,8 @@ def _of_categories(
 ) -> dict[str, Any]:
     """PSI and shares over the most frequent categories, and those that are new."""
     known, found = _tally(here, one), _tally(there, other)
+    if one.type is other.type is Type.BOOLEAN and not found.keys() <= known.keys():
+        known, found = _folded(known), _folded(found)
     rows, others = max(1, one.rows - one.nulls), max(1, other.rows - other.nulls)
     names = sorted(
         {*known, *found}, key=lambda name: -known.get(name, 0) / rows - found.get(name, 0) / others
@@ -157,6 +161,13 @@ def _tally(sketch: OpaqueSketch, column: ColumnProfile) -> dict[str, int]:
     values, weights = sketch.values()
     numbers = {number(value): round(weight) for value, weight in zip(values.tolist(), weights.tolist())}
     return counts or numbers or dict(column.top)
+
+
+def _folded(tally: Mapping[str, int]) -> dict[str, int]:
+    """The counts of yes and no, however they are written."""
+    folded = [(name.strip(BLANK).lower(), count) for name, count in tally.items()]
+    kinds = (("true", TRUE_WORDS), ("false", FALSE_WORDS))
+    return {kind: sum(count for name, count in folded if name in words) for kind, words in kinds}
 
 
 # --- in words --------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def profile(
 
 def _stem(file: str) -> str:
     """What the page of a source is called."""
-    stem = Path(file).name.partition(".")[0]
+    from noria.pages.units import without_password
+
+    stem = Path(without_password(file)).name.partition(".")[0]
     return re.sub(r"[^\w-]+", "-", stem)[:_LONGEST].strip("-") or "table"
 
 

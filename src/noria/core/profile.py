@@ -145,6 +145,8 @@ class Shift:
         Categories that are only there.
     types : tuple of str
         Here and there.
+    p : float, optional
+        How likely two samples of one distribution differ as much, by chi-squared over the bins of the PSI.
     """
 
     column: str
@@ -157,6 +159,7 @@ class Shift:
     there: tuple[float, ...]
     new: tuple[tuple[str, int], ...]
     types: tuple[str, str]
+    p: float | None = None
 
 
 @dataclass(frozen=True)

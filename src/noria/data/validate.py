@@ -139,10 +139,10 @@ def _drop_rows(
         lost = typed.height - known.height
         notes.append(f"{_rows(lost)} without a value of the target {name!r} left out")
     if target.type in _CLASSES:
-        counts = known[name].value_counts(name="count").filter(pl.col("count") < 2)
-        if 0 < counts.height < known[name].n_unique():
-            rare = counts[name].cast(pl.String).sort().to_list()
-            known = known.filter(~pl.col(name).is_in(counts[name].implode()))
+        alone = known[name].filter(known[name].is_unique())
+        if 0 < alone.len() < known[name].n_unique():
+            rare = alone.cast(pl.String).sort().to_list()
+            known = known.filter(~pl.col(name).is_in(alone.implode()))
             named = ", ".join(repr(one) for one in rare[:5]) + (", ..." if len(rare) > 5 else "")
             notes.append(f"{_rows(len(rare))} left out, the only one of its class: {named}")
     if known[name].n_unique() < 2:
@@ -207,7 +207,7 @@ def _flag_leaks(typed: pl.DataFrame, schema: Schema, target: Column, notes: list
     step = -(-typed.height // _LOOK)
     names = [column.name for column in schema.features if column.type in _COMPARED]
     some = typed.select([*names, target.name]).gather_every(step).unique(maintain_order=True)
-    chance = float(some[target.name].value_counts(name="count")["count"].max()) / some.height  # type: ignore[arg-type]
+    chance = float(some[target.name].unique_counts().max()) / some.height  # type: ignore[arg-type]
     for name in names:
         found = ""
         if target.type is Type.NUMBER and schema[name].type in _PLACES:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ago", "data_size", "day", "duration", "interval", "number", "without_password"]
 
-_PASSWORD = re.compile(r"(?<=://)[^/@\s\"]+@")
+_PASSWORD = re.compile(r"(?<=://)(?:[^/@:\s\"]*:(?!\d+/)[^\s\"'<>`]*@|[^/@\s\"]+@)")  # it may hold @ and /
 
 
 def number(value: float | None) -> str:
@@ -94,7 +94,9 @@ def without_password(text: str) -> str:
 
     Examples
     --------
-    >>> without_password("postgresql://ann:secret@host/shop")
-    'postgresql://host/shop'
+    >>> without_password("postgresql://ann:secret@host/shop"), without_password("s3://ann:p@ss/w@host/a")
+    ('postgresql://host/shop', 's3://host/a')
+    >>> without_password("https://host:8080/chart@2")
+    'https://host:8080/chart@2'
     """
     return _PASSWORD.sub("", text)

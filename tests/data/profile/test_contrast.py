@@ -67,3 +67,12 @@ def test_columns_of_other_types_are_not_compared():
     assert shifts["n"].types == ("number", "constant")
     assert shifts["n"].psi is None
     assert shifts["n"].missing == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("there", [[False, True] * 50, ["Yes", "No"] * 50, ["f", "t", "na", None] * 25])
+def test_yes_and_no_are_the_same_however_they_are_written(there):
+    (shift,) = contrasted(pl.DataFrame({"a": [0, 1] * 50}), pl.DataFrame({"a": there})).shifts
+    assert (shift.types, shift.psi, shift.new) == (("boolean", "boolean"), 0.0, ())
+    assert sorted(shift.groups) == ["false", "true"]
+    (same,) = contrasted(pl.DataFrame({"a": ["yes", "no"] * 50}), pl.DataFrame({"a": ["no", "yes"] * 50})).shifts
+    assert sorted(same.groups) == ["no", "yes"]

@@ -189,6 +189,35 @@ def test_clean_tables_have_no_findings(seed):
     assert made.findings == ()
 
 
+@pytest.mark.parametrize("rows", [20, 60, 150])
+def test_two_small_samples_of_one_distribution_hardly_ever_differ(rows):
+    def some(seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        made = {f"x{at}": rng.normal(size=rows) for at in range(10)}
+        made |= {f"c{at}": rng.choice([*"abcdefghij"], rows) for at in range(5)}
+        made |= {f"k{at}": rng.poisson(3, rows) for at in range(5)}
+        table = pl.DataFrame(made | {f"m{at}": rng.normal(size=rows) for at in range(5)})
+        gaps = {f"m{at}": pl.Series(rng.random(rows) < 0.2) for at in range(5)}
+        return table.with_columns(pl.when(~gap).then(name).alias(name) for name, gap in gaps.items())
+
+    codes = {"NOR134", "NOR136", "NOR137"}
+    told = [one for seed in range(6) for one in profiled(some(seed), other=some(seed + 99)).findings]
+    assert sum(len(one.columns) for one in told if one.code in codes) <= 1  # of 450
+
+
+@pytest.mark.parametrize("rows", [3, 5, 12, 30])
+def test_noise_of_few_rows_is_neither_a_leak_nor_the_same(rows):
+    told = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        made = {f"x{at}": rng.normal(size=rows) for at in range(10)}
+        made |= {f"c{at}": rng.choice([*"abcdefgh"], rows) for at in range(3)}
+        told += [profiled(pl.DataFrame(made), name) for name in ("x0", "c0")]
+    assert [found(made, code) for made in told for code in ("NOR107", "NOR111")] == [[]] * 2 * len(told)
+    table = pl.DataFrame({"x": [at**3 for at in range(rows)], "y": [f"{at / 2} kg" for at in range(rows)]})
+    assert len(found(profiled(table, "y"), "NOR111")) == (rows >= 30)
+
+
 def test_every_code_has_its_fault():
     assert {*PLANTED, *TARGETS, *CHANGED, "NOR124"} == set(CODES)
 

@@ -64,6 +64,13 @@ def test_a_planted_fault_is_found_with_its_numbers(code, diagnosed):
     assert (found[code].title, found[code].do) == (codes()[code].title, codes()[code].do)
 
 
+def test_a_target_may_have_any_name(diagnosed):
+    fault = FAULTS["NOR019"](0)
+    run, _ = diagnosed(fault.table.rename({"y": "rows"}), "rows", **fault.keys)
+    (finding,) = [one for one in run.findings if one.code == "NOR019"]
+    assert finding.seen == "'perhaps' of 'rows' has 6 of 320 training rows."
+
+
 @pytest.fixture(scope="module")
 def joint(diagnosed):
     """A model of several learners on rows enough that times were measured."""

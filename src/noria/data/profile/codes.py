@@ -69,7 +69,8 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR107": Kind(
         "Nearly the same column", _LOW,
-        "Two columns have an association of 0.95 or more: one says little that the other does not.",
+        "Two columns have an association of 0.95 or more in 30 rows or more: one says little that the other "
+        "does not.",
         "Keep the one that is known earlier or measured better; linear models and explanations gain from "
         "it.",
     ),
@@ -90,8 +91,8 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR111": Kind(
         "Target leak?", _HIGH,
-        "A column has an association with the target of 0.98 or more. Few honest features are that good: "
-        "it is often filled in once the target is known.",
+        "A column has an association with the target of 0.98 or more in 30 rows or more. Few honest features "
+        "are that good: it is often filled in once the target is known.",
         "Ask when this column is known; leave it out if that is after the prediction is needed.",
     ),
     "NOR112": Kind(
@@ -192,12 +193,14 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR136": Kind(
         "More or fewer missing", _MEDIUM,
-        "The share of missing values differs by 5 points or more. High from 20 points on.",
+        "The share of missing values differs by 5 points or more, beyond what chance gives. High from 20 "
+        "points on.",
         "Find out what changed at the source.",
     ),
     "NOR137": Kind(
         "Out of range", _LOW,
-        "More than one value in a hundred lies below the smallest or above the largest value here.",
+        "More than one value in a hundred lies below the smallest or above the largest value here, beyond "
+        "what chance gives.",
         "Check the unit; models that cannot extrapolate treat such values as the nearest known one.",
     ),
 }  # fmt: skip

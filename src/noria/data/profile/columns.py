@@ -14,6 +14,7 @@ from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, so
 
 __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch", "says_missing"]
 
+_WIDE = (pl.Int128, pl.UInt128)
 _ODD = 20
 _SHOWN = 200
 _UNSURE = 0.03  # of an estimated number of distinct values
@@ -111,9 +112,10 @@ class NumberSketch(_Counted):
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
 
     def reading(self) -> pl.Expr:
-        """Numbers as they are, anything else as the column says."""
+        """Numbers as they are, those of 128 bits as floats, anything else as the column says."""
+        raw = pl.col(self.column.name)
         if family(self.dtype) in {"whole", "real"}:
-            return pl.col(self.column.name)
+            return raw.cast(pl.Float64) if self.dtype in _WIDE else raw
         return column_expr(replace(self.column, type=Type.NUMBER), self.dtype)
 
     def _take(self, raw: pl.Series) -> None:
@@ -126,8 +128,8 @@ class NumberSketch(_Counted):
 
     def _take_texts(self, raw: pl.Series) -> None:
         """Read each distinct text once."""
-        counts = raw.drop_nulls().value_counts(name="count")
-        typed = self._typed(counts[raw.name])
+        counts = raw.drop_nulls().alias("text").value_counts(name="count")
+        typed = self._typed(counts["text"].alias(raw.name))
         known = typed.is_not_null()
         if not known.all():
             self._set_aside(counts.filter(~known))
@@ -187,7 +189,7 @@ class NumberSketch(_Counted):
 
     def _set_aside(self, lost: pl.DataFrame) -> None:
         """Count what could not be read, and keep some of it."""
-        frequent = lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD)
+        frequent = lost.sort("count", "text", descending=[True, False]).head(_ODD)
         for text, count in frequent.iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count

@@ -23,6 +23,7 @@ _NAMED, _PAIRS = 8, 100
 _APART = {Severity.HIGH: 6, Severity.MEDIUM: 4, Severity.LOW: 2}
 _MISSING = (0.2, 0.5)
 _ONE_VALUE, _SAME, _LEAK = 0.99, 0.95, 0.98
+_TOGETHER = 30
 _RARE, _RARE_AMONG = 5, 1_000
 _SKEWED, _CATEGORIES, _ROWS = 5.0, 200, 100
 _YEARS = (-2_208_988_800.0, 4_102_444_800.0)
@@ -144,8 +145,14 @@ def _same_columns(facts: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR106", (name, first), f"{name} equals {first}.", "equal")
     for a, b, value in itertools.islice(facts.associations.strongest, _PAIRS):
         known = copies.get(a, a) == copies.get(b, b)
-        if abs(value) >= _SAME and not known and facts.wanted not in (a, b):
+        told = abs(value) >= _SAME and not known and facts.wanted not in (a, b)
+        if told and _enough(facts, a, b):
             yield _Seen("NOR107", (a, b), f"{a} and {b} have an association of {value:.3f}.", f"{value:.2f}")
+
+
+def _enough(facts: Facts, *names: str) -> bool:
+    """Whether as many rows know both columns as an association that is not chance takes."""
+    return facts.sample.rows.select(names).drop_nulls().height >= _TOGETHER
 
 
 def _copies(facts: Facts) -> dict[str, str]:
@@ -184,7 +191,7 @@ def _target(facts: Facts) -> Iterator[_Seen]:
     if facts.target is None:
         return
     for relation in facts.target.relations:
-        if abs(relation.strength) >= _LEAK:
+        if abs(relation.strength) >= _LEAK and _enough(facts, relation.column, column.name):
             told = f"{relation.column} and {column.name} have an association of {relation.strength:.3f}."
             yield _Seen("NOR111", (relation.column,), told, f"{relation.strength:.2f}")
     if facts.target.classes and column.exact and column.top:

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from noria._lazy import require
+from noria.core.files import exists
 from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, checked, plain
 from noria.data.sources.databases import open_sqlite_file
 from noria.data.sources.delimited import open_delimited, same_columns, telling
@@ -26,19 +27,19 @@ _Open = Callable[[File, Ask], Reading]
 def open_path(ask: Ask) -> Reading:
     """Read one file of this machine."""
     path = Path(ask.text.removeprefix("file://")).expanduser()
+    if not exists(path):
+        raise SourceError(f"There is no file {ask.text}.", do=_near(path))
     if path.is_dir():
         raise SourceError(
             f"{ask.text} is a folder, not a file.", do=f"Name a file, or several as '{path / '*.csv'}'."
         )
-    if not path.exists():
-        raise SourceError(f"There is no file {ask.text}.", do=_near(path))
     return open_files([File(path, ask.text)], ask)
 
 
 def _near(path: Path) -> str:
     """What to try instead of a path that does not exist."""
     folder = path.parent
-    if not folder.is_dir():
+    if not exists(folder) or not folder.is_dir():
         return f"There is no folder {folder} either."
     close = nearest(path.name, (entry.name for entry in folder.iterdir()))
     return f"Did you mean {str(folder / close)!r}?" if close else f"Look into the folder {folder}."

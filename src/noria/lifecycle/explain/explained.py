@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from noria.core.explanation import Explanation, word
+from noria.core.explanation import Explanation, plain, word
 from noria.core.features import FeaturedModel
 from noria.core.insight import Importance
 from noria.core.protocol import Model
@@ -98,7 +98,8 @@ class Explained:
             told["rows"] = []
             for at, row in enumerate(explained["rows"]):
                 extra = {"counterfactual": self.counterfactuals[at].to_dict()} if self.counterfactuals else {}
-                told["rows"].append({"prediction": self.predictions.row(at, named=True), **row, **extra})
+                predicted = plain(self.predictions.row(at, named=True))
+                told["rows"].append({"prediction": predicted, **row, **extra})
         return {**told, "figures": [figure.name for figure in self.figures]}
 
     def page(self) -> str:

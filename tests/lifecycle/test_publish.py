@@ -186,20 +186,15 @@ def test_whoever_is_interrupted_can_publish_again(session, recipes, trained, sit
             raise KeyboardInterrupt
         return move(source, target)
 
-    for only in ((), ["idle"]):  # the first site, and one that has fewer pages than what is there
+    for only in ((), ["idle"]):  # the first site, and one of fewer pages than what is there
         moved.clear()
         with monkeypatch.context() as patch:
             patch.setattr(shutil, "move", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 publish(session.registry, recipes, folder, only=only)
-        publish(session.registry, recipes, folder)
-        assert files(folder) == files(site)
-    moved.clear()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(shutil, "move", interrupted)
-        publish(session.registry, recipes, folder, only=["idle"])
-    publish(session.registry, recipes, folder, only=["idle"])
-    assert sorted(path.name for path in (folder / "recipes").iterdir()) == ["idle"]
+        publish(session.registry, recipes, folder, only=only)
+        shown = {"idle"} if only else {path.name for path in (site / "recipes").iterdir()}
+        assert {path.name for path in (folder / "recipes").iterdir()} == shown
 
 
 def test_a_damaged_run_is_told_and_spoils_nothing_else(recipes, session, trained, tmp_path):

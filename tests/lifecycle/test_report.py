@@ -63,7 +63,7 @@ def test_what_comes_from_the_data_is_no_markdown():
     figure = Figure("it", evil, pl.DataFrame(), {}, "results")
     evaluation = replace(EVALUATION, how=evil)
     text = markdown(recipe, evaluation, columns, (evil,), {"data": evil}, [figure], [finding])
-    assert "<" not in text.replace("\\<", "")
+    assert text.count("<img") == text.count(r"\<img")
     assert text.count(r"\<img src=x onerror=alert(1)\> \| a") == 11
     assert [line for line in text.splitlines() if line.startswith("|") and not line.endswith(" |")] == []
 

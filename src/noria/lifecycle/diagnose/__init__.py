@@ -6,14 +6,13 @@ a kind of problem, or has too little to tell from, finds nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
-
-from polars.exceptions import PolarsError
 
 from noria.core.insight import Code, Finding, Slice, worst_first
 from noria.errors import RecipeError, suggestion
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import answers, columns, rows, scores, search
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import Diagnostic
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from noria.lifecycle.examine import Case
 
 __all__ = ["DIAGNOSTICS", "check_silence", "codes", "diagnose"]
-
-_FAILURES = (ArithmeticError, LookupError, TypeError, ValueError, PolarsError)  # no reason to lose a run
-_log = logging.getLogger("noria")
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *(search.cut_short, rows.few_held_out, rows.few_of_class, answers.weak_slices),
@@ -73,11 +69,7 @@ def diagnose(case: Case, slices: Sequence[Slice] = ()) -> list[Finding]:
     for number, one in enumerate(DIAGNOSTICS):
         if case.deadline.expired and number >= _COUNTED:
             break
-        try:
-            finding = one(facts)
-        except _FAILURES as error:
-            _log.warning("%s could not be looked for: %s: %s", one.code.code, type(error).__name__, error)
-            continue
+        finding = attempt(one.code.code, partial(one, facts), None)
         if finding is not None:
             found.append(finding)
     return list(worst_first(found))

@@ -6,11 +6,12 @@ a kind of problem, or has too little to tell from, finds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from noria.core.insight import Code, Finding, Slice, worst_first
+from noria.core.result import Evaluation
 from noria.errors import RecipeError, suggestion
 from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import answers, columns, rows, scores, search
@@ -20,7 +21,7 @@ from noria.lifecycle.diagnose.registry import Diagnostic
 if TYPE_CHECKING:
     from noria.lifecycle.examine import Case
 
-__all__ = ["DIAGNOSTICS", "check_silence", "codes", "diagnose"]
+__all__ = ["DIAGNOSTICS", "by_goals", "check_silence", "codes", "diagnose"]
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *(search.cut_short, rows.few_held_out, rows.few_of_class, answers.weak_slices),
@@ -54,6 +55,28 @@ def check_silence(silenced: Sequence[str]) -> None:
     for code in silenced:
         if code not in known:
             raise RecipeError(f"There is no code {code!r} to silence.", do=suggestion(code, known))
+
+
+def by_goals(
+    found: Sequence[Finding], evaluation: Evaluation, counts: Mapping[str, int]
+) -> tuple[Finding, ...]:
+    """The findings of an earlier run, but those that read the goals looked for anew.
+
+    Parameters
+    ----------
+    found : sequence of Finding
+    evaluation : Evaluation
+        With the goals of now.
+    counts : mapping of str to int
+        Rows of each class; none if the target is no class.
+    """
+    anew = {
+        scores.goal_in_noise: scores.unsettled(evaluation),
+        answers.accuracy_misleads: answers.misled(evaluation, counts),
+    }
+    kept = [one for one in found if one.code not in {of.code.code for of in anew}]
+    made = (of.finding(seen) for of, seen in anew.items())
+    return worst_first([*kept, *(one for one in made if one is not None)])
 
 
 def diagnose(case: Case, slices: Sequence[Slice] = ()) -> list[Finding]:

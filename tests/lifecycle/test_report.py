@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import polars as pl
 import pytest
 
 import noria
+from noria.core.insight import Finding, Severity
 from noria.core.recipe import Recipe
-from noria.core.result import Evaluation, Goal, Leader, Score
+from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column, Schema, Type
 from noria.errors import ArtifactError, ParamError, StorageError
 from noria.lifecycle.report import markdown
@@ -50,6 +53,19 @@ def test_learners_columns_notes_and_facts_are_listed():
     assert "## Notes\n\n- 7 rows left out" in text
     assert "| seed | 0 |" in text
     assert "noria predict demo new.csv -o scored.parquet" in text
+
+
+def test_what_comes_from_the_data_is_no_markdown():
+    evil = "<img src=x onerror=alert(1)>\n\n| a"
+    recipe = Recipe.parse({"name": "demo", "title": evil, "about": evil})
+    columns = Schema((Column(evil, Type.NUMBER, notes=(evil,)),))
+    finding = Finding("NOR021", Severity.LOW, evil, evil, evil, (evil,))
+    figure = Figure("it", evil, pl.DataFrame(), {}, "results")
+    evaluation = replace(EVALUATION, how=evil)
+    text = markdown(recipe, evaluation, columns, (evil,), {"data": evil}, [figure], [finding])
+    assert text.count("<img") == text.count(r"\<img")
+    assert text.count(r"\<img src=x onerror=alert(1)\> \| a") == 11
+    assert [line for line in text.splitlines() if line.startswith("|") and not line.endswith(" |")] == []
 
 
 def test_what_is_empty_is_left_out():

@@ -117,6 +117,7 @@ def test_categories_booleans_and_what_is_missing():
     assert said([7, 7, 3], Type.NUMBER, Role.SERIES) == {"x is 7": 2, "x is 3": 1}
     many = said([f"level {at % 50}" for at in range(100)], Type.CATEGORY)
     assert len(many) == 12
+    assert max(map(len, said(["a" * 5_000, "b" * 5_000], Type.CATEGORY))) < 50
 
 
 def test_moments_are_told_by_order_and_by_their_parts():
@@ -129,6 +130,8 @@ def test_moments_are_told_by_order_and_by_their_parts():
     assert found["x is 2024-01-02 or later"] + found["x is before 2024-01-02"] == 16
     days = said([date(2024, 1, 1) + timedelta(days=at) for at in range(40)], Type.DATETIME)
     assert not any("between" in name for name in days)
+    far = pl.Series([0, 400_000, 4_000_000, 8_000_000] * 4, dtype=pl.Int32).cast(pl.Date)
+    assert "x is 12921-08-18 or later" in said(far, Type.DATETIME)
 
 
 def test_texts_are_told_by_their_length():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from noria.api._explain import explain
 from noria.api._export import export
+from noria.api._findings import findings
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
@@ -25,6 +26,7 @@ __all__ = [
     "export",
     "feedback",
     "find_recipe",
+    "findings",
     "history",
     "import_model",
     "keyring",

@@ -57,6 +57,8 @@ def profile(
       noria profile train.csv --compare new.csv
       noria profile "sql:SELECT * FROM 'day-*.csv' WHERE price > 0" --json
     """  # noqa: D301 - \b keeps click from joining the lines
+    import webbrowser
+
     import noria
     from noria.cli.ui import following, print_json
 
@@ -69,7 +71,7 @@ def profile(
     else:
         _show(made, output)
     if open_ and output is not None:
-        typer.launch(output.resolve().as_uri())
+        webbrowser.open(output.resolve().as_uri())
 
 
 def _stem(file: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.result import html_table
@@ -11,7 +12,7 @@ from noria.core.result import html_table
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Explanation", "word"]
+__all__ = ["Explanation", "plain", "word"]
 
 _SHOWN = 10
 
@@ -143,6 +144,25 @@ class Explanation:
             f"{self.outputs[0]:.4g} {self.unit} from {self.base[0]:.4g} without any feature, {self.method}"
         )
         return html_table(self.row(0).head(_SHOWN), about)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, or a mapping or list of values: moments as ISO text, others as they are.
+
+    Examples
+    --------
+    >>> plain({"day": date(2026, 1, 31), "price": 3.5})
+    {'day': '2026-01-31', 'price': 3.5}
+    """
+    match value:
+        case dict():
+            return {name: plain(part) for name, part in value.items()}
+        case list() | tuple():
+            return [plain(part) for part in value]
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return value
 
 
 def word(value: Any) -> str:

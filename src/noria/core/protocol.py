@@ -365,6 +365,8 @@ class Evidence:
         Held out, with all columns; what the model and the baseline say of them, row by row.
     fold_truth, fold_predictions : Table
         Validated on in the search, and the joint model's out-of-fold predictions.
+    model : Model, optional
+        That said it.
     """
 
     train: pl.DataFrame
@@ -373,6 +375,7 @@ class Evidence:
     baseline: pl.DataFrame
     fold_truth: pl.DataFrame
     fold_predictions: pl.DataFrame
+    model: Model | None = None
 
 
 @runtime_checkable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline
+from noria.core.explanation import word
 from noria.core.insight import Slice
 from noria.core.protocol import Metric
 from noria.core.result import Figure
@@ -162,7 +162,7 @@ class _Said(NamedTuple):
 
 
 _NUMBER = _Said(partial(amount, digits=6), "below", "more")
-_DAY = _Said(lambda day: str(date(1970, 1, 1) + timedelta(days=day)), "before", "later")
+_DAY = _Said(lambda day: str(np.datetime64(int(day), "D")), "before", "later")
 
 
 def _numbers(values: pl.Series) -> Iterator[Worded]:
@@ -240,7 +240,7 @@ def _levels(name: str, values: pl.Series, said: Callable[[object], str]) -> Iter
 
 
 def _categories(values: pl.Series) -> Iterator[Worded]:
-    yield from _levels(values.name, values, lambda level: f"is {level}")
+    yield from _levels(values.name, values, lambda level: f"is {word(level)}")
 
 
 def _booleans(values: pl.Series) -> Iterator[Worded]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from noria.core.insight import Importance
 from noria.core.protocol import Metric, Model
 from noria.core.result import Figure
 from noria.core.schema import Column, Type
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.explain import curves, figures
 from noria.lifecycle.explain.dependence import dependence, interactions, surface
 from noria.lifecycle.explain.importance import permute
@@ -61,16 +63,16 @@ def insights(
     by_name = {column.name: column for column in view.columns}
     ranked = [by_name[one.feature] for one in permuted.importance]
     drawn = [figures.importance(permuted, metric, held_out=held_out)] if ranked else []
-    steps: dict[str, Callable[[Deadline], Iterator[Figure]]] = {
-        "dependence": lambda until: _dependence(view, ranked, until, seed),
-        "interactions": lambda until: _interactions(view, ranked, until, seed),
-        "boundary": lambda until: _boundary(view, ranked, target, until, seed),
+    steps: dict[str, Callable[[Deadline], list[Figure]]] = {
+        "dependence": lambda until: list(_dependence(view, ranked, until, seed)),
+        "interactions": lambda until: list(_interactions(view, ranked, until, seed)),
+        "boundary": lambda until: list(_boundary(view, ranked, target, until, seed)),
     }
     if explains:
-        steps = {"attributions": lambda until: _attributions(view, until, seed), **steps}
+        steps = {"attributions": lambda until: list(_attributions(view, until, seed)), **steps}
     for name, step in steps.items():
         if not deadline.expired:
-            drawn += step(_part(name, deadline))
+            drawn += attempt(name, partial(step, _part(name, deadline)), [])
     return permuted.importance, drawn
 
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from noria.core.recipe import validated
 from noria.core.result import Evaluation
+from noria.core.words import number, percent, times
 from noria.errors import RecipeError
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, percent, times
 from noria.methods.metrics import mcc
 from noria.methods.significance import calibration_gap, trend
 

@@ -74,5 +74,7 @@ def test_yes_and_no_are_the_same_however_they_are_written(there):
     (shift,) = contrasted(pl.DataFrame({"a": [0, 1] * 50}), pl.DataFrame({"a": there})).shifts
     assert (shift.types, shift.psi, shift.new) == (("boolean", "boolean"), 0.0, ())
     assert sorted(shift.groups) == ["false", "true"]
-    (same,) = contrasted(pl.DataFrame({"a": ["yes", "no"] * 50}), pl.DataFrame({"a": ["no", "yes"] * 50})).shifts
+    (same,) = contrasted(
+        pl.DataFrame({"a": ["yes", "no"] * 50}), pl.DataFrame({"a": ["no", "yes"] * 50})
+    ).shifts
     assert sorted(same.groups) == ["no", "yes"]

@@ -147,7 +147,7 @@ def _kind_of_number(sketch: NumberSketch, distinct: int) -> Type:
     coded = None
     if sketch.whole and distinct > 1:
         rows = sketch.rows - sketch.nulls
-        coded = kind_of_whole(sketch.column.name, (rows, distinct), (low, high), orderly=True)
+        coded = kind_of_whole(sketch.column.name, (rows, distinct), (low, high), orderly=sketch.orderly)
     return _settled(coded[0] if coded else Type.NUMBER, sketch)
 
 

@@ -102,6 +102,11 @@ def test_slices_that_were_found_are_told(joint):
     assert finding.seen == "Where kind is oak (70 rows), rmse is 2.5 instead of 1; 1 slice more."
 
 
+def test_a_slice_that_the_model_knows_to_be_hard_is_no_fault(joint):
+    known = Slice("a is 2 or more", 70, Score("rmse", 2.0), Score("rmse", 1.1), surprising=False)
+    assert diagnose(joint, [known]) == []
+
+
 def test_every_code_is_planted():
     assert {*FAULTS, "NOR004", "NOR034"} == set(codes())
     assert set(SEEN) == set(FAULTS)

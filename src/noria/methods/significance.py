@@ -344,9 +344,10 @@ def surprise(p: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     Examples
     --------
-    >>> unsure, bold = (np.tile([sure, 1 - sure], (200, 1)) for sure in (0.5, 0.9))
-    >>> surprise(unsure, np.repeat([0, 1], 100))[0], surprise(bold, np.repeat([0, 1], 100))[1] < 1e-6
-    (0.0, True)
+    >>> fair, bold = (np.tile([sure, 1 - sure], (200, 1)) for sure in (0.6, 0.9))
+    >>> y = np.repeat([0, 1], [120, 80])
+    >>> surprise(fair, y)[1] > 0.4, surprise(bold, y)[1] < 1e-6
+    (True, True)
     """
     from scipy.special import ndtr
 

@@ -19,7 +19,7 @@ from noria.core.profile import (
 from noria.core.schema import Type
 from noria.errors import ColumnError
 
-BARS = Histogram((0.0, 1.0, 2.0), (3.0, 1.0), below=1.0)
+BARS = Histogram((0.0, 1.0, 2.0), (3.0, 1.0), below=1.0, whole=True)
 
 
 def full() -> Profile:

@@ -62,6 +62,26 @@ def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
         assert frame["d"].to_list() == [None, None, None, True]
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
+def test_a_pattern_is_scanned_in_batches_as_it_is_read(tmp_path, settings, suffix):
+    write = {"parquet": "write_parquet", "arrow": "write_ipc", "jsonl": "write_ndjson"}[suffix]
+    parts = [
+        pl.DataFrame({"a": range(60_000), "b": [1, 2] * 30_000, "c": 1}),
+        pl.DataFrame({"b": [0.5], "a": [7], "c": ["x"]}),
+    ]
+    for at, part in enumerate(parts):
+        getattr(part, write)(tmp_path / f"p{at}.{suffix}")
+    pattern = str(tmp_path / f"p*.{suffix}")
+    whole, batches = read(pattern, settings=settings), list(scan(pattern, settings=settings))
+    assert whole.schema == {"a": pl.Int64, "b": pl.Float64, "c": pl.String}
+    assert max(batch.height for batch in batches) <= 50_000
+    assert pl.concat(batches).equals(whole)
+    getattr(parts[0].select("a"), write)(tmp_path / f"p2.{suffix}")
+    for how in (read, lambda *a, **k: list(scan(*a, **k))):
+        with pytest.raises(SourceError, match="p2"):
+            how(pattern, settings=settings)
+
+
 def test_json_lines_of_unlike_batches(tmp_path, settings):
     early = [{"n": 1, "l": [], "late": None}] * 50_000
     for last in ({"n": 2.5, "l": ["x"], "late": "y"}, {"n": "text", "new": 1}, {"n": True}):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 
 import noria
+from noria.core.explanation import word
 from noria.core.insight import Finding, Severity
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
@@ -133,6 +135,29 @@ def test_no_form_of_it_tells_a_password(session, people, tmp_path):
         text = noria.report("shop", kind=kind, session=session).read_text()
         assert "postgresql://host/shop" in text
         assert "secret" not in text
+
+
+def test_it_tells_no_text_and_puts_no_row_together(session, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "income": rng.normal(5e4, 1e4, 300).round(2),
+            "height": rng.normal(170, 9, 300).round(2),
+            "remark": [
+                " ".join(rng.choice(["late", "good", "again"], 6)) + f" secret{at}" for at in range(300)
+            ],
+        }
+    )
+    table = table.with_columns(y=pl.col("income") + 900 * pl.col("height"))
+    run = noria.train(table, "y", name="private", session=session, **{**QUICK, "learners": ["ridge"]})
+    assert "remark" in (page := run.report.read_text(encoding="utf-8"))
+    assert "secret" not in page
+    assert not any("secret" in path.read_text() for path in (run.folder / "figures").iterdir())
+    strips = next(one for one in run.figures if one.name == "explanation-2-attributions").frame
+    income, height = (strips.filter(feature=name)["value"] for name in ("income", "height"))
+    rows = set(zip(map(word, table["income"]), map(word, table["height"])))
+    assert set(income) <= {one for one, _ in rows}
+    assert sum(pair in rows for pair in zip(income, height)) < 5
 
 
 def test_no_such_kind(session, trained):

@@ -65,6 +65,18 @@ def test_a_weak_slice_is_found_and_named(tmp_path, well_drawn, hard, where, metr
     assert one.low > rest.high if metric == "log_loss" else one.high < rest.low
 
 
+def test_a_slice_whose_labels_are_not_what_was_learned_is_a_surprise(tmp_path):
+    table = clients(0)
+    wrong = pl.when(pl.col("town") == "Gouda").then(pl.lit("leaves")).otherwise("y")
+    run = noria.train(
+        table[:2_000], "y", test=table[2_000:].with_columns(y=wrong),
+        session=noria.Session(Settings(home=tmp_path / "home", workers=2)), **QUICK,
+    )  # fmt: skip
+    slices = run.record["insight"]["slices"]
+    assert any("town is Gouda" in one["where"] and one["surprising"] for one in slices)
+    assert "NOR034" in {one.code for one in run.findings}
+
+
 def test_where_all_are_alike_hard_there_is_none(tmp_path):
     for seed in range(3):
         run = train(clients(seed), tmp_path / str(seed), metric="log_loss")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from noria.core.column_profile import ColumnProfile
 from noria.core.profile import Profile
 from noria.core.schema import Type
 from noria.lifecycle.profile import write
+from noria.pages.profile import page as page_of
 
 SCRIPT = "<script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked = 2">'
@@ -173,3 +174,19 @@ def test_odd_tables_have_a_page(look, tmp_path, odd):
     assert seen.faults() == []
     assert not seen.overflows()
     assert path.stat().st_size < 100_000
+
+
+def test_bins_are_told_by_their_edges():
+    values = [0.5, 24.5, *np.random.default_rng(0).uniform(0.5, 24.5, 500)]
+    fine, whole = (noria.profile({"v": column}) for column in (values, list(range(2, 20)) * 9))
+    assert ">0.5 to 1.5: " in page_of(fine)
+    assert ">2: 9 rows<" in page_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("every", "told"),
+    [("1mo", "1 month,"), ("3mo", "3 months,"), ("1y", "1 year,"), ("4w", "4 weeks,"), ("23h", "23 hours,")],
+)
+def test_a_step_is_told_in_its_unit(every, told):
+    when = pl.datetime_range(datetime(2015, 1, 1), datetime(2024, 12, 1), every, eager=True)
+    assert f"<dd>{told}" in page_of(noria.profile(pl.DataFrame({"when": when})))

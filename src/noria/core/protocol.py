@@ -223,7 +223,10 @@ class Model(Protocol):
         ...
 
     def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
-        """What each feature added to each prediction; what is sampled becomes no finer after the deadline."""
+        """What each feature added to each prediction.
+
+        After the deadline what is sampled becomes no finer, and what takes long at once raises OutOfTime.
+        """
         ...
 
     def save(self, folder: Path) -> None:

@@ -1,15 +1,17 @@
-"""Numbers, shares, moments and sizes as people write them."""
+"""Numbers, shares, moments, sizes and names as people write them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-__all__ = ["data_size", "moment", "number", "percent", "quoted"]
+__all__ = ["data_size", "moment", "named", "number", "percent", "quoted", "times"]
 
 _EPOCH = datetime(1970, 1, 1)
 _EXACT = 1e15
 _SHOWN = 40
+_NAMED = 3
 
 
 def number(value: float) -> str:
@@ -52,7 +54,7 @@ def moment(seconds: float) -> str:
     """
     try:
         when = _EPOCH + timedelta(seconds=round(seconds))
-    except OverflowError:
+    except (OverflowError, ValueError):
         return number(seconds)
     return when.isoformat(sep=" ").removesuffix(" 00:00:00")
 
@@ -80,3 +82,29 @@ def quoted(text: str) -> str:
     ("'tea'", 42)
     """
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+
+
+def times(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    Examples
+    --------
+    >>> times(1, "row"), times(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
+
+
+def named(names: Sequence[str]) -> str:
+    """The first of some names in quotes, and how many more there are.
+
+    Examples
+    --------
+    >>> named(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    told = [quoted(name) for name in names]
+    more = len(told) - _NAMED
+    if more > 0:
+        return f"{', '.join(told[:_NAMED])} and {more:,} more"
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)

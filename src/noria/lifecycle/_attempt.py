@@ -19,9 +19,10 @@ _FAILURES = (
 )
 _log = logging.getLogger("noria")
 T = TypeVar("T")
+U = TypeVar("U")
 
 
-def attempt(what: str, step: Callable[[], T], otherwise: T) -> T:
+def attempt(what: str, step: Callable[[], T], otherwise: U) -> T | U:
     """What a step finds; if it fails, that is logged and something else taken, and also if time runs out.
 
     Examples

@@ -57,15 +57,16 @@ class Case:
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
     """Find out what can be found out before the deadline, most useful first; what fails is left out."""
     deadline = case.deadline
-    importance, figures = attempt("What the model goes by", lambda: _explained(case), ((), []))
-    weak = attempt("Weak slices", lambda: slices.worst(case, _part(_SLICES, deadline)), [])
-    figures += attempt("A figure of the slices", lambda: [slices.draw(weak)] if weak else [], [])
+    importance, drawn = attempt("What the model goes by", lambda: _explained(case), ((), ()))
+    figures = [*drawn]
+    weak = attempt("Weak slices", lambda: slices.worst(case, _part(_SLICES, deadline)), ())
+    figures += attempt("A figure of the slices", lambda: [slices.draw(weak)] if weak else [], ())
     judging = replace(case, deadline=_part(_DIAGNOSTICS, deadline))
-    found = attempt("What is wrong", lambda: diagnose(judging, weak), [])
+    found = attempt("What is wrong", lambda: diagnose(judging, weak), ())
     until = _part(_CURVE, deadline)
     curve = attempt("A learning curve", lambda: learning_curve.learning_curve(case, until), None)
     figures += [] if curve is None else [curve]
-    figures += attempt("Experiments", lambda: _experiments(case), [])
+    figures += attempt("Experiments", lambda: _experiments(case), ())
     return Insight(tuple(found), tuple(weak), tuple(importance)), figures
 
 

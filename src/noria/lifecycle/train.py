@@ -188,7 +188,7 @@ class Training:
         with self._stage("evaluate"):
             evaluation, evidence = self._evaluate(tuned, train, held_out, metrics, how)
             compared = leaderboard.draw(evaluation, metric)
-            drawn = attempt("Figures of the result", partial(system.figures, evidence, evaluation), [])
+            drawn = attempt("Figures of the result", partial(system.figures, evidence, evaluation), ())
             report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)

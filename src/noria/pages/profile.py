@@ -23,9 +23,10 @@ _STRONGEST = 15
 _DAYS = 86_400.0 * 30
 _SHIFTS = 60
 _CELL = 60
+_SHORTEST = {"month": 29 / 30.44}  # in the unit
 _SPACINGS = {
     "year": 86_400 * 365,
-    "month": 86_400 * 28,
+    "month": 86_400 * 30.44,
     "week": 604_800,
     "day": 86_400,
     "hour": 3_600,
@@ -189,7 +190,7 @@ def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
 def _spacing(seconds: float) -> str:
     """A time span in its own unit."""
     for unit, size in _SPACINGS.items():
-        if seconds >= size:
+        if seconds >= size * _SHORTEST.get(unit, 1.0):
             count = round(seconds / size, 1)
             return f"{count:g} {unit}{'s' * (count != 1)}"
     return f"{number(seconds)} seconds"
@@ -198,9 +199,9 @@ def _spacing(seconds: float) -> str:
 def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     """Bars with what lies below them."""
     edges = histogram.edges
-    whole = column.times is None and edges[0] % 1 == 0.5 and (edges[1] - edges[0]) % 1 == 0
     write = _clock(edges) if column.times is not None else number
-    spans = [(low + 0.5, high - 0.5) if whole else (low, high) for low, high in itertools.pairwise(edges)]
+    half = 0.5 if histogram.whole else 0.0
+    spans = [(low + half, high - half) for low, high in itertools.pairwise(edges)]
     titles = [f"{_span(*map(write, span))}: {_rows(count)}" for span, count in zip(spans, histogram.counts)]
     low, high = spans[0][0], spans[-1][1]
     if column.numbers is not None:  # bins of whole width may reach beyond the values

@@ -26,14 +26,14 @@ def number(value: float | None) -> str:
     >>> number(0.83214), number(23145.6), number(float("nan"))
     ('0.8321', '23,146', '')
     >>> number(0.0), number(0.05), number(0.0000123456)
-    ('0', '0.05', '1.235e-05')
+    ('0', '0.05', '1.23e-05')
     """
     if value is None or math.isnan(value):
         return ""
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.4f}" if 0.1 <= size < 10 else f"{value:.4g}"
+    return f"{value:.3g}" if size < 0.1 else f"{value:.4f}" if size < 10 else f"{value:.4g}"
 
 
 def interval(score: Score | None) -> str:

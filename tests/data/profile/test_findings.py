@@ -218,6 +218,14 @@ def test_noise_of_few_rows_is_neither_a_leak_nor_the_same(rows):
     assert len(found(profiled(table, "y"), "NOR111")) == (rows >= 30)
 
 
+@pytest.mark.parametrize("written", [str, int], ids=["texts", "numbers"])
+def test_a_rare_class_is_found_among_more_than_ten(written):
+    classes = ["99"] * 2 + [f"{at % 11}" for at in range(5_000)]
+    made = profiled(pl.DataFrame({"y": list(map(written, classes)), "x": NORMAL.sum()}), "y")
+    (seen,) = [finding for finding in made.findings if finding.code == "NOR110"]
+    assert (seen.seen, seen.severity) == ("'99' is the target of 2 rows (under 0.1%).", Severity.HIGH)
+
+
 def test_every_code_has_its_fault():
     assert {*PLANTED, *TARGETS, *CHANGED, "NOR124"} == set(CODES)
 

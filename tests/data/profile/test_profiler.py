@@ -13,6 +13,7 @@ from scipy import stats
 from noria.core.column_profile import QUANTILES
 from noria.core.profile import Profile
 from noria.core.schema import Type
+from noria.data.infer import infer
 from noria.data.profile import Profiler
 from noria.errors import ColumnError, SourceError
 
@@ -286,6 +287,23 @@ def test_ids_among_very_many_rows_are_ids():
     made = profiled(table, batches=3)
     assert [str(column.type) for column in made.columns] == ["id", "id"]
     assert [column.distinct for column in made.columns] == [rows, rows]
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_whole_numbers_are_ids_as_in_training(batches):
+    running = np.arange(50, 250)
+    mixed = np.random.default_rng(0).permutation(running)
+    table = pl.DataFrame({"up": running, "down": running[::-1].astype(float), "mixed": mixed})
+    table = table.with_columns(
+        turned=pl.Series([*running[100:], *running[:100]]), first=pl.Series(mixed - 50)
+    )
+    profiler = Profiler("table")
+    for batch in table.iter_slices(-(-table.height // batches)):
+        profiler.sketch.update(batch)
+        profiler.rows += batch.height
+    told = {column.name: column.type for column in profiler.finish().columns}
+    assert told == {column.name: column.type for column in infer(table)}
+    assert [name for name, kind in told.items() if kind is Type.ID] == ["up", "down", "first"]
 
 
 def test_rows_that_cannot_be_compared_are_not_called_repeated():

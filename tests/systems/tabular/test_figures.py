@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import polars as pl
 import pytest
+import vl_convert
 
 from noria.core.protocol import Evidence
 from noria.core.result import Evaluation, Figure, Score
 from noria.core.schema import Schema
 from noria.methods.threshold import Decision, best_f1
+from noria.pages.theme import themes
 from noria.systems.tabular.figures import draw
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.model import TabularModel
@@ -187,3 +192,13 @@ def test_ranges_are_told_apart_with_as_few_digits_as_do():
     y = pl.Series([2001.0, 2002.0, 2003.0, 2004.0] * 50)
     frame = drawn(NumberTarget("year"), y, pl.DataFrame({"prediction": y + 1}))["error_by_range"].frame
     assert frame["range"].to_list() == ["2001", "2002", "2003", "2004"]
+
+
+def test_the_bars_of_the_errors_are_as_wide_as_their_bins():
+    y, predictions = numbers(600)
+    figure = drawn(NumberTarget("y"), y, predictions)["errors"]
+    told = json.dumps({**figure.to_dict(), "width": 500, "config": themes()["light"]})
+    marks = vl_convert.vegalite_to_svg(told).partition("mark-rect")[2]
+    widths = [float(width) for width in re.findall(r'" d="M[^h"]*h(-?[0-9.]+)v', marks)]
+    assert len(widths) >= figure.frame.height
+    assert min(widths[: figure.frame.height]) > 5

@@ -100,16 +100,24 @@ class _Counted(OpaqueSketch):
 
 @dataclass
 class NumberSketch(_Counted):
-    """A column of numbers, or of anything that is one: lengths of texts, microseconds since 1970."""
+    """A column of numbers, or of anything that is one: lengths of texts, microseconds since 1970.
+
+    Attributes
+    ----------
+    orderly : bool
+        Whether all neighbouring rows differ by one.
+    """
 
     moments: Moments = field(default_factory=Moments)
     quantiles: Quantiles | None = None
     whole: bool = True
+    orderly: bool = True
     zeros: int = 0
     negatives: int = 0
     infinite: int = 0
     odd: dict[str, int] = field(default_factory=dict)
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
+    _end: pl.Series | None = None
 
     def reading(self) -> pl.Expr:
         """Numbers as they are, those of 128 bits as floats, anything else as the column says."""
@@ -123,11 +131,15 @@ class NumberSketch(_Counted):
             self._take_texts(raw)
             return
         typed = self._typed(raw)
+        if self.orderly:
+            steps = (typed if self._end is None else pl.concat([self._end, typed])).diff().drop_nulls()
+            self.orderly, self._end = bool((steps.abs() == 1).all()), typed.tail(1)
         self.nulls += typed.null_count()
         self.take(*sort_counts(self._finite(typed.drop_nulls())))
 
     def _take_texts(self, raw: pl.Series) -> None:
         """Read each distinct text once."""
+        self.orderly = False
         counts = raw.drop_nulls().alias("text").value_counts(name="count")
         typed = self._typed(counts["text"].alias(raw.name))
         known = typed.is_not_null()

@@ -98,13 +98,14 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
     share = np.concatenate([weights * (_EVEN / weights.sum()) for _, weights in (here, there)])
     order = np.argsort(both, kind="stable")
     whole = column.numbers is not None and bool((both % 1 == 0).all())
-    edges = np.array(histogram(both[order], share[order], whole=whole).edges)
+    bins = histogram(both[order], share[order], whole=whole)
+    edges = np.array(bins.edges)
     shares = []
     for values, weights in (here, there):
         place = np.clip(np.searchsorted(edges, values * scale, side="right") - 1, 0, edges.size - 2)
         shares.append(tuple((np.bincount(place, weights, minlength=edges.size - 1) / weights.sum()).tolist()))
     write = moment if column.type is Type.DATETIME else number
-    half = 0.5 if whole else 0.0
+    half = 0.5 if bins.whole else 0.0
     spans = [(write(low + half), write(high - half)) for low, high in itertools.pairwise(edges.tolist())]
     groups = tuple(low if low == high else f"{low} to {high}" for low, high in spans)
     return {

@@ -14,7 +14,7 @@ from noria.core.profile import Associations, Missing, Target
 from noria.core.schema import Type
 from noria.core.words import number, percent, quoted
 from noria.data.profile.codes import CODES, finding
-from noria.data.profile.columns import OpaqueSketch
+from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.relations import Sample
 
 __all__ = ["Facts", "find", "gathered"]
@@ -195,16 +195,28 @@ def _target(facts: Facts) -> Iterator[_Seen]:
             told = f"{relation.column} and {column.name} have an association of {relation.strength:.3f}."
             yield _Seen("NOR111", (relation.column,), told, f"{relation.strength:.2f}")
     if facts.target.classes and column.exact and column.top:
-        yield from _rare_class(column)
+        yield from _rare_class(column, facts.sketches[column.name])
 
 
-def _rare_class(column: ColumnProfile) -> Iterator[_Seen]:
-    name, count = min(column.top, key=lambda pair: pair[1])
+def _rare_class(column: ColumnProfile, sketch: OpaqueSketch) -> Iterator[_Seen]:
+    name, count = _rarest(column, sketch)
     share = count / max(1, column.rows - column.nulls)
-    if 1 < column.distinct == len(column.top) and share < 0.2 / column.distinct:
+    if column.distinct > 1 and share < 0.2 / column.distinct:
         severity = Severity.HIGH if share < 0.02 / column.distinct else Severity.MEDIUM
         told = f"{quoted(name)} is the target of {count:,} rows ({percent(share)})."
         yield _Seen("NOR110", (column.name,), told, "", severity)
+
+
+def _rarest(column: ColumnProfile, sketch: OpaqueSketch) -> tuple[str, int]:
+    """The class with the fewest rows, of a column whose values are all counted."""
+    if len(column.top) == column.distinct:
+        return min(column.top, key=lambda pair: pair[1])
+    texts = sketch.counts().filter(~says_missing(pl.col("text"))).sort("count", "text")
+    if texts.height:
+        return texts.row(0)
+    values, weights = sketch.values()
+    at = weights.argmin()
+    return number(float(values[at])), int(weights[at])
 
 
 _TABLE_RULES: tuple[Callable[[Facts], Iterator[_Seen]], ...] = (

@@ -64,7 +64,8 @@ def open_files(files: Sequence[File], ask: Ask) -> Reading:
     readings = [_open_one(file, ask) for file in files]
     if len(readings) == 1:
         return readings[0]
-    return Reading(ask.text, lambda: _stack(readings), None)
+    batches = partial(_stacked, readings) if all(reading.batches for reading in readings) else None
+    return Reading(ask.text, lambda: _stack(readings, [reading.whole() for reading in readings]), batches)
 
 
 def _inner_suffix(file: File) -> str:
@@ -89,9 +90,22 @@ def _whole_compressed(file: File, ask: Ask) -> pl.DataFrame:
         return _open_one(decompress(file, Path(folder)), ask).whole()
 
 
-def _stack(readings: Sequence[Reading]) -> pl.DataFrame:
+def _stacked(readings: Sequence[Reading]) -> Iterator[pl.DataFrame]:
+    """The batches of all, with the types that `_stack` gives the whole."""
+    first = [checked(next(_batches(reading), pl.DataFrame()), reading.name).clear() for reading in readings]
+    types = _stack(readings, first).schema
+    for reading in readings:
+        with telling(reading.name):
+            yield from (batch.select(types.names()).cast(types) for batch in _batches(reading))
+
+
+def _batches(reading: Reading) -> Iterator[pl.DataFrame]:
+    assert reading.batches is not None
+    return reading.batches()
+
+
+def _stack(readings: Sequence[Reading], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One frame under the other; a column of unlike types becomes text."""
-    frames = [reading.whole() for reading in readings]
     first = frames[0]
     for reading, frame in zip(readings, frames, strict=True):
         same_columns(readings[0].name, first.columns, reading.name, frame.columns)

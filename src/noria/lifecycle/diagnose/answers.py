@@ -9,10 +9,10 @@ import numpy as np
 
 from noria.core.recipe import validated
 from noria.core.result import Evaluation
+from noria.core.words import number, percent, times
 from noria.errors import RecipeError
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, percent, times
 from noria.methods.metrics import mcc
 from noria.methods.significance import calibration_gap, trend
 
@@ -197,10 +197,11 @@ def heavy_tail(facts: Facts) -> Seen | None:
 @diagnostic("NOR034")
 def weak_slices(facts: Facts) -> Seen | None:
     """Slices that were found."""
-    if not facts.slices:
+    slices = [one for one in facts.slices if one.surprising]
+    if not slices:
         return None
-    worst = facts.slices[0]
-    more = f"; {times(len(facts.slices) - 1, 'slice')} more" if len(facts.slices) > 1 else ""
+    worst = slices[0]
+    more = f"; {times(len(slices) - 1, 'slice')} more" if len(slices) > 1 else ""
     return Seen(
         MEDIUM,
         f"Where {worst.where} ({times(worst.rows, 'row')}), {worst.score.metric} is "

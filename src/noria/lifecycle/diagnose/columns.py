@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Role, Type
+from noria.core.words import named, percent, times
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import named, percent, times
 from noria.methods.significance import all_distinct
 
 __all__ = [

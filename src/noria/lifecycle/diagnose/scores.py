@@ -10,9 +10,9 @@ import polars as pl
 
 from noria.core.protocol import Trial
 from noria.core.result import Evaluation
+from noria.core.words import number, percent
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, percent
 from noria.methods.significance import crossed, unequal
 
 __all__ = [

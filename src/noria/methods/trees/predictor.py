@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ArtifactError, ParamError
 from noria.methods.trees import _text as model_text
 from noria.methods.trees._library import NativeBooster, VectorBooster
@@ -36,6 +37,7 @@ __all__ = ["TreePredictor", "arrays"]
 _FORMAT = 1
 _COMPRESSION = 4
 _LARGEST = 700.0
+_PREPARED = 5e6  # characters of trees that are made ready for SHAP values in a second
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:
@@ -266,8 +268,14 @@ class TreePredictor:
         """Predict one row, (features,), in microseconds; the result has shape (outputs,)."""
         return self._meaning.prediction(self._booster.raw_row(x))
 
-    def contributions(self, X: np.ndarray) -> np.ndarray:
+    def contributions(self, X: np.ndarray, deadline: Deadline | None = None) -> np.ndarray:
         """SHAP values of the raw scores, before the link: path-dependent and exact.
+
+        Parameters
+        ----------
+        X : array, shape (rows, features)
+        deadline : Deadline, optional
+            OutOfTime is raised if it passes, or would pass while large trees are prepared.
 
         Returns
         -------
@@ -280,7 +288,10 @@ class TreePredictor:
         Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
         trees".
         """
-        return self._shap(self._matrix(X)) * self._meaning.scale
+        ready = "_shap" in self.__dict__
+        if deadline is not None and deadline.remaining < (0.0 if ready else len(self._text) / _PREPARED):
+            raise OutOfTime
+        return self._shap(self._matrix(X), deadline) * self._meaning.scale
 
     def save(self, path: Path) -> None:
         """Write one gzip-compressed text file: a line of JSON, then the LightGBM model text."""

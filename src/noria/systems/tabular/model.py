@@ -156,7 +156,7 @@ class TabularModel:
         rows : Table
             As `predict` takes it.
         deadline : Deadline, optional
-            After it, what is sampled becomes no finer.
+            After it, what is sampled becomes no finer, and OutOfTime is raised where nothing is.
 
         Raises
         ------

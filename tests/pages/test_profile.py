@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -137,6 +138,16 @@ def test_names_of_every_kind(look, tmp_path):
         assert not seen.overflows()
     told = seen.page.locator(".finding p").nth(1).text_content()
     assert told == "\u2068ثابت\u2069 has only the value '1'."
+
+
+def test_the_worst_gaps_are_shown():
+    def column(at: int) -> ColumnProfile:
+        return ColumnProfile(f"c{at}", Type.CATEGORY, "String", rows=30, nulls=at, distinct=3)
+
+    html = page_of(Profile("gaps", 30, 100, tuple(column(at) for at in range(20)), (), 30))
+    shown = html.partition('id="missing"')[2].partition("</section>")[0]
+    assert re.findall(r'title="(c\d+)"', shown) == [f"c{at}" for at in range(19, 4, -1)]
+    assert "4 more columns lack fewer values." in shown
 
 
 def test_five_thousand_columns_open(look, tmp_path):

@@ -55,6 +55,7 @@ def page(profile: Profile) -> str:
     (True, True)
     """
     told = _codes(profile.findings)
+    holed = sorted((column for column in profile.columns if column.nulls), key=lambda one: -one.nulls)
     cards = [_card(column, told.get(column.name, [])) for column in profile.columns[:_CARDS]]
     rest = [_row(column, told.get(column.name, [])) for column in profile.columns[_CARDS:]]
     return render(
@@ -70,7 +71,8 @@ def page(profile: Profile) -> str:
         rest=rest,
         heatmap=_heatmap(profile),
         strongest=profile.associations.strongest[:_STRONGEST],
-        holed=[column for column in profile.columns if column.nulls][:_STRONGEST],
+        holed=holed[:_STRONGEST],
+        less=len(holed[_STRONGEST:]),
         relations=_relations(profile),
         plain=_unplotted(profile),
         times=[_time(timeline) for timeline in profile.timelines],

@@ -142,11 +142,13 @@ class Shift:
     here, there : tuple of float
         The share of the values in each group.
     new : tuple of (str, int)
-        Categories that are only there.
+        Categories that are only there, the most frequent ones.
     types : tuple of str
         Here and there.
     p : float, optional
         How likely two samples of one distribution differ as much, by chi-squared over the bins of the PSI.
+    unknown : int
+        How many categories are only there; an estimate, if these were too many to be counted.
     """
 
     column: str
@@ -160,6 +162,7 @@ class Shift:
     new: tuple[tuple[str, int], ...]
     types: tuple[str, str]
     p: float | None = None
+    unknown: int = 0
 
 
 @dataclass(frozen=True)

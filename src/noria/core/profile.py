@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from noria.core.column_profile import ColumnProfile
 from noria.core.insight import Finding, Severity
 from noria.core.result import html_table
+from noria.core.words import times
 from noria.errors import ColumnError, suggestion
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ class Profile:
         told = "".join(
             f"<li><b>{html.escape(one.severity)}</b> {html.escape(str(one))}</li>" for one in self.findings
         )
-        caption = f"{self.source}: {self.rows:,} rows, {len(self.columns):,} columns"
+        caption = f"{self.source}: {times(self.rows, 'row')}, {times(len(self.columns), 'column')}"
         return f"<ul>{told}</ul>{html_table(self.frame(), caption)}"
 
 

@@ -65,6 +65,26 @@ def test_no_words_run_into_one_another(look, page):
     assert seen.page.evaluate(cut) == []
 
 
+def test_the_bars_of_one_chart_begin_and_end_together(look, page):
+    apart = """() => [...document.querySelectorAll(".gauges")].filter((chart) => new Set(
+        [...chart.querySelectorAll(".rail, .both")].map((rail) => {
+            const box = rail.getBoundingClientRect();
+            return `${box.left.toFixed()} ${box.right.toFixed()}`;
+        })).size > 1).length"""
+    seen = look(page, width=820).page
+    seen.evaluate("document.querySelector('.gauge .figure').textContent = 'under 0.1% or more'")
+    assert seen.evaluate(apart) == 0
+
+
+def test_associations_are_shown_down_to_the_last_row(look, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "wide.html"
+    noria.profile({f"x{at}": rng.normal(size=60) for at in range(30)}, output=path)
+    box = look(path, width=390).page.locator(".wide:has(svg.heatmap)")
+    assert box.evaluate("box => box.scrollHeight - box.clientHeight") == 0
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") > 100  # across it scrolls, and is shaded
+
+
 def test_columns_are_searched_and_sorted(look, page):
     seen = look(page).page
     shown = """[...document.querySelectorAll('article.column')]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from noria.core.column_profile import QUANTILES, ColumnProfile, Histogram
 from noria.core.insight import Finding
 from noria.core.profile import Profile, Relation, Shift, Timeline
 from noria.core.schema import Type
-from noria.core.words import data_size, moment, number, percent
+from noria.core.words import clock, data_size, number, percent
 from noria.pages import svg
 from noria.pages.render import render
 
@@ -20,7 +20,6 @@ __all__ = ["page"]
 
 _CARDS = 150
 _STRONGEST = 15
-_DAYS = 86_400.0 * 30
 _SHIFTS = 60
 _CELL = 60
 _SHORTEST = {"month": 29 / 30.44}  # in the unit
@@ -201,7 +200,7 @@ def _spacing(seconds: float) -> str:
 def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     """Bars with what lies below them."""
     edges = histogram.edges
-    write = _clock(edges) if column.times is not None else number
+    write = clock(edges[0], edges[-1]) if column.times is not None else number
     half = 0.5 if histogram.whole else 0.0
     spans = [(low + half, high - half) for low, high in itertools.pairwise(edges)]
     titles = [f"{_span(*map(write, span))}: {_rows(count)}" for span, count in zip(spans, histogram.counts)]
@@ -222,11 +221,6 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
 
 def _span(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
-
-
-def _clock(edges: Sequence[float]) -> Callable[[float], str]:
-    """How moments between these are written: without the time of day where that says nothing."""
-    return (lambda when: moment(when)[:10]) if edges[-1] - edges[0] > _DAYS else moment
 
 
 def _rows(count: float) -> str:
@@ -280,7 +274,7 @@ def _unplotted(profile: Profile) -> list[Relation]:
 
 def _time(timeline: Timeline) -> dict[str, Any]:
     """Lines over time."""
-    write = _clock(timeline.edges)
+    write = clock(timeline.edges[0], timeline.edges[-1])
     spans = [f"{write(low)} to {write(high)}" for low, high in itertools.pairwise(timeline.edges)]
     titles = [f"{span}: {_rows(rows)}" for span, rows in zip(spans, timeline.rows)]
     lines = [

@@ -258,6 +258,12 @@ def test_that_a_value_is_missing_may_be_what_matters(people):
     assert relation.values[-1] == (0.0, 1.0)
 
 
+def test_ranges_of_dates_are_told_in_days():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    (relation,) = profiled(pl.DataFrame({"when": when, "y": np.arange(300) / 7}), "y").target.relations
+    assert relation.groups[0] == "2020-01-01 to 2020-01-09"
+
+
 def test_columns_missing_together():
     table = pl.DataFrame({"a": range(500), "b": range(500), "c": range(500)}).with_columns(
         pl.when(pl.int_range(500) % 5 > 0).then(pl.col("a", "b")),

@@ -13,7 +13,7 @@ import polars as pl
 from noria.core.column_profile import ColumnProfile, Times
 from noria.core.profile import Associations, Missing, Relation, Target, Timeline
 from noria.core.schema import Type
-from noria.core.words import moment, number
+from noria.core.words import clock, number
 from noria.data.profile.columns import OpaqueSketch
 from noria.methods.association import association, correlation_ratio, cramers_v, pearson, ranks
 
@@ -229,8 +229,9 @@ def _ranges(sample: Sample, name: str) -> tuple[np.ndarray, list[str]]:
     """A column of numbers cut into up to ten ranges with about equally many rows, -1 where missing."""
     values = sample.numbers[:, sample.at(name)]
     known = np.isfinite(values)
-    write = moment if sample.columns[name].type is Type.DATETIME else number
     distinct = np.unique(values[known])
+    dated = sample.columns[name].type is Type.DATETIME and distinct.size
+    write = clock(distinct[0], distinct[-1]) if dated else number
     if distinct.size <= _GROUPS:
         codes = np.searchsorted(distinct, np.where(known, values, 0.0))
         return np.where(known, codes, -1), [write(one) for one in distinct.tolist()]

@@ -93,6 +93,14 @@ def test_numbers_with_units_are_read(many, told):
     assert "numbers with the unit 'kg'" in told["text"].notes
 
 
+def test_the_infinite_is_told_of_texts_as_of_floats():
+    texts = ["inf", "-Infinity", "NaN", "", *(f"{at / 7:.3f}" for at in range(60))]
+    floats = [float(text) if text else None for text in texts]
+    for values in (texts, floats):
+        column = profiled(pl.DataFrame({"a": values}))["a"]
+        assert (column.numbers.infinite, column.nulls, column.odd) == (2, 2, ())
+
+
 def test_outliers_are_counted_by_their_rule(many, told):
     values, outliers = many["tail"].to_numpy(), told["tail"].numbers.outliers
     low, high = np.quantile(values, [0.25, 0.75])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -168,6 +168,18 @@ def test_the_worst_gaps_are_shown():
     shown = html.partition('id="missing"')[2].partition("</section>")[0]
     assert re.findall(r'title="(c\d+)"', shown) == [f"c{at}" for at in range(19, 4, -1)]
     assert "4 more columns lack fewer values." in shown
+
+
+def test_spans_and_times_of_day_have_a_unit(tmp_path):
+    spans = [timedelta(hours=at) for at in range(30)]
+    table = pl.DataFrame(
+        {"took": spans, "at": [time(at % 24, 7 * at % 60) for at in range(30)], "raw": [b"x"] * 30}
+    )
+    noria.profile(table, output=tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("<dt>unit</dt><dd>seconds</dd>") == 1
+    assert html.count("<dt>unit</dt><dd>seconds since midnight</dd>") == 1
+    assert html.count("<dt>values</dt><dd>not looked into</dd>") == 1
 
 
 def test_five_thousand_columns_open(look, tmp_path):

@@ -22,6 +22,7 @@ _CARDS = 150
 _STRONGEST = 15
 _SHIFTS = 60
 _CELL = 60
+_UNITS = {"Duration": "seconds", "Time": "seconds since midnight"}
 _SHORTEST = {"month": 29 / 30.44}  # in the unit
 _SPACINGS = {
     "year": 86_400 * 365,
@@ -162,7 +163,11 @@ def _shared(column: ColumnProfile) -> Iterator[tuple[str, str]]:
 def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
     """What is told of numbers, texts and moments."""
     numbers, texts, times = column.numbers, column.texts, column.times
+    if column.type is Type.VECTOR:
+        yield "values", "not looked into"
     if numbers is not None and column.type is Type.NUMBER:
+        if unit := _unit(column):
+            yield "unit", unit
         yield "range", f"{number(numbers.low)} to {number(numbers.high)}"
         yield "mean", number(numbers.mean)
         yield "median", number(numbers.median)
@@ -186,6 +191,11 @@ def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
             regular = f", {percent(times.regular)} of the steps" if times.regular is not None else ""
             yield "step", f"{_spacing(times.spacing)}{regular}"
         yield "rows in order", "yes" if times.ordered else "no"
+
+
+def _unit(column: ColumnProfile) -> str:
+    """What is counted where values are stored as spans or times of day."""
+    return next((unit for kind, unit in _UNITS.items() if column.storage.startswith(kind)), "")
 
 
 def _spacing(seconds: float) -> str:
@@ -215,7 +225,7 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
         "low": write(low),
         "high": write(high),
         "beyond": ", ".join(beyond),
-        "caption": "length in characters" if column.texts is not None else "",
+        "caption": "length in characters" if column.texts is not None else _unit(column),
     }
 
 

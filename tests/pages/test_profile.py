@@ -182,6 +182,28 @@ def test_spans_and_times_of_day_have_a_unit(tmp_path):
     assert html.count("<dt>values</dt><dd>not looked into</dd>") == 1
 
 
+def test_values_that_occur_once_are_examples_not_bars():
+    top = tuple((str(1000 + at), 1) for at in range(10))
+    column = ColumnProfile("order", Type.ID, "Int64", rows=30, nulls=0, distinct=30, top=top)
+    card = (
+        page_of(Profile("shop", 30, 100, (column,), (), 30))
+        .partition("<article")[2]
+        .partition("</article>")[0]
+    )
+    assert re.findall(r"<li><bdi>(\d+)</bdi></li>", card) == ["1000", "1001", "1002"]
+    assert "rail" not in card
+
+
+def test_lengths_end_with_the_longest_text(tmp_path):
+    texts = ["word " * (at % 29 + 3) for at in range(200)]
+    noria.profile(
+        {"a": [f"{at} {text}".strip() for at, text in enumerate(texts)]}, output=tmp_path / "page.html"
+    )
+    html = (tmp_path / "page.html").read_text()
+    shortest, longest = re.search(r"<dd>(\d+) to (\d+) characters</dd>", html).groups()
+    assert f"<span>{shortest}</span><span>length in characters</span><span>{longest}</span>" in html
+
+
 def test_five_thousand_columns_open(look, tmp_path):
     columns = [
         ColumnProfile(f"column {at}", Type.CATEGORY, "String", 30, at % 7, 3, top=(("x", 20), ("y", 3)))

@@ -20,6 +20,7 @@ __all__ = ["page"]
 
 _CARDS = 150
 _STRONGEST = 15
+_EXAMPLES = 3
 _SHIFTS = 60
 _CELL = 60
 _UNITS = {"Duration": "seconds", "Time": "seconds since midnight"}
@@ -144,14 +145,21 @@ def _card(column: ColumnProfile, findings: Sequence[Finding]) -> dict[str, Any]:
         **_row(column, findings),
         "facts": [*_shared(column), *_figures(column)],
         "picture": None if listed else picture,
-        "listed": top if listed else [],
+        "listed": top if listed and most > 1 else [],
         "top": [] if listed or most < 2 else top,
-        "examples": [_short(text, 200) for text in column.texts.examples] if column.texts else [],
+        "examples": [_short(text, 200) for text in _examples(column, listed=listed and most < 2)],
         "odd": [(_short(text), count) for text, count in column.odd],
         "quantiles": list(zip((f"{share:.0%}" for share in QUANTILES), column.numbers.quantiles))
         if column.numbers and column.type is Type.NUMBER
         else [],
     }
+
+
+def _examples(column: ColumnProfile, *, listed: bool) -> Sequence[str]:
+    """Some values of texts, and of what has every value once."""
+    if listed:
+        return [text for text, _ in column.top[:_EXAMPLES]]
+    return column.texts.examples if column.texts else ()
 
 
 def _shared(column: ColumnProfile) -> Iterator[tuple[str, str]]:
@@ -217,6 +225,8 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     low, high = spans[0][0], spans[-1][1]
     if column.numbers is not None:  # bins of whole width may reach beyond the values
         low, high = max(low, column.numbers.low), min(high, column.numbers.high)
+    if column.texts is not None:
+        low, high = max(low, column.texts.shortest), min(high, column.texts.longest)
     what = "lengths" if column.texts is not None else "values"
     beyond = [f"{_rows(histogram.below)} below"] * (histogram.below > 0)
     beyond += [f"{_rows(histogram.above)} above"] * (histogram.above > 0)

@@ -128,6 +128,14 @@ def test_moments_are_described(many, told):
     assert sum(told.timelines[0].rows) == pytest.approx(120_000)
 
 
+def test_parts_of_the_moment_have_no_mean_over_time():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    table = pl.DataFrame({"when": when, "y": np.arange(300) / 7})
+    table = table.with_columns(month=pl.col("when").dt.month(), dayOfWeek=pl.col("when").dt.weekday())
+    (line,) = profiled(table).timelines
+    assert [name for name, _ in line.means] == ["y"]
+
+
 def test_relations_are_of_a_sample(told):
     assert told.sampled == 10_000
 

@@ -14,6 +14,7 @@ from noria.core.column_profile import ColumnProfile, Times
 from noria.core.profile import Associations, Missing, Relation, Target, Timeline
 from noria.core.schema import Type
 from noria.core.words import clock, number
+from noria.data._names import says_calendar
 from noria.data.profile.columns import OpaqueSketch
 from noria.methods.association import association, correlation_ratio, cramers_v, pearson, ranks
 
@@ -259,7 +260,11 @@ def _timeline(sample: Sample, clock: str, times: Times, target: str | None) -> T
     place = np.clip(np.searchsorted(edges, when, side="right") - 1, 0, edges.size - 2)
     inside = (when >= edges[0]) & (when <= edges[-1])
     moved = np.nan_to_num(correlation_ratio(np.where(inside, place, -1), sample.ranked))
-    others = [at for at, name in enumerate(numeric) if sample.columns[name].type is Type.NUMBER]
+    others = [
+        at
+        for at, name in enumerate(numeric)
+        if sample.columns[name].type is Type.NUMBER and (name == target or not says_calendar(name))
+    ]
     chosen = sorted(others, key=lambda at: (numeric[at] != target, -moved[at]))[:_MEANS]
     means = []
     for at in chosen:

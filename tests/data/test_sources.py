@@ -99,7 +99,10 @@ def test_broken_json_names_the_line(tmp_path, settings):
     path.write_text('{"a": 1}\n{"a":\n')
     with pytest.raises(SourceError) as caught:
         read(path, settings=settings)
-    assert str(caught.value) == f'{path}, line 2 is not JSON.\n  got: {{"a":'
+    assert str(caught.value) == (
+        f'{path}, line 2 is not JSON.\n  got: {{"a":\n'
+        "  do:  Is the file whole? One object a line is JSON lines; all else has to be one array of objects."
+    )
 
 
 def test_one_object_over_several_lines_is_one_row(tmp_path, settings):
@@ -112,6 +115,21 @@ def test_json_that_is_no_table(tmp_path, settings):
     path = tmp_path / "t.json"
     path.write_text('{\n "a": {"b": 1}\n}')
     with pytest.raises(SourceError, match=r"t\.json is not a table: it needs a JSON array of objects"):
+        read(path, settings=settings)
+    path.write_text("[1, 2]")
+    with pytest.raises(SourceError, match=r"got: \[1, 2\]\n  do:  Write it as"):
+        read(path, settings=settings)
+    path.write_text("{}")
+    with pytest.raises(SourceError, match=r"t\.json has no columns\."):
+        read(path, settings=settings)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv.gz"])
+def test_a_file_that_was_cut_short_says_what_to_look_at(tmp_path, settings, name):
+    path = tmp_path / name
+    pl.DataFrame({"a": range(500)}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SourceError, match=r"do:  Is it whole, and is its extension the right one\?"):
         read(path, settings=settings)
 
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import fsspec
 import polars as pl
 import pytest
@@ -44,6 +48,22 @@ def test_a_missing_target_ends_the_reading():
     with pytest.raises(ColumnError, match="There is no target column 'c'"):
         profile(rows(), source="shop", target="c")
     assert len(read) < 4
+
+
+def test_ctrl_c_ends_what_is_read_before_the_first_rows():
+    looked = []
+
+    def rows():
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+        for piece in range(20):
+            time.sleep(0.02)
+            looked.append(piece)
+        yield from batches()
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(rows(), source="shop")
+    assert len(looked) < 20
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-__all__ = ["data_size", "moment", "named", "number", "percent", "quoted", "times"]
+__all__ = ["clock", "data_size", "moment", "named", "number", "percent", "quoted", "times"]
 
 _EPOCH = datetime(1970, 1, 1)
+_MONTH = 86_400.0 * 30
 _EXACT = 1e15
 _SHOWN = 40
 _NAMED = 3
@@ -57,6 +58,17 @@ def moment(seconds: float) -> str:
     except (OverflowError, ValueError):
         return number(seconds)
     return when.isoformat(sep=" ").removesuffix(" 00:00:00")
+
+
+def clock(low: float, high: float) -> Callable[[float], str]:
+    """How moments between two are written: without the time of day, where they lie months apart.
+
+    Examples
+    --------
+    >>> clock(0.0, 1e8)(3661.0), clock(0.0, 1e5)(3661.0)
+    ('1970-01-01', '1970-01-01 01:01:01')
+    """
+    return (lambda when: moment(when).partition(" ")[0]) if high - low > _MONTH else moment
 
 
 def data_size(count: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
+from noria.core.words import times
 from noria.data._seen import Seen, measure
 from noria.data.conform import conform
 from noria.errors import DataError, TargetError
@@ -137,14 +138,14 @@ def _drop_rows(
     known = typed.filter(pl.col(name).is_not_null())
     if known.height < typed.height:
         lost = typed.height - known.height
-        notes.append(f"{_rows(lost)} without a value of the target {name!r} left out")
+        notes.append(f"{times(lost, 'row')} without a value of the target {name!r} left out")
     if target.type in _CLASSES:
         alone = known[name].filter(known[name].is_unique())
         if 0 < alone.len() < known[name].n_unique():
             rare = alone.cast(pl.String).sort().to_list()
             known = known.filter(~pl.col(name).is_in(alone.implode()))
             named = ", ".join(repr(one) for one in rare[:5]) + (", ..." if len(rare) > 5 else "")
-            notes.append(f"{_rows(len(rare))} left out, the only one of its class: {named}")
+            notes.append(f"{times(len(rare), 'row')} left out, the only one of its class: {named}")
     if known[name].n_unique() < 2:
         only = f"only {known[name][0]!r}" if known.height else "no value at all"
         raise TargetError(
@@ -155,10 +156,6 @@ def _drop_rows(
     measured = replace(measure(Seen(known[name]), replace(target, parse=Parse())), parse=target.parse)
     columns = tuple(measured if column.name == name else column for column in schema)
     return known, replace(schema, columns=columns)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 # --- the features -----------------------------------------------------------------------------

@@ -87,7 +87,7 @@ PLANTED = {
     "NOR115": (column([f"{x:.2f} km" for x in NORMAL]), "odd: numbers with the unit 'km'."),
     "NOR116": (
         column([date(1, 1, 1), date(9999, 12, 31), *(date(2020, 1, 1) + timedelta(at) for at in range(598))]),
-        "odd has dates 1 before 1900 (from 0001-01-01) and 1 after 2100 (to 9999-12-31).",
+        "odd has 1 date before 1900 (from 0001-01-01) and 1 date after 2100 (to 9999-12-31).",
     ),
     "NOR117": (column([f"shop {at % 250}" for at in EVERY]), "odd has 250 categories."),
     "NOR119": (
@@ -176,6 +176,20 @@ def test_a_change_is_found(code):
     other, words = CHANGED[code]
     made = profiled(clean(), other=other)
     assert said(found(made, code), words), made.findings
+
+
+def test_one_is_told_as_one():
+    assert found(profiled(column([*NORMAL[:-1], 90.0])), "NOR108")[0].startswith(
+        "1 value of odd (0.2%) lies above"
+    )
+    lacking = clean().with_columns(left=pl.when(pl.int_range(pl.len()) > 0).then("left"))
+    assert found(profiled(lacking, "left"), "NOR112") == ["1 row (0.2%) has no left."]
+
+
+@pytest.mark.parametrize(("name", "key"), [("odd", "odd"), ("my fare: $", '"my fare: $"')])
+def test_what_to_write_names_the_column(name, key):
+    made = profiled(PLANTED["NOR114"][0].rename({"odd": name}))
+    assert made.findings[0].do.endswith(f" columns: {{{key}: {{parse: {{nulls: [...]}}}}}}.")
 
 
 def test_repairs_are_findings():

@@ -93,6 +93,14 @@ def test_numbers_with_units_are_read(many, told):
     assert "numbers with the unit 'kg'" in told["text"].notes
 
 
+def test_the_infinite_is_told_of_texts_as_of_floats():
+    texts = ["inf", "-Infinity", "NaN", "", *(f"{at / 7:.3f}" for at in range(60))]
+    floats = [float(text) if text else None for text in texts]
+    for values in (texts, floats):
+        column = profiled(pl.DataFrame({"a": values}))["a"]
+        assert (column.numbers.infinite, column.nulls, column.odd) == (2, 2, ())
+
+
 def test_outliers_are_counted_by_their_rule(many, told):
     values, outliers = many["tail"].to_numpy(), told["tail"].numbers.outliers
     low, high = np.quantile(values, [0.25, 0.75])
@@ -118,6 +126,14 @@ def test_moments_are_described(many, told):
     assert sum(times.histogram.counts) == pytest.approx(120_000)
     assert [line.column for line in told.timelines] == ["when"]
     assert sum(told.timelines[0].rows) == pytest.approx(120_000)
+
+
+def test_parts_of_the_moment_have_no_mean_over_time():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    table = pl.DataFrame({"when": when, "y": np.arange(300) / 7})
+    table = table.with_columns(month=pl.col("when").dt.month(), dayOfWeek=pl.col("when").dt.weekday())
+    (line,) = profiled(table).timelines
+    assert [name for name, _ in line.means] == ["y"]
 
 
 def test_relations_are_of_a_sample(told):
@@ -256,6 +272,12 @@ def test_that_a_value_is_missing_may_be_what_matters(people):
     assert relation.column == "noise"
     assert relation.groups[-1] == "missing"
     assert relation.values[-1] == (0.0, 1.0)
+
+
+def test_ranges_of_dates_are_told_in_days():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    (relation,) = profiled(pl.DataFrame({"when": when, "y": np.arange(300) / 7}), "y").target.relations
+    assert relation.groups[0] == "2020-01-01 to 2020-01-09"
 
 
 def test_columns_missing_together():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -77,7 +79,7 @@ CODES: Mapping[str, Kind] = {
     "NOR108": Kind(
         "Outliers", _LOW,
         "Values lie more than 3 interquartile ranges below the first quartile or above the third.",
-        "Check the extreme values; use robust measures, or a learner that is (trees are).",
+        "Check the extreme values; use what they hardly move: medians, ranks, trees.",
     ),
     "NOR109": Kind(
         "Very skewed", _LOW,
@@ -146,7 +148,7 @@ CODES: Mapping[str, Kind] = {
         "Placeholder among numbers", _MEDIUM,
         "A number such as -999 or 9999 is frequent and far from all others: it may stand for a missing "
         "value.",
-        "Name it as missing: columns: {NAME: {parse: {nulls: ['-999']}}}.",
+        "Name it as missing: columns: {NAME: {parse: {nulls: [...]}}}.",
     ),
     "NOR122": Kind(
         "Nearly constant", _LOW,
@@ -220,4 +222,10 @@ def finding(code: str, seen: str, *columns: str, severity: Severity | None = Non
         If it is not that of the kind.
     """
     kind = CODES[code]
-    return Finding(code, severity or kind.severity, kind.title, seen, kind.do, columns)
+    do = kind.do.replace("{NAME:", f"{{{_key(columns[0])}:") if len(columns) == 1 else kind.do
+    return Finding(code, severity or kind.severity, kind.title, seen, do, columns)
+
+
+def _key(name: str) -> str:
+    """A column's name as a key in YAML."""
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else json.dumps(name, ensure_ascii=False)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Column, Type
-from noria.data._numbers import BLANK, LOST
+from noria.data._numbers import BLANK, INFINITE, LOST
 from noria.data.conform import column_expr, family
 from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts, sum_counts
 
@@ -143,9 +143,11 @@ class NumberSketch(_Counted):
         counts = raw.drop_nulls().alias("text").value_counts(name="count")
         typed = self._typed(counts["text"].alias(raw.name))
         known = typed.is_not_null()
+        infinite = 0
         if not known.all():
-            self._set_aside(counts.filter(~known))
-        self.nulls += raw.len() - int(counts["count"].filter(known).sum())
+            infinite = self._set_aside(counts.filter(~known))
+        self.infinite += infinite
+        self.nulls += raw.len() - int(counts["count"].filter(known).sum()) - infinite
         weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
         self.take(*sum_counts(self._finite(typed.drop_nulls()), weights))
 
@@ -199,12 +201,14 @@ class NumberSketch(_Counted):
         order = np.argsort(values)
         return values[order], self.frequencies.counts[order]
 
-    def _set_aside(self, lost: pl.DataFrame) -> None:
-        """Count what could not be read, and keep some of it."""
+    def _set_aside(self, lost: pl.DataFrame) -> int:
+        """Keep some of what could not be read; how often the infinite occurs among it."""
         frequent = lost.sort("count", "text", descending=[True, False]).head(_ODD)
         for text, count in frequent.iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
+        infinite = lost["text"].str.strip_chars(BLANK).str.to_lowercase().is_in(list(INFINITE))
+        return int(lost["count"].filter(infinite).sum())
 
 
 @dataclass

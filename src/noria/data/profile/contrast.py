@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,7 @@ _CHANGED, _ANOTHER = 0.1, 0.25
 _MISSING, _MUCH_MISSING = 0.05, 0.2
 _OUTSIDE = 0.01
 _CHANCE = 1e-3
+_EXPECTED = 5  # rows of a category, in the smaller table
 _REST = "other"
 _QUANTITIES = {Type.NUMBER, Type.DATETIME}
 _CLASSES = {Type.CATEGORY, Type.BOOLEAN}
@@ -121,7 +123,7 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
 def _of_categories(
     here: OpaqueSketch, there: OpaqueSketch, one: ColumnProfile, other: ColumnProfile
 ) -> dict[str, Any]:
-    """PSI and shares over the most frequent categories, and those that are new."""
+    """PSI over the categories that are not rare, shares of the largest, and those that are new."""
     known, found = _tally(here, one), _tally(there, other)
     if one.type is other.type is Type.BOOLEAN and not found.keys() <= known.keys():
         known, found = _folded(known), _folded(found)
@@ -129,25 +131,34 @@ def _of_categories(
     names = sorted(
         {*known, *found}, key=lambda name: -known.get(name, 0) / rows - found.get(name, 0) / others
     )
-    shown = names[:_LEVELS]
-    counts = [np.array([tally.get(name, 0) for name in shown], dtype=float) for tally in (known, found)]
-    counts = [np.append(each, max(0.0, all_ - each.sum())) for each, all_ in zip(counts, (rows, others))]
-    bars = shown[:_BARS]
-    rest = len(names) > len(bars)
+    bars = names[:_BARS]
+    width = len(bars) + (len(names) > len(bars))
     new = [(name, count) for name, count in found.items() if name not in known] if one.exact else []
+    seldom = 0 if other.exact else other.distinct - len(found)
     shares = [
-        tuple((np.append(each[: len(bars)], each[len(bars) :].sum()) / each.sum()).tolist())
-        for each in counts
+        tuple((counts / counts.sum()).tolist()[:width])
+        for counts in (_counts(known, bars, rows), _counts(found, bars, others))
     ]
-    width = len(bars) + rest
+    # chosen by both tables' rows: a choice by shares would favour chance hits of the smaller one
+    least = _EXPECTED * (rows + others) / min(rows, others)
+    both = (Counter(known) + Counter(found)).most_common(_LEVELS)
+    common = [name for name, count in both if count >= least]
+    tables = _counts(known, common, rows), _counts(found, common, others)
     return {
-        "psi": population_stability(*counts),
-        "p": _chance(*counts),
+        "psi": population_stability(*tables),
+        "p": _chance(*tables),
         "groups": (*bars, _REST)[:width],
-        "here": shares[0][:width],
-        "there": shares[1][:width],
+        "here": shares[0],
+        "there": shares[1],
         "new": tuple(sorted(new, key=lambda pair: -pair[1])[:_NEW]),
+        "unknown": len(new) + (seldom if new else 0),
     }
+
+
+def _counts(tally: Mapping[str, int], names: Sequence[str], rows: int) -> np.ndarray:
+    """The counts of some categories, and of all others together."""
+    counts = np.array([tally.get(name, 0) for name in names], dtype=float)
+    return np.append(counts, max(0.0, rows - counts.sum()))
 
 
 def _chance(here: np.ndarray, there: np.ndarray) -> float | None:
@@ -197,7 +208,7 @@ def _told(shift: Shift, here: Side, there: Side) -> Iterator[_Seen]:
         yield "NOR134", (name,), _changed(shift), f"PSI {shift.psi:.2f}", severity
     if shift.new:
         named = ", ".join(f"{quoted(text)} ({count:,})" for text, count in shift.new[:5])
-        more = f", and {len(shift.new) - 5} more" if len(shift.new) > 5 else ""
+        more = f", and {shift.unknown - 5:,} more" if shift.unknown > 5 else ""
         yield "NOR135", (name,), f"{name} has categories that are not known here: {named}{more}.", named, None
     before, after = shift.missing
     if abs(after - before) >= _MISSING and _lost(here.columns[name], there.columns[name]) < _CHANCE:

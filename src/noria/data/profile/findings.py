@@ -12,7 +12,7 @@ from noria.core.column_profile import QUANTILES, ColumnProfile
 from noria.core.insight import Finding, Severity, worst_first
 from noria.core.profile import Associations, Missing, Target
 from noria.core.schema import Type
-from noria.core.words import number, percent, quoted
+from noria.core.words import number, percent, quoted, times
 from noria.data.profile.codes import CODES, finding
 from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.relations import Sample
@@ -113,8 +113,8 @@ def gathered(seen: Iterable[tuple[str, tuple[str, ...], str, str, Severity | Non
 def _few_rows(facts: Facts) -> Iterator[_Seen]:
     width = len(facts.columns)
     if facts.rows < _ROWS or facts.rows < width:
-        rows = f"{facts.rows:,} row{'s' * (facts.rows != 1)}"
-        yield _Seen("NOR118", (), f"The table has {rows} and {width:,} column{'s' * (width != 1)}.")
+        size = f"{times(facts.rows, 'row')} and {times(width, 'column')}"
+        yield _Seen("NOR118", (), f"The table has {size}.")
 
 
 def _repeated_rows(facts: Facts) -> Iterator[_Seen]:
@@ -187,7 +187,9 @@ def _target(facts: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR113", (column.name,), facts.unlearnable)
     if 0 < column.nulls < column.rows:
         share = percent(column.missing)
-        yield _Seen("NOR112", (column.name,), f"{column.nulls:,} rows ({share}) have no {column.name}.")
+        have = "has" if column.nulls == 1 else "have"
+        told = f"{times(column.nulls, 'row')} ({share}) {have} no {column.name}."
+        yield _Seen("NOR112", (column.name,), told)
     if facts.target is None:
         return
     for relation in facts.target.relations:
@@ -203,7 +205,7 @@ def _rare_class(column: ColumnProfile, sketch: OpaqueSketch) -> Iterator[_Seen]:
     share = count / max(1, column.rows - column.nulls)
     if column.distinct > 1 and share < 0.2 / column.distinct:
         severity = Severity.HIGH if share < 0.02 / column.distinct else Severity.MEDIUM
-        told = f"{quoted(name)} is the target of {count:,} rows ({percent(share)})."
+        told = f"{quoted(name)} is the target of {times(count, 'row')} ({percent(share)})."
         yield _Seen("NOR110", (column.name,), told, "", severity)
 
 
@@ -255,7 +257,8 @@ def _outliers(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
         share = percent(out.count / max(1, column.rows - column.nulls))
         ends = [f"below {number(out.low)}"] * (numbers.low < out.low)
         ends += [f"above {number(out.high)}"] * (numbers.high > out.high)
-        told = f"{out.count:,} values of {column.name} ({share}) lie {' or '.join(ends)}; "
+        lie = "lies" if out.count == 1 else "lie"
+        told = f"{times(out.count, 'value')} of {column.name} ({share}) {lie} {' or '.join(ends)}; "
         reach = f"they go from {number(numbers.low)} to {number(numbers.high)}."
         yield _Seen("NOR108", (column.name,), told + reach, share)
     if numbers.skew is not None and abs(numbers.skew) >= _SKEWED:
@@ -324,11 +327,12 @@ def _implausible(column: ColumnProfile, facts: Facts) -> Iterator[_Seen]:
         return
     values, weights = sketch.values()
     early, late = values * 1e-6 < _YEARS[0], values * 1e-6 >= _YEARS[1]
-    ends = [f"{weights[early].sum():,.0f} before 1900 (from {column.times.first})"] * bool(early.any())
-    ends += [f"{weights[late].sum():,.0f} after 2100 (to {column.times.last})"] * bool(late.any())
+    before, after = (times(round(weights[some].sum()), "date") for some in (early, late))
+    ends = [f"{before} before 1900 (from {column.times.first})"] * bool(early.any())
+    ends += [f"{after} after 2100 (to {column.times.last})"] * bool(late.any())
     if ends:
         told = " and ".join(ends)
-        yield _Seen("NOR116", (column.name,), f"{column.name} has dates {told}.", told)
+        yield _Seen("NOR116", (column.name,), f"{column.name} has {told}.", told)
 
 
 def _many_categories(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:

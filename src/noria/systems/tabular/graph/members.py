@@ -33,7 +33,7 @@ def outputs(predictor: Predictor, X: Value) -> Value:
             "The model cannot be written as ONNX: one of its members cannot be expressed there.",
             got=f"a member of the kind {predictor.kind!r}",
             do="Use --to docker or --to mlflow, or train with --learners that ONNX can express: lightgbm, "
-            "random_forest, ridge, logistic, network, ...",
+            "random_forest, ridge, logistic, network and others.",
         )
     return _WRITERS[predictor.kind](predictor, X)
 

@@ -105,6 +105,7 @@ def _parts(found: Explained) -> Iterator[RenderableType]:
     if found.explanation is None and found.importance:
         yield Text(f"What {found.name} goes by: {found.metric} lost by shuffling a column\n", "bold")
         yield _importance(found)
+        yield Text("".join(f"\n{one.text}" for one in found.figures if one.name.endswith("importance")), "dim")
     for at in range(found.predictions.height):
         if at:
             yield Text()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noria.cli.options import OUTPUT, complete_model, takes, words
+from noria.cli.options import OUTPUT, complete_model, page_path, takes, words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,6 +82,7 @@ def explain(
     from noria.cli.ui import following, print_json, show
     from noria.core.files import write_text
 
+    page_path(output, file)
     with following(Path(model).name, quiet=flags["quiet"]) as session:
         found = noria.explain(
             model, file, row=row or range(1, _ROWS + 1), columns=words(flags["columns"]),

@@ -79,7 +79,17 @@ def test_broken_json_names_the_line(tmp_path, settings):
     path.write_text('{"a": 1}\n{"a":\n')
     with pytest.raises(SourceError) as caught:
         read(path, settings=settings)
-    assert str(caught.value) == f'{path}, line 2 is not JSON.\n  got: {{"a":'
+    assert str(caught.value) == (
+        f'{path}, line 2 is not JSON.\n  got: {{"a":\n  do:  Mend that line: each is one whole object.'
+    )
+
+
+@pytest.mark.parametrize("text", ['{"a":' * 5_000 + "1" + "}" * 5_000, "[" * 100_000, '{"a":\n' + "[" * 5_000])
+def test_json_that_is_nested_too_deeply_is_one_error(tmp_path, settings, text):
+    for name in ("t.json", "t.jsonl"):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(SourceError, match="is not JSON"):
+            read(tmp_path / name, settings=settings)
 
 
 def test_one_object_over_several_lines_is_one_row(tmp_path, settings):

@@ -31,9 +31,13 @@ def open_json(file: File, ask: Ask) -> Reading:
                 if _is_object(data.readline()):
                     return checked(_json_lines(path, file.name), file.name)
             try:
-                rows = json.loads(path.read_text(encoding="utf-8-sig"))
+                rows = _parsed(path.read_text(encoding="utf-8-sig"))
             except ValueError as error:
-                raise SourceError(f"{file.name} is not JSON.", got=str(error)) from error
+                raise SourceError(
+                    f"{file.name} is not JSON.",
+                    got=str(error),
+                    do="Mend it there, or end its name in what it is: .csv, .jsonl, .parquet.",
+                ) from error
             if isinstance(rows, dict) and not any(isinstance(value, dict | list) for value in rows.values()):
                 rows = [rows]  # one row, written over several lines
             return checked(_from_objects(rows, file.name), file.name)
@@ -41,10 +45,18 @@ def open_json(file: File, ask: Ask) -> Reading:
     return Reading(file.name, whole)
 
 
+def _parsed(text: str) -> Any:
+    """The value that a text of JSON is; ValueError where it is none, or nested deeper than Python reads."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("It is nested too deeply.") from error
+
+
 def _is_object(line: str) -> bool:
     """Whether one line is one whole JSON object."""
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(_parsed(line), dict)
     except ValueError:
         return False
 
@@ -100,9 +112,13 @@ def _json_lines(path: Path, name: str) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                rows += [json.loads(line)] if line.strip() else []
+                rows += [_parsed(line)] if line.strip() else []
             except ValueError as error:
-                raise SourceError(f"{name}, line {number} is not JSON.", got=line.strip()[:80]) from error
+                raise SourceError(
+                    f"{name}, line {number} is not JSON.",
+                    got=line.strip()[:80],
+                    do="Mend that line: each is one whole object.",
+                ) from error
     return _from_objects(rows, name)
 
 
@@ -112,6 +128,7 @@ def _from_objects(rows: Any, name: str) -> pl.DataFrame:
         raise SourceError(
             f"{name} is not a table: it needs a JSON array of objects, or one object a line.",
             got=type(rows).__name__,
+            do='Write each row as an object: {"price": 12.5, "town": "Delft"}.',
         )
     try:
         return pl.from_dicts(rows, infer_schema_length=None)

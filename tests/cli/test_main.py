@@ -180,11 +180,17 @@ def test_a_page_never_replaces_what_it_is_made_of_nor_what_is_no_page(noria, tmp
     (tmp_path / "made.html").mkdir()
     cases = {
         "in.csv": (2, "The output is a page, and not called like one.\n  got: 'in.csv'\n"),
-        "": (2, "The output is a page, and not called like one.\n  got: '.'\n  do:  End its name in .html or"),
+        "": (
+            2,
+            "The output is a page, and not called like one.\n  got: '.'\n  do:  End its name in .html or",
+        ),
         "made.html": (7, "Cannot write made.html.\n  got: Is a directory\n  do:  Name a file in it.\n"),
     }
     if "in.csv" in command:
-        cases["link.html"] = (2, "The output link.html is an input, too.\n  do:  Name another file with -o.\n")
+        cases["link.html"] = (
+            2,
+            "The output link.html is an input, too.\n  do:  Name another file with -o.\n",
+        )
     for output, (code, said) in cases.items():
         done = noria(*command, "-o", output, "-q")
         assert (done.code, done.out) == (code, "")
@@ -196,9 +202,15 @@ def test_a_full_stdout_is_one_error_and_a_closed_one_none(tmp_path):
     environment = {**os.environ, "NORIA_HOME": str(tmp_path / "home")}
     program = f"exec '{sys.executable}' -c '{PROGRAM[2]}' findings --json"
     full = f"ulimit -f 0; {program} > out"  # no file may have a byte
-    done = subprocess.run(["sh", "-c", full], cwd=tmp_path, env=environment, stderr=-1, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", full], cwd=tmp_path, env=environment, stderr=-1, text=True, check=False
+    )
     said = json.loads(done.stderr)
-    assert (done.returncode, said["what"], said["got"]) == (7, "The output cannot be written.", "File too large")
+    assert (done.returncode, said["what"], said["got"]) == (
+        7,
+        "The output cannot be written.",
+        "File too large",
+    )
     done = subprocess.run(
         ["sh", "-c", f"{program} >&-"], env=environment, stderr=subprocess.PIPE, text=True, check=False
     )

@@ -84,9 +84,7 @@ def test_broken_json_names_the_line(tmp_path, settings):
     )
 
 
-@pytest.mark.parametrize(
-    "text", ['{"a":' * 5_000 + "1" + "}" * 5_000, "[" * 100_000, '{"a":\n' + "[" * 5_000]
-)
+@pytest.mark.parametrize("text", ['{"a":' * 9_999, "[" * 100_000, '{"a":\n' + "[" * 5_000])
 def test_json_that_is_nested_too_deeply_is_one_error(tmp_path, settings, text):
     for name in ("t.json", "t.jsonl"):
         (tmp_path / name).write_text(text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from noria.core.result import Evaluation, Goal, Score
 from noria.pages.units import interval, number
 
-__all__ = ["Verdict", "against", "goal_text", "listed", "measure", "plainly", "verdict"]
+__all__ = ["Verdict", "against", "direction", "goal_text", "listed", "measure", "plainly", "verdict"]
 
 _NAMES = {
     "average_precision": "average precision",
@@ -45,6 +46,7 @@ _PLAIN: dict[str, Callable[[str, str], str]] = {
     "roc_auc": lambda _, share: f"of a case and a non-case, it ranks the case higher {share} of the time",
     "smape": lambda value, _: f"a prediction is off by about {value}%",
 }
+_WITHOUT = ("coverage",)  # more than was promised is no better
 _COMPARE = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 
 
@@ -149,13 +151,25 @@ def verdict(evaluation: Evaluation, greater: bool | None = None) -> Verdict:
     return Verdict("missed" if missed else "met", title, text)
 
 
+def direction(metric: str, measures: Mapping[str, Any]) -> bool | None:
+    """Whether more of a metric is better, by what a run says of its measures; None if neither is, or unknown.
+
+    Examples
+    --------
+    >>> known = {"accuracy": {"greater_is_better": True}, "coverage": {"greater_is_better": True}}
+    >>> direction("accuracy", known), direction("coverage", known), direction("cost", known)
+    (True, None, None)
+    """
+    return None if metric in _WITHOUT else measures.get(metric, {}).get("greater_is_better")
+
+
 def against(score: Score, other: Score, greater: bool | None = None) -> str:
     """How a score stands to another one that was measured on the same rows or on rows of the same kind.
 
     Examples
     --------
     >>> against(Score("accuracy", 0.9, 0.85, 0.95), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
-    'better by 0.1000, more than chance'
+    'better by 0.1, more than chance'
     >>> against(Score("accuracy", 0.81, 0.75, 0.87), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
     'better by 0.0100, may be chance'
     """

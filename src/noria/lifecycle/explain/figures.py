@@ -54,7 +54,7 @@ def importance(found: Permuted, metric: Metric, *, held_out: bool) -> Figure:
         names = group.feature.replace(" + ", ", ")
         text += f" Much alike, and shuffled together: {names}, at a loss of {group.value:.3g}."
     if found.left_out:
-        text += f" Columns that the predictions hardly go with were left out: {found.left_out:,}."
+        text += f" There was no time to shuffle {found.left_out:,} more, which may matter as much."
     return Figure("explanation-1-importance", "What the model goes by", frame, spec, SECTION, text)
 
 

@@ -80,3 +80,11 @@ def test_years_stay_years(story):
     assert "'year': [2008.0]" in python(replace(story(), signature=Signature(Schema((year,)), ())))
     assert values(year) == "2007 to 2009"
     assert values(replace(year, low=-1.5, high=84_950.0)) == "-1.5 to 84,950"
+
+
+def test_the_headline_is_a_measure_that_a_sentence_can_say(story):
+    evaluation = story().record["evaluation"]
+    scores = {"log_loss": {**evaluation["scores"]["accuracy"], "metric": "log_loss"}, **evaluation["scores"]}
+    free = story(evaluation={**evaluation, "metric": "log_loss", "scores": scores, "goals": []})
+    assert [line.score.metric for line in free.lines][:2] == ["log_loss", "accuracy"]
+    assert free.headline.score.metric == "accuracy"

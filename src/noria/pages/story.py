@@ -12,7 +12,7 @@ from noria.core.insight import Insight
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column
 from noria.core.signature import Signature
-from noria.pages.words import Verdict, direction, measure, verdict
+from noria.pages.words import Verdict, direction, measure, plainly, verdict
 
 if TYPE_CHECKING:
     from noria.core.recipe import Recipe
@@ -153,8 +153,8 @@ class Story:
 
     @property
     def headline(self) -> Line:
-        """The measure that a reader sees first."""
-        return self.lines[0]
+        """The measure that a reader sees first: of those without a goal, one that a sentence can say."""
+        return next((line for line in self.lines if line.goal or plainly(line.score)), self.lines[0])
 
     @property
     def searched(self) -> str:

@@ -169,7 +169,7 @@ def against(score: Score, other: Score, greater: bool | None = None) -> str:
     Examples
     --------
     >>> against(Score("accuracy", 0.9, 0.85, 0.95), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
-    'better by 0.1, more than chance'
+    'better by 0.1000, more than chance'
     >>> against(Score("accuracy", 0.81, 0.75, 0.87), Score("accuracy", 0.8, 0.75, 0.84), greater=True)
     'better by 0.0100, may be chance'
     """

@@ -159,6 +159,21 @@ def test_what_a_service_keeps_survives_reindex(local):
     assert [key.name for key in keys.all()] == ["ann"]
 
 
+def test_a_file_that_was_moved_away_is_written_no_more(local):
+    """Within one turn of `tidy`; what was kept in it before stays in it."""
+    log = SqlPredictions(local)
+    log.append([LINE])
+    file = local.home / "state.db"
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(f"state.db{ending}").rename(file.with_name(f"aside.db{ending}"))
+    log.tidy()
+    assert log.append([LINE._replace(id="b")])
+    assert [line.id for line in SqlPredictions(local).read()] == ["b"]
+    assert [line.id for line in log.read()] == ["b"]
+    aside = Settings(home=local.home, state=f"sqlite:///{local.home}/aside.db")
+    assert [line.id for line in SqlPredictions(aside).read()] == ["a"]
+
+
 def test_commits_do_not_copy_the_write_ahead_log(local):
     """`tidy` does, beside them."""
     log = SqlPredictions(local)

@@ -46,6 +46,7 @@ class SqlPredictions:
         self._database = Database(settings, wait=_PATIENCE)
         self._lock = Lock()
         self._connection: Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._patience = _PATIENCE
         self.quick = self._database.file is not None
         mark = "?" if self.quick else "%s"
@@ -117,6 +118,7 @@ class SqlPredictions:
     def _connected(self) -> Connection:
         """A connection whose commits copy no write-ahead log, and that waits for no lock for long."""
         connection = self._database.connect()
+        self._file = self._database.identity()
         if self.quick:
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
@@ -210,9 +212,15 @@ class SqlPredictions:
                 yield Label(*row)
 
     def tidy(self) -> None:
-        """Copy SQLite's write-ahead log into its file, so that no commit has to."""
+        """Copy SQLite's write-ahead log into its file, so that no commit has to.
+
+        Of a file that was moved away, or that another has taken the place of, the connection is let go.
+        """
         if not self.quick:
             return
+        if self._file != self._database.identity():
+            with self._lock:
+                self._drop()
         with self._database.reading() as connection:
             if connection is not None:
                 plain = connection.execution_options(begin="")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -99,6 +100,35 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(small_disk):
     assert "fails." in caught.value.what
     assert caught.value.got == "database or disk is full"
     assert SqlPredictions(settings).count() == kept + 1
+
+
+def test_no_lines_fail_too_as_long_as_the_disk_is_full(small_disk):
+    disk = small_disk("1m")
+    log = SqlPredictions(Settings(home=disk.folder / "home"))
+    log.append([LINE])
+    filler = disk.folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 4_096):
+            continue
+    with pytest.raises(StorageError):
+        log.append([])
+    filler.unlink()
+    assert log.append([])
+    assert log.count() == 1
+
+
+def test_a_server_that_stops_and_is_still_there_is_given_up(remote, postgres, monkeypatch):
+    monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.5)
+    log = SqlPredictions(remote)
+    log.append([LINE])
+    with postgres.frozen():
+        with pytest.raises(OverloadError) as caught:
+            log.append([LINE._replace(id="b")])
+    assert caught.value.what == (
+        "The state database cannot be written now, and nothing is answered that is not kept."
+    )
+    log.append([LINE._replace(id="c")])
+    assert [line.id for line in log.read()] == ["a", "c"]
 
 
 def test_a_server_that_is_restarted_is_waited_for(remote, postgres, monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from noria.backends.state_database import Database
@@ -26,6 +28,8 @@ _PAGE = 1_000
 _PAGES = 20_000  # of the write-ahead log, after which a commit copies it if nobody called `tidy`
 _FEW = 200  # lines that are written in less time than a thread takes to begin
 _FULL = "53100"  # what PostgreSQL says when its disk is full
+_PROBE = LoggedPrediction("", "", "", 0, "", 0.0, 0.0, None, "", "")
+_UNDONE = "DELETE FROM predictions WHERE id = ''"
 _COLUMNS = ", ".join(f'"{name}"' for name in LoggedPrediction._fields)
 
 
@@ -54,7 +58,10 @@ class SqlPredictions:
         self._insert = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({marks})"
 
     def append(self, lines: Sequence[LoggedPrediction], *, wait: bool = True) -> bool:
-        """Add lines, all or none; False if somebody else writes and `wait` is false."""
+        """Add lines, all or none; False if somebody else writes and `wait` is false.
+
+        Without lines one is written and taken back, so that it is known whether the disk takes any.
+        """
         from sqlalchemy.exc import DBAPIError
 
         if not wait and len(lines) > _FEW:
@@ -95,9 +102,11 @@ class SqlPredictions:
         if self.quick:
             self._append_to_file(connection.connection.driver_connection, lines, wait)
             return
-        with connection.begin():
-            if lines and not (known and self._has(connection, lines[0])):
-                connection.exec_driver_sql(self._insert, [tuple(line) for line in lines])
+        with _cut_off(connection), connection.begin():
+            if not (known and lines and self._has(connection, lines[0])):
+                connection.exec_driver_sql(self._insert, [tuple(line) for line in lines or [_PROBE]])
+            if not lines:
+                connection.exec_driver_sql(_UNDONE)
 
     def _append_to_file(self, file: Any, lines: Sequence[LoggedPrediction], wait: bool) -> None:
         """Write the lines past SQLAlchemy, which would take three times as long for one of them."""
@@ -108,7 +117,9 @@ class SqlPredictions:
         try:
             file.execute(f"PRAGMA busy_timeout = {int(1000 * self._patience) if wait else 0}")
             file.execute("BEGIN IMMEDIATE")
-            file.executemany(self._insert, lines)
+            file.executemany(self._insert, lines or [_PROBE])
+            if not lines:
+                file.execute(_UNDONE)
             file.execute("COMMIT")
         except sqlite3.Error as error:
             if file.in_transaction:
@@ -123,8 +134,9 @@ class SqlPredictions:
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
         else:
-            with connection.begin():
-                connection.exec_driver_sql(f"SET lock_timeout = {int(1000 * _PATIENCE)}")
+            most = int(1000 * _PATIENCE)
+            with _cut_off(connection), connection.begin():
+                connection.exec_driver_sql(f"SET lock_timeout = {most}; SET statement_timeout = {most}")
         return connection
 
     def _has(self, connection: Connection, line: LoggedPrediction) -> bool:
@@ -247,6 +259,19 @@ class SqlPredictions:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+@contextmanager
+def _cut_off(connection: Connection) -> Iterator[None]:
+    """Cut the line to a server that says nothing for long: it may have stopped, and still be there."""
+    driver: Any = connection.connection.driver_connection
+    with socket.socket(fileno=os.dup(driver.fileno())) as line:
+        timer = Timer(2 * _PATIENCE, line.shutdown, [socket.SHUT_RDWR])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], dict[str, str]]:

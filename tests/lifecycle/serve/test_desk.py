@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from noria.backends.predictions_sql import SqlPredictions
+from noria.core.serving import Label
 from noria.errors import NotFoundError, OverloadError, RequestError
 from noria.lifecycle.serve import Desk, Limits, Traffic
 
@@ -115,6 +116,24 @@ async def test_a_request_that_takes_too_long(endpoint):
         "  do:  Send fewer rows, or the same again later."
     )
     assert desk.waiting == 0
+
+
+async def test_nobody_waits_for_the_log_for_ever(endpoint, session):
+    log = SqlPredictions(session.settings)
+    desk = Desk({"line": endpoint()}, log, Limits(seconds=0.3))
+    await desk.predict("line", [{"x": 1.0}], "0" * 32)
+    with closing(sqlite3.connect(session.settings.home / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call in (
+            desk.predict("line", [{"x": 1.0}], "1" * 32),
+            desk.tell("line", [Label.of("0" * 32, 1, 1.0)]),
+        ):
+            with pytest.raises(OverloadError) as caught:
+                await call
+            assert (caught.value.what, caught.value.got) == ("The request took too long.", "more than 0.3 s")
+        other.execute("ROLLBACK")
+    assert desk.waiting == 0
+    assert len((await desk.predict("line", [{"x": 1.0}], "2" * 32)).rows) == 1
 
 
 async def test_too_many_rows_and_no_model(endpoint):

@@ -189,6 +189,22 @@ def test_what_a_service_keeps_survives_reindex(local):
     assert [key.name for key in keys.all()] == ["ann"]
 
 
+def test_many_labels_keep_nobody_from_writing(local):
+    """Lines are kept while they are told, not only before and after."""
+    log, many = SqlPredictions(local), lines(10_000)
+    log.append(many)
+    telling = threading.Thread(target=log.tell, args=("demo", [Label.of(one.id, 1, 1.0) for one in many]))
+    telling.start()
+    other, between = SqlPredictions(local), 0
+    while telling.is_alive():
+        other.append([LINE])
+        between += telling.is_alive()
+        time.sleep(0.01)
+    telling.join()
+    assert between > 3
+    assert len(list(log.labels("demo"))) == 10_000
+
+
 def test_a_file_that_was_moved_away_is_written_no_more(local):
     """Within one turn of `tidy`; what was kept in it before stays in it."""
     log = SqlPredictions(local)

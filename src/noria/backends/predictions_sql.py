@@ -25,6 +25,7 @@ _PATIENCE = 4.0  # seconds that lines wait for other writers, or for a server to
 _HURRY = 0.25  # the same after the last lines waited in vain
 _PAUSE = 0.2
 _PAGE = 1_000
+_REST = 0.05  # seconds in which others may write, before the next of them
 _PAGES = 20_000  # of the write-ahead log, after which a commit copies it if nobody called `tidy`
 _FEW = 200  # lines that are written in less time than a thread takes to begin
 _FULL = "53100"  # what PostgreSQL says when its disk is full
@@ -184,28 +185,17 @@ class SqlPredictions:
             return connection.scalar(counted if name is None else counted.where(Row.name == name)) or 0
 
     def tell(self, name: str, labels: Sequence[Label], *, replace: bool = False) -> list[Outcome]:
-        """Keep what predictions of a model should have been; what became of each label, in their order."""
-        from sqlalchemy import delete, insert
+        """Keep what predictions of a model should have been; what became of each label, in their order.
 
-        from noria.backends.state_tables import LabelRow as Row
-
+        A page of them is one transaction: told again after a failure, those that were kept are known. Between
+        pages others may write.
+        """
         outcomes: list[Outcome] = []
-        with self._writing(f"feedback of {name}") as connection:
-            for start in range(0, len(labels), _PAGE):
-                some = labels[start : start + _PAGE]
-                ids = {label.id for label in some}
-                predicted, told = _known(connection, name, ids)
-                fresh: dict[str, Label] = {}
-                for label in some:
-                    outcome = _outcome(label, predicted, told, replace)
-                    outcomes.append(outcome)
-                    if outcome.counts:
-                        fresh[label.id], told[label.id] = label, label.label
-                if fresh:
-                    connection.execute(delete(Row).where(Row.name == name, Row.id.in_(list(fresh))))
-                    connection.execute(
-                        insert(Row), [{"name": name, **label._asdict()} for label in fresh.values()]
-                    )
+        for start in range(0, len(labels), _PAGE):
+            if start:
+                time.sleep(_REST)
+            with self._writing(f"feedback of {name}") as connection:
+                outcomes += _tell(connection, name, labels[start : start + _PAGE], replace)
         return outcomes
 
     def labels(self, name: str, *, since: float | None = None) -> Iterator[Label]:
@@ -284,6 +274,28 @@ def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], 
     labelled = select(LabelRow.id, LabelRow.label).where(LabelRow.name == name, LabelRow.id.in_(ids))
     told = {row.id: row.label for row in connection.execute(labelled)}
     return set(connection.scalars(logged)), told
+
+
+def _tell(connection: Connection, name: str, labels: Sequence[Label], replace: bool) -> list[Outcome]:
+    """Keep a page of labels."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    from noria.backends.state_tables import LabelRow
+
+    predicted, told = _known(connection, name, {label.id for label in labels})
+    outcomes: list[Outcome] = []
+    fresh: dict[str, Label] = {}
+    for label in labels:
+        outcome = _outcome(label, predicted, told, replace)
+        outcomes.append(outcome)
+        if outcome.counts:
+            fresh[label.id], told[label.id] = label, label.label
+    if fresh:
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(LabelRow)
+        new = {field: insert.excluded[field] for field in ("label", "when", "caller")}
+        put = insert.on_conflict_do_update(index_elements=["name", "id"], set_=new)
+        connection.execute(put, [{"name": name, **label._asdict()} for label in fresh.values()])
+    return outcomes
 
 
 def _outcome(label: Label, predicted: set[str], told: dict[str, str], replace: bool) -> Outcome:

@@ -87,7 +87,8 @@ async def _read(scope: Scope, receive: Receive, limits: Limits) -> Any:
     """A request with rows, JSON or an Arrow stream."""
     if header(scope, b"content-type") != arrow.STREAM:
         return await read_json(scope, receive, limits)
-    return {"rows": await asyncio.to_thread(arrow.rows, await _read_body(scope, receive, limits))}
+    sent = await _read_body(scope, receive, limits)
+    return {"rows": await asyncio.to_thread(arrow.rows, sent, limits)}
 
 
 async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:

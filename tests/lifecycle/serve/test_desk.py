@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -50,13 +51,15 @@ async def test_a_bad_row_does_not_spoil_those_it_is_gathered_with(endpoint):
     assert [("error" in answers.rows[0]) for answers in found] == [False, True, True, False]
 
 
-async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(endpoint):
+@pytest.mark.parametrize("kind", [ZeroDivisionError, re.error])
+async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(endpoint, kind):
     made = endpoint(seconds=0.0)
-    model, predict = made.serving.model, made.serving.model.predict
+    model, predict, asked = made.serving.model, made.serving.model.predict, []
 
     def fragile(rows):
+        asked.append(rows.height)
         if 13.0 in rows["x"]:
-            raise ZeroDivisionError("a secret")
+            raise kind("a secret")
         return predict(rows)
 
     model.predict = fragile
@@ -64,6 +67,7 @@ async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(e
     assert [at for at, one in enumerate(answers) if "error" in one] == [13]
     assert answers[13]["error"]["what"] == "The model failed on this row."
     assert "secret" not in str(answers[13])
+    assert len(asked) < 20, "it is found by halves"
 
 
 async def test_many_rows_come_in_pieces_between_which_others_get_their_turn(endpoint):

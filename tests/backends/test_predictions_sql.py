@@ -58,6 +58,7 @@ def test_who_does_not_wait_is_told_that_somebody_else_writes(local):
         other.execute("ROLLBACK")
     assert log.append([LINE], wait=False)
     assert not log.append(lines(1_000), wait=False), "what takes long is for a thread"
+    assert not log.append([LINE._replace(inputs="x" * 1_000_000)], wait=False)
     assert log.count() == 2
 
 

@@ -28,6 +28,7 @@ _PAGE = 1_000
 _REST = 0.05  # seconds in which others may write, before the next of them
 _PAGES = 20_000  # of the write-ahead log, after which a commit copies it if nobody called `tidy`
 _FEW = 200  # lines that are written in less time than a thread takes to begin
+_LITTLE = 500_000  # characters of theirs
 _FULL = "53100"  # what PostgreSQL says when its disk is full
 _PROBE = LoggedPrediction("", "", "", 0, "", 0.0, 0.0, None, "", "")
 _UNDONE = "DELETE FROM predictions WHERE id = ''"
@@ -65,7 +66,7 @@ class SqlPredictions:
         """
         from sqlalchemy.exc import DBAPIError
 
-        if not wait and len(lines) > _FEW:
+        if not wait and (len(lines) > _FEW or sum(len(line.inputs) for line in lines) > _LITTLE):
             return False
         if not self._lock.acquire(blocking=wait):
             return False

@@ -57,7 +57,7 @@ class SqlPredictions:
         self.quick = self._database.file is not None
         mark = "?" if self.quick else "%s"
         marks = ", ".join([mark] * len(LoggedPrediction._fields))
-        self._insert = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({marks})"
+        self._insert = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
     def append(self, lines: Sequence[LoggedPrediction], *, wait: bool = True) -> bool:
         """Add lines, all or none; False if somebody else writes and `wait` is false.
@@ -71,12 +71,12 @@ class SqlPredictions:
         if not self._lock.acquire(blocking=wait):
             return False
         last = time.monotonic() + self._patience
-        kept, again = False, False
+        kept = False
         try:
             with self._database.telling():
                 while not kept:
                     try:
-                        self._append(lines, wait, known=again)
+                        self._append(lines, wait)
                         kept = True
                     except (DBAPIError, StorageError) as error:
                         passing = _may_pass(error)
@@ -88,15 +88,14 @@ class SqlPredictions:
                             return False
                         if time.monotonic() >= last:
                             raise _away(error) from error
-                        again = True
                         time.sleep(_PAUSE)
         finally:
             self._patience = _PATIENCE if kept or not wait else _HURRY
             self._lock.release()
         return True
 
-    def _append(self, lines: Sequence[LoggedPrediction], wait: bool, known: bool) -> None:
-        """Write the lines; after a failure only if they are not `known` already."""
+    def _append(self, lines: Sequence[LoggedPrediction], wait: bool) -> None:
+        """Write the lines; those that were kept before the answer to COMMIT was lost are known already."""
         if self._connection is None or self._connection.invalidated:
             self._drop()
             self._connection = self._connected()
@@ -105,8 +104,7 @@ class SqlPredictions:
             self._append_to_file(connection.connection.driver_connection, lines, wait)
             return
         with _cut_off(connection), connection.begin():
-            if not (known and lines and self._has(connection, lines[0])):
-                connection.exec_driver_sql(self._insert, [tuple(line) for line in lines or [_PROBE]])
+            connection.exec_driver_sql(self._insert, [tuple(line) for line in lines or [_PROBE]])
             if not lines:
                 connection.exec_driver_sql(_UNDONE)
 
@@ -140,14 +138,6 @@ class SqlPredictions:
             with _cut_off(connection), connection.begin():
                 connection.exec_driver_sql(f"SET lock_timeout = {most}; SET statement_timeout = {most}")
         return connection
-
-    def _has(self, connection: Connection, line: LoggedPrediction) -> bool:
-        from sqlalchemy import select
-
-        from noria.backends.state_tables import PredictionRow as Row
-
-        found = select(Row.number).where(Row.id == line.id, Row.role == line.role)
-        return connection.execute(found).first() is not None
 
     def read(
         self, name: str | None = None, *, since: float | None = None, limit: int | None = None

@@ -122,9 +122,8 @@ def test_a_server_that_stops_and_is_still_there_is_given_up(remote, postgres, mo
     monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.5)
     log = SqlPredictions(remote)
     log.append([LINE])
-    with postgres.frozen():
-        with pytest.raises(OverloadError) as caught:
-            log.append([LINE._replace(id="b")])
+    with postgres.frozen(), pytest.raises(OverloadError) as caught:
+        log.append([LINE._replace(id="b")])
     assert caught.value.what == (
         "The state database cannot be written now, and nothing is answered that is not kept."
     )

@@ -37,7 +37,9 @@ def test_rows_of_many_kinds():
 
 def test_what_polars_writes_is_read():
     written = io.BytesIO()
-    table = pl.DataFrame({"x": [1, 2], "y": ["a", None], "z": ["u", "v"]}, schema_overrides={"z": pl.Categorical})
+    table = pl.DataFrame(
+        {"x": [1, 2], "y": ["a", None], "z": ["u", "v"]}, schema_overrides={"z": pl.Categorical}
+    )
     table.write_ipc_stream(written)
     assert arrow.rows(written.getvalue(), LIMITS) == table.to_dicts()
 

@@ -122,9 +122,10 @@ class SqlPredictions:
                 file.execute(_UNDONE)
             file.execute("COMMIT")
         except sqlite3.Error as error:
+            raise OperationalError(self._insert, None, error) from error
+        finally:
             if file.in_transaction:
                 file.rollback()
-            raise OperationalError(self._insert, None, error) from error
 
     def _connected(self) -> Connection:
         """A connection whose commits copy no write-ahead log, and that waits for no lock for long."""

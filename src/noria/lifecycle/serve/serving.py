@@ -183,7 +183,7 @@ class Serving:
             return {"error": error.to_dict()}
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 - one row must not spoil the others, whatever the model raises
+        except Exception:  # one row must not spoil the others, whatever the model raises
             _logger.exception("Version %d of %r failed on a row.", self.version, self.name)
             failed = ColumnError("The model failed on this row.", do="See the log of the service.")
             return {"error": failed.to_dict()}

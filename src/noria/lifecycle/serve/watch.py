@@ -42,7 +42,7 @@ class Watch(Thread):
     def _do(self, at: int, work: Callable[[], object]) -> None:
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - no fault of a model or a library may end the watch
+        except Exception as error:  # no fault of a model or a library may end the watch
             told = str(error) or type(error).__name__
             if self._known.get(at) != told:
                 _logger.error("%s", told, exc_info=not isinstance(error, NoriaError))

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
 
+import httpx
 import pytest
 
 import noria
+from noria.api import desk, keyring
+from noria.lifecycle import keys
+from noria.server import create_app
 
 pytestmark = pytest.mark.anyio
 
@@ -172,3 +178,27 @@ async def test_a_foreign_page_gets_no_permission(inside):
     answer = await client.options("/v1/models/line/predict", headers=asked)
     assert answer.status_code == 405
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_version_that_takes_long_to_load_keeps_no_keys_from_being_read(session, live, monkeypatch):
+    monkeypatch.setattr(keys, "_STALE", 0.5)
+    _, key = noria.create_key("me", session=session)
+    made, loading, loaded = desk("line", session=session), threading.Event(), threading.Event()
+    load = made.endpoint("line")._load
+
+    def slow(folder):
+        loading.set()
+        loaded.wait(30)
+        return load(folder)
+
+    made.endpoint("line")._load = slow
+    service = live(create_app(made, keyring=keyring(session), poll=0.05))
+    noria.promote("line@2", session=session)
+    assert loading.wait(10)
+    time.sleep(0.7)
+    answer = httpx.post(
+        f"{service.url}/v1/models/line/predict", json={"rows": [{"x": 1}]},
+        headers={"authorization": f"Bearer {key}"},
+    )  # fmt: skip
+    loaded.set()
+    assert answer.status_code == 200

@@ -65,11 +65,13 @@ def create_app(
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        work = [desk.refresh, *([keyring.refresh] if keyring is not None else []), *beside]
-        watch = Watch(work, poll)
-        watch.start()
+        quick = [*([keyring.refresh] if keyring is not None else []), *beside]
+        watches = [Watch([desk.refresh], poll), Watch(quick, poll)]  # a model may take long to load
+        for watch in watches:
+            watch.start()
         yield
-        watch.stop()
+        for watch in watches:
+            watch.stop()
         await desk.close()
 
     app = FastAPI(

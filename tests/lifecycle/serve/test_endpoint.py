@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 
 import pytest
 
@@ -40,15 +41,16 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before(endpoint, session
     assert made.problems == {}
 
 
-def test_a_version_that_fails_in_a_way_of_its_own_too(endpoint, session):
+@pytest.mark.parametrize("kind", [ValueError, zipfile.BadZipFile])
+def test_a_version_that_fails_in_a_way_of_its_own_too(endpoint, session, kind):
     made = endpoint()
 
     def fail(_):
-        raise ValueError("a format of the future")
+        raise kind("a format of the future")
 
     made._load = fail
     noria.promote("line@2", session=session)
-    assert [one.problem for one in made.refresh()] == ["ValueError: a format of the future"]
+    assert [one.problem for one in made.refresh()] == [f"{kind.__name__}: a format of the future"]
     noria.promote("line@1", session=session)
     assert made.refresh() == []
     assert made.problems == {}

@@ -152,17 +152,14 @@ class Desk:
         try:
             servings = endpoint.routed(rows, key or request)
             told: list[Answer | None] | None = None
-            if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
-                answers = servings[0].answers(rows)
-            else:
-                async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(self.limits.seconds):
+                if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
+                    answers = servings[0].answers(rows)
+                else:
                     answers, told = await self._answered(name, rows, servings, explain)
-            await self._kept(asked, rows, servings, answers)
+                await self._kept(asked, rows, servings, answers)
         except TimeoutError as error:
-            raise OverloadError(
-                "The request took too long.", got=f"more than {self.limits.seconds:g} s",
-                do="Send fewer rows, or the same again later.", retry_after=5,
-            ) from error  # fmt: skip
+            raise self._late("rows") from error
         finally:
             self.waiting -= count
         self._count(servings, answers, time.perf_counter() - asked.begun)
@@ -187,7 +184,11 @@ class Desk:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
             )
-        return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+        except TimeoutError as error:
+            raise self._late("labels") from error
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -229,6 +230,12 @@ class Desk:
                 got=f"{self.waiting:,} rows are being worked on",
                 do="Send the request again later.", retry_after=min(60, max(1, math.ceil(ahead))),
             )  # fmt: skip
+
+    def _late(self, what: str) -> OverloadError:
+        return OverloadError(
+            "The request took too long.", got=f"more than {self.limits.seconds:g} s",
+            do=f"Send fewer {what}, or the same again later.", retry_after=5,
+        )  # fmt: skip
 
     async def _answered(
         self, name: str, rows: Sequence[Row], servings: Sequence[Serving], explain: bool

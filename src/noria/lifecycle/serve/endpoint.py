@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from noria.errors import NoriaError
 from noria.lifecycle.register import Registry
-from noria.lifecycle.serve.serving import FAULTS, Loaded, Row, Serving
+from noria.lifecycle.serve.serving import Loaded, Row, Serving
 from noria.lifecycle.serve.traffic import Traffic
 
 __all__ = ["Endpoint", "Exchange"]
@@ -117,7 +117,7 @@ class Endpoint:
             self.servings = {**self.servings, alias: self._loaded(alias)}
         except NoriaError as error:
             problem = error.what
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - nor may one model keep the others from being exchanged
             problem = f"{type(error).__name__}: {error}"
         else:
             self.problems.pop(alias, None)

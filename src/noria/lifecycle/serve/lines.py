@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,6 +17,8 @@ from noria.lifecycle.serve.serving import Answer, Row, Serving
 __all__ = ["Asked", "Privacy", "lines"]
 
 _MASK = "***"
+_MOST = 100_000  # characters of a refused row that are kept
+_CUT = 100  # fields, and characters of their names, that are kept of a larger one
 
 
 class Asked(NamedTuple):
@@ -85,11 +89,22 @@ def lines(
             now,
             seconds,
             asked.caller,
-            _json(privacy.inputs(row, serving.check.names)),
+            (_refused if "error" in answer else _json)(privacy.inputs(row, serving.check.names)),
             _json(privacy.outputs(answer)),
         )
         for at, (row, serving, answer) in enumerate(zip(rows, servings, answers, strict=True))
     ]
+
+
+def _refused(row: Row) -> str:
+    """A row that was refused, cut where it is too large or too deep to be kept as it came."""
+    try:
+        told = _json(row)
+    except TypeError:
+        told = ""
+    if 0 < len(told) <= _MOST:
+        return told
+    return _json({name[:_CUT]: reprlib.repr(value) for name, value in islice(row.items(), _CUT)})
 
 
 def _json(value: Any) -> str:

@@ -21,6 +21,23 @@ def test_an_alias_that_moves_is_followed(endpoint, session):
     assert made.refresh() == [Exchange("line", "champion", 2, 1)]
 
 
+def test_an_alias_that_moves_while_its_version_is_loaded(endpoint, session):
+    """What answers is what its number says."""
+
+    class Moving:
+        folder = session.registry.folder
+
+        def find(self, reference):
+            found = session.registry.find(reference)
+            noria.promote("line@2", session=session)
+            return found
+
+    made = endpoint(registry=Moving())
+    assert made.serving.version == 1
+    assert made.serving.folder == session.registry.folder("line@1")
+    assert made.serving.answers([{"x": 10.0}])[0]["prediction"] > 0
+
+
 def test_a_version_that_cannot_be_loaded_leaves_the_one_before(endpoint, session):
     made = endpoint()
     folder = session.registry.folder("line@2") / "model"

@@ -127,8 +127,8 @@ class Endpoint:
         return Exchange(self.name, alias, old, new, problem) if problem != known else None
 
     def _loaded(self, alias: str) -> Serving:
-        reference = f"{self.name}@{alias}"
-        found, folder = self._registry.find(reference), self._registry.folder(reference)
+        found = self._registry.find(f"{self.name}@{alias}")
+        folder = self._registry.folder(f"{self.name}@{found.number}")  # the alias may have moved on by now
         field = self.traffic.field
         also = () if field is None else (field,)
         model = self._load(folder / "model")

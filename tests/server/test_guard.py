@@ -110,6 +110,20 @@ async def test_a_key_is_for_its_verbs_and_models(guarded):
     assert (await ask(service, admin)).status_code == 403
 
 
+async def test_a_key_sees_no_other_models(guarded):
+    """Neither that they are there, nor the row of their training that describes them."""
+    service, make = guarded
+    seen = {}
+    for wish in ({"models": ["line"]}, {"verbs": ["feedback"]}, {}):
+        _, headers = make(**wish)
+        listed = (await service.client.get("/v1/models", headers=headers)).json()
+        told = (await service.client.get("/openapi.json", headers=headers)).json()
+        paths = {path.split("/")[3] for path in told["paths"] if path.startswith("/v1/models/")}
+        assert paths == {one["name"] for one in listed}
+        seen[str(wish)] = sorted(paths)
+    assert list(seen.values()) == [["line"], [], ["line", "pets"]]
+
+
 async def test_keys_that_cannot_be_read_again_count_no_more(guarded, monkeypatch):
     service, make = guarded
     _, headers = make()

@@ -19,10 +19,10 @@ from noria._version import __version__
 from noria.core.serving import Label, Verb
 from noria.errors import NoriaError, ParamError, RequestError
 from noria.lifecycle.keys import Keyring
-from noria.lifecycle.serve import Desk, Watch
+from noria.lifecycle.serve import Desk, Endpoint, Watch
 from noria.lifecycle.serve.files import Files
 from noria.server.files import file_routes
-from noria.server.guard import Guard, check
+from noria.server.guard import Guard, check, may
 from noria.server.openapi import described
 from noria.server.pages import page_routes
 from noria.server.predict import PredictRoute, read_json
@@ -116,17 +116,17 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
         )
 
     @app.get("/openapi.json")
-    async def openapi() -> Response:
-        """The service, described with a real row of each model."""
-        return Response(orjson.dumps(described(desk)), media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        """The models that the key is for, described with a real row of each."""
+        return Response(orjson.dumps(described(_open(request, desk))), media_type="application/json")
 
 
 def _add_models(app: FastAPI, desk: Desk) -> None:
     """Routes for those who use the models."""
 
     @app.get("/v1/models")
-    async def models() -> list[dict[str, Any]]:
-        """What is served, and in which version."""
+    async def models(request: Request) -> list[dict[str, Any]]:
+        """What is served to this key, and in which version."""
         return [
             {
                 "name": name,
@@ -135,7 +135,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
                 "shares": dict(endpoint.traffic.shares),
                 "shadow": endpoint.traffic.shadow,
             }
-            for name, endpoint in desk.endpoints.items()
+            for name, endpoint in _open(request, desk).items()
         ]
 
     @app.get("/v1/models/{name}/schema")
@@ -163,6 +163,11 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
         outcomes = await desk.tell(name, labels, replace=replace)
         results = [{"id": label.id, "outcome": outcome} for label, outcome in zip(labels, outcomes)]
         return {"results": results, "kept": sum(one.counts for one in outcomes)}
+
+
+def _open(request: Request, desk: Desk) -> dict[str, Endpoint]:
+    """The models that a request may ask."""
+    return {name: one for name, one in desk.endpoints.items() if may(request.scope, name, Verb.PREDICT)}
 
 
 def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:

@@ -13,7 +13,7 @@ from noria.lifecycle import keys
 from noria.lifecycle.keys import Keyring
 from noria.server.reply import App, Receive, Scope, Send, header, reply_error
 
-__all__ = ["LOCAL", "Guard", "check"]
+__all__ = ["LOCAL", "Guard", "check", "may"]
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = ("/health", "/ready")
@@ -116,6 +116,15 @@ def check(scope: Scope, model: str | None, verb: Verb) -> str | None:
     key = scope.get("noria.key")
     keys.check(key, model, verb)
     return key.id if key is not None else None
+
+
+def may(scope: Scope, model: str | None, verb: Verb) -> bool:
+    """Whether a request came with a key that is for this, where one is needed."""
+    try:
+        check(scope, model, verb)
+    except NoriaError:
+        return False
+    return True
 
 
 def _key(authorization: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from noria._version import __version__
 from noria.core.schema import Type
-from noria.lifecycle.serve import Desk, Serving
+from noria.lifecycle.serve import Endpoint, Serving
 
 __all__ = ["described"]
 
@@ -64,10 +64,10 @@ _STATUS = {
 _KEY = {"bearer": {"type": "http", "scheme": "bearer", "description": "A key of: noria keys create"}}
 
 
-def described(desk: Desk) -> dict[str, Any]:
-    """An OpenAPI 3.1 document of a desk."""
+def described(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+    """An OpenAPI 3.1 document of a service with these models."""
     paths: dict[str, Any] = {}
-    for name, endpoint in desk.endpoints.items():
+    for name, endpoint in endpoints.items():
         paths |= _of_model(name, endpoint.serving)
     return {
         "openapi": "3.1.0",

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 import noria
+from noria.backends import predictions_sql
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +111,28 @@ async def test_a_key_is_for_its_verbs_and_models(guarded):
     _, admin = make(verbs=["admin"])
     assert (await service.client.get("/metrics", headers=admin)).status_code == 200
     assert (await ask(service, admin)).status_code == 403
+
+
+async def test_who_has_no_key_for_it_sees_that_something_is_wrong_but_not_what(guarded, session, monkeypatch):
+    monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.1)
+    service, make = guarded
+    (_, user), (_, admin) = make(), make(verbs=["admin"])
+    folder = session.registry.folder("line@2") / "model"
+    next(folder.glob("member*")).write_bytes(b"broken")
+    noria.promote("line@2", session=session)
+    service.desk.refresh()
+    with closing(sqlite3.connect(session.settings.home / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = await service.client.post("/v1/models/line/predict", json={"rows": [{"x": 1}]}, headers=user)
+        assert (answer.status_code, answer.json()["got"]) == (503, None)
+        for headers in ({}, user, {"authorization": "Bearer no"}):
+            told = [(await service.client.get(path, headers=headers)) for path in ("/health", "/ready")]
+            assert [one.status_code for one in told] == [200, 503]
+            assert told[0].json() == {"status": "degraded", "problems": [told[1].json()["problem"]]}
+            assert told[1].json()["problem"] == "See the log of the service, or ask with a key for admin."
+        told = (await service.client.get("/health", headers=admin)).json()["problems"]
+    assert [one.partition(":")[0] for one in told] == ["line@champion", "log"]
+    assert str(folder) in told[0]
 
 
 async def test_a_key_sees_no_other_models(guarded):

@@ -31,6 +31,7 @@ from noria.settings import Settings
 
 __all__ = ["create_app"]
 
+_HIDDEN = "See the log of the service, or ask with a key for admin."
 _SHAPE = 'Send {"labels": [{"id": "...", "label": ...}, ...]}.'
 
 
@@ -96,16 +97,18 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
     """Routes for those who keep the service running."""
 
     @app.get("/health")
-    async def health() -> dict[str, Any]:
+    async def health(request: Request) -> dict[str, Any]:
         """Whether the process is alive, and what is wrong with it."""
         problems = desk.problems
-        return {"status": "degraded" if problems else "ok", "problems": problems}
+        shown = problems if may(request.scope, None, Verb.ADMIN) else [_HIDDEN] * bool(problems)
+        return {"status": "degraded" if problems else "ok", "problems": shown}
 
     @app.get("/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Whether requests can be answered now."""
         failed = desk.log_failed
-        return JSONResponse({"ready": failed is None, "problem": failed}, 503 if failed else 200)
+        shown = failed if failed is None or may(request.scope, None, Verb.ADMIN) else _HIDDEN
+        return JSONResponse({"ready": failed is None, "problem": shown}, 503 if failed else 200)
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:

@@ -6,15 +6,16 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.serving import Label, Outcome
-from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, suggestion
+from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
 from noria.lifecycle.serve.batch import Batcher
 from noria.lifecycle.serve.commit import GroupCommit
 from noria.lifecycle.serve.endpoint import Endpoint
@@ -81,7 +82,7 @@ class Desk:
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
-        self._shadowed = 0
+        self._shadowed, self._said = 0, ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def endpoint(self, name: str) -> Endpoint:
@@ -157,7 +158,8 @@ class Desk:
             else:
                 async with asyncio.timeout(self.limits.seconds):
                     answers, told = await self._answered(name, rows, servings, explain)
-            await self._kept(asked, rows, servings, answers)
+            with self._discreet():
+                await self._kept(asked, rows, servings, answers)
         except TimeoutError as error:
             raise OverloadError(
                 "The request took too long.", got=f"more than {self.limits.seconds:g} s",
@@ -187,7 +189,8 @@ class Desk:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
             )
-        return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+        with self._discreet():
+            return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -263,6 +266,20 @@ class Desk:
         else:
             made = await asyncio.to_thread(lines, asked, rows, servings, answers, self.privacy)
         await self._commit.add(made)
+
+    @contextmanager
+    def _discreet(self) -> Iterator[None]:
+        """What the log says of hosts and folders is not for callers; it is logged once."""
+        try:
+            yield
+        except (StorageError, OverloadError) as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                _logger.error("%s", error)
+            raise type(error)(
+                "Nothing can be kept now, and nothing is answered that is not kept.",
+                do="Send it again later.",
+            ) from error
 
     def _count(self, servings: Sequence[Serving], answers: Sequence[Answer], seconds: float) -> None:
         for serving in set(servings):

@@ -17,7 +17,7 @@ from noria.settings import Settings
 
 SIZE = "<b onmouseover=alert(1)>size</b>"
 TARGET = "</script><script>alert(2)</script>"
-TOWNS = ["<img src=x onerror=alert(3)>", "a\"b'c", "مدينة", "plain"]
+TOWNS = ["<img src=x  onerror=alert(3)>", "a\"b'c", "مدينة", "plain"]
 
 
 def hostile(rows: int = 240) -> pl.DataFrame:

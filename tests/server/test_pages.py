@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -358,6 +359,21 @@ async def test_uploads_are_refused_that_are_too_large_or_of_a_form_s_kind(shop, 
     told = await caller.post(place, params={"to": "csv"}, content=b"", headers=RAW)
     assert (told.status_code, told.json()["what"]) == (422, "The address has no 'file'.")
     assert list((tmp_path / "files").iterdir()) == []
+
+
+def test_a_service_that_ends_scores_no_file_to_its_end(shop, tmp_path, live):
+    served = live(create_app(desk("line", session=shop), files=tmp_path / "files"))
+    rows, asked = b"x\n" + b"1.5\n" * 5_000_000, {"file": "a.csv", "to": "csv"}
+    job = httpx.post(f"{served.url}/v1/models/line/files", params=asked, content=rows, headers=RAW).json()
+    where = f"{served.url}/v1/models/line/files/{job['id']}"
+    while httpx.get(where).json()["rows"] == 0:
+        pass
+    served.stop()
+    told = json.loads((tmp_path / "files" / job["id"] / "job.json").read_text())
+    assert (told["state"], told["error"]["what"]) == (
+        "failed", "The service stopped while it scored this file.",
+    )  # fmt: skip
+    assert 0 < told["rows"] < 5_000_000
 
 
 @pytest.mark.anyio

@@ -64,12 +64,15 @@ def create_app(
         What else is to be done as often, in a thread.
     """
 
+    scored = Files(files or Settings().cache / "files")
+
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         work = [desk.refresh, *([keyring.refresh] if keyring is not None else []), *beside]
         watch = Watch(work, poll)
         watch.start()
         yield
+        scored.stop()
         watch.stop()
         await desk.close()
 
@@ -87,7 +90,7 @@ def create_app(
     app.add_exception_handler(StarletteHTTPException, _not_found)
     _add_state(app, desk)
     _add_models(app, desk)
-    app.include_router(file_routes(desk, Files(files or Settings().cache / "files")))
+    app.include_router(file_routes(desk, scored))
     app.include_router(page_routes(desk))
     inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
     return Guard(inside, keyring, hosts, public=public)

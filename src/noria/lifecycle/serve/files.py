@@ -99,6 +99,7 @@ class Files:
         self.folder, self.keep = folder, keep
         self._slots = threading.BoundedSemaphore(at_once)
         self._locks: dict[str, IO[str]] = {}
+        self._stopped = threading.Event()
 
     def open(self, serving: Serving, name: str, output: str) -> FileJob:
         """A place for a file that is about to arrive; `run` or `close` must follow.
@@ -181,8 +182,7 @@ class Files:
         if job is None or job.id != id or job.model != model or (folder / _CANCEL).exists():
             raise NotFoundError("There is no such file.", do="Send it again: results are kept for an hour.")
         if job.state == "running" and not _held(folder / _LOCK):
-            lost = Interrupted("The service stopped while it scored this file.", do="Send it again.")
-            return replace(job, state="failed", error=lost.to_dict())
+            return replace(job, state="failed", error=_stopped().to_dict())
         return job
 
     def remove(self, job: FileJob) -> None:
@@ -192,6 +192,10 @@ class Files:
             (folder / _CANCEL).touch()
         else:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End what is being scored after the batch at hand, and begin nothing more."""
+        self._stopped.set()
 
     def sweep(self) -> None:
         """Remove what is older than `keep`, and nobody works on."""
@@ -213,6 +217,8 @@ class Files:
         def batches() -> Iterator[pl.DataFrame]:
             nonlocal job
             for batch in sources.scan(str(self.upload(job)), settings=Settings()):
+                if self._stopped.is_set():
+                    raise _stopped()
                 if (self.folder / job.id / _CANCEL).exists():
                     raise Interrupted("Scoring was cancelled.")
                 yield batch
@@ -242,6 +248,10 @@ class Files:
         draft = self.folder / job.id / f".{_STATE}"
         draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
         draft.replace(self.folder / job.id / _STATE)
+
+
+def _stopped() -> Interrupted:
+    return Interrupted("The service stopped while it scored this file.", do="Send it again.")
 
 
 def _ending(name: str, known: tuple[str, ...]) -> str:

@@ -64,7 +64,7 @@ def create_app(
         What else is to be done as often, in a thread.
     """
 
-    scored = Files(files or Settings().cache / "files")
+    scored = Files(files or Settings().cache / "files", limits=desk.limits)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:

@@ -98,7 +98,7 @@ def serve(
     **options
         ``split``, ``by``, ``shadow``, ``log``, ``mask`` and ``limits``, as `noria.api.desk` takes them;
         ``hosts``: names besides localhost that a service on loopback may be called by; ``public``: whether
-        everybody may predict and explain without a key, wherever the service listens.
+        everybody may predict and explain without a key, wherever the service listens; of files, less then.
 
     Raises
     ------
@@ -108,6 +108,7 @@ def serve(
         If the address is taken or is none, or a key is needed and there is none.
     """
     from noria.api import Session, desk, keyring
+    from noria.lifecycle.serve import Limits
 
     session = session or Session()
     local = _is_loopback(host)
@@ -121,6 +122,8 @@ def serve(
             do="Run: noria keys create --name me; or let everybody predict: --public",
         )
     names = _names(host, more) if local else None
+    if public:
+        options.setdefault("limits", Limits(file=10**8, file_rows=10**6, result=10**9))
     plan = Plan(models, session.settings, keys, public, names, options)
     listening = _listening(host, port)
     try:

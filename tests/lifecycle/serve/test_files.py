@@ -9,6 +9,7 @@ import pytest
 import noria
 from noria.api import desk
 from noria.errors import NotFoundError, OverloadError, ParamError
+from noria.lifecycle.serve import Limits
 from noria.lifecycle.serve.files import Files
 from noria.settings import Settings
 
@@ -99,6 +100,24 @@ def test_one_that_is_removed_stops_after_the_batch_at_hand(files, serving):
         files.find("line", job.id)
     thread.join()
     assert list(files.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("limits", [Limits(file_rows=1_000_000), Limits(result=1_000_000)])
+def test_few_bytes_that_hold_many_rows(serving, tmp_path, limits):
+    files = Files(tmp_path / "files", limits=limits)
+    job = files.open(serving, "rows.parquet", "csv")
+    pl.DataFrame({"x": pl.Series([1.0]).new_from_index(0, 3_000_000)}).write_parquet(files.upload(job))
+    assert files.upload(job).stat().st_size < 200_000
+    job = files.run(job, serving)
+    assert (job.state, job.error["what"]) == ("failed", "The file is more than is scored here at once.")
+    assert job.rows < 1_100_000
+    assert not list((files.folder / job.id).glob("*scored*"))
+
+
+def test_files_leave_space_to_the_log(files, serving, monkeypatch):
+    monkeypatch.setattr("noria.lifecycle.serve.files._SPARE", 2**60)
+    job = scored(files, serving)
+    assert (job.state, job.error["what"]) == ("failed", "The service has no room for this file.")
 
 
 def test_what_a_dead_process_left_is_told_and_swept(files, serving, tmp_path):

@@ -18,6 +18,7 @@ from typing import IO, Any, Literal
 import polars as pl
 
 from noria.core.events import Events
+from noria.core.words import data_size
 from noria.data import sources
 from noria.errors import (
     Interrupted,
@@ -25,10 +26,12 @@ from noria.errors import (
     NotFoundError,
     OverloadError,
     ParamError,
+    RequestError,
     StorageError,
     suggestion,
 )
 from noria.lifecycle import predict
+from noria.lifecycle.serve.limits import Limits
 from noria.lifecycle.serve.serving import Serving
 from noria.settings import Settings
 
@@ -38,6 +41,7 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")
 _OUTPUTS = (".csv", ".parquet", ".jsonl")
 _STATE, _LOCK, _CANCEL = "job.json", "lock", "cancel"
 _PIECE = 1 << 20
+_SPARE = 1 << 28  # bytes of the disk that files leave to others
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,13 @@ class Files:
         How many files this process takes at the same time.
     keep : float
         Seconds after which a result that nobody removed goes.
+    limits : Limits, optional
     """
 
-    def __init__(self, folder: Path, *, at_once: int = 2, keep: float = 3600.0) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(
+        self, folder: Path, *, at_once: int = 2, keep: float = 3600.0, limits: Limits | None = None
+    ) -> None:
+        self.folder, self.keep, self.limits = folder, keep, limits or Limits()
         self._slots = threading.BoundedSemaphore(at_once)
         self._locks: dict[str, IO[str]] = {}
         self._stopped = threading.Event()
@@ -193,6 +200,11 @@ class Files:
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def check_disk(self) -> None:
+        """Raise StorageError if files would take the space that the log of predictions needs."""
+        if shutil.disk_usage(self.folder).free < _SPARE:
+            raise StorageError("The service has no room for this file.", do="Send it again later.")
+
     def stop(self) -> None:
         """End what is being scored after the batch at hand, and begin nothing more."""
         self._stopped.set()
@@ -221,6 +233,7 @@ class Files:
                     raise _stopped()
                 if (self.folder / job.id / _CANCEL).exists():
                     raise Interrupted("Scoring was cancelled.")
+                self._check(job, batch.height)
                 yield batch
                 job = replace(job, rows=job.rows + batch.height)
                 self._write(job)
@@ -235,6 +248,19 @@ class Files:
             job = replace(job, state="failed", error=self._without_path(job, told))
         self._write(job)
         return job
+
+    def _check(self, job: FileJob, more: int) -> None:
+        """Raise if the result is, or the rows with so many more are, too large."""
+        self.check_disk()
+        limits, found = self.limits, (self.folder / job.id).iterdir()
+        size = sum(one.stat().st_size for one in found if one != self.upload(job))
+        if job.rows + more > limits.file_rows or size > limits.result:
+            raise RequestError(
+                "The file is more than is scored here at once.",
+                status=413,
+                got=f"over {job.rows:,} rows, and {data_size(size)} of results",
+                do=f"Send at most {limits.file_rows:,} rows with {data_size(limits.result)} of results.",
+            )
 
     def _without_path(self, job: FileJob, error: NoriaError) -> dict[str, Any]:
         """The error in words that do not tell where the file lies."""

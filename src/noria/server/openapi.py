@@ -46,6 +46,7 @@ _EXPLANATION = {
         },
     },
 }
+_BY = {"type": ["string", "number", "boolean", "null"], "description": "Rows of one value go to one version."}
 _STATUS = {
     400: "no JSON",
     401: "no valid key",
@@ -68,7 +69,7 @@ def described(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     """An OpenAPI 3.1 document of a service with these models."""
     paths: dict[str, Any] = {}
     for name, endpoint in endpoints.items():
-        paths |= _of_model(name, endpoint.serving)
+        paths |= _of_model(name, endpoint.serving, endpoint.traffic.field)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Noria", "version": __version__, "description": "Registered models as a service."},
@@ -78,9 +79,11 @@ def described(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
     }
 
 
-def _of_model(name: str, serving: Serving) -> dict[str, Any]:
+def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
     signature = serving.model.signature
     row = {**signature.json_schema(), "additionalProperties": False}
+    if by is not None and by not in signature.inputs.names:
+        row["properties"] = {**row["properties"], by: _BY}
     asked = _object({"rows": _list(row)}, ["rows"])
     asked["properties"]["explain"] = {"type": "boolean", "description": "Add what each field added."}
     asked["additionalProperties"] = False

@@ -84,6 +84,19 @@ def test_rows_go_to_the_version_of_their_key(endpoint):
     assert served[:10] * 4 == served
 
 
+def test_a_number_is_one_key_however_it_is_written_and_without_one_the_request_decides(endpoint):
+    made = endpoint(Traffic({"challenger": 0.5}, by="customer"))
+
+    def versions(values, request="request"):
+        rows = [{} if value is ... else {"customer": value} for value in values]
+        return [one.version for one in made.routed(rows, request)]
+
+    assert versions(range(40)) == versions(map(float, range(40))) == versions(map(str, range(40)))
+    assert versions([float("inf"), 0.5]) == versions(["inf", "0.5"])
+    for request in map(str, range(9)):
+        assert versions([None, ...], request) == versions([request, request])
+
+
 def test_requests_go_to_the_version_of_theirs(endpoint):
     made = endpoint(Traffic({"challenger": 0.5}))
     versions = [[one.version for one in made.routed([{}, {}], f"{key}")] for key in range(20)]

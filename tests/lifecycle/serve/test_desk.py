@@ -106,6 +106,17 @@ async def test_whoever_would_have_to_wait_too_long_is_turned_away_at_once(endpoi
     }
 
 
+async def test_a_model_that_is_idle_has_room_while_another_one_works(endpoint):
+    busy, idle = endpoint(seconds=0.05), endpoint(seconds=0.05)
+    idle.name = "idle"
+    desk = Desk({"line": busy, "idle": idle}, limits=Limits(seconds=2.0))
+    asked = asyncio.create_task(desk.predict("line", [{"x": 1.0}] * 4_000, "r"))
+    await asyncio.sleep(0)
+    assert idle.serving.pace.seconds(desk.waiting) > desk.limits.seconds
+    assert len((await desk.predict("idle", [{"x": 1.0}], "s")).rows) == 1
+    await asked
+
+
 async def test_a_request_that_takes_too_long(endpoint):
     desk = Desk({"line": endpoint(seconds=0.2)}, limits=Limits(seconds=0.05))
     with pytest.raises(OverloadError) as caught:

@@ -77,6 +77,7 @@ class Desk:
         self.log, self.limits, self.privacy = log, limits or Limits(), privacy or Privacy()
         self.meter = Meter()
         self.waiting = 0
+        self._ahead = dict.fromkeys(self.endpoints, 0)
         self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
@@ -150,6 +151,7 @@ class Desk:
         endpoint, count = self.endpoint(name), len(rows)
         self._check_room(endpoint, count, explain)
         self.waiting += count
+        self._ahead[name] += count
         try:
             servings = endpoint.routed(rows, key or request)
             told: list[Answer | None] | None = None
@@ -167,6 +169,7 @@ class Desk:
             ) from error  # fmt: skip
         finally:
             self.waiting -= count
+            self._ahead[name] -= count
         self._count(servings, answers, time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, rows, asked)
@@ -225,7 +228,8 @@ class Desk:
             raise RequestError(
                 f"Too many rows {what} at once.", status=413, got=f"{count:,}", do=f"Send at most {most:,}."
             )
-        ahead = endpoint.serving.pace.seconds(self.waiting) if self.waiting else 0.0
+        before = self._ahead[endpoint.name]
+        ahead = endpoint.serving.pace.seconds(before) if before else 0.0
         if self.waiting + count > self.limits.waiting or ahead > self.limits.seconds:
             raise OverloadError(
                 "The service has no room for more rows now.",

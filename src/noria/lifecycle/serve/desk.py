@@ -81,6 +81,7 @@ class Desk:
         self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
+        self._reasons = ThreadPoolExecutor(1, "noria-explain")
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
         self._shadowed, self._said = 0, ""
@@ -213,8 +214,8 @@ class Desk:
         """Wait for what is still to be kept, and let go of the log."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._shade.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._shade, self._reasons):
+            threads.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)
 
@@ -255,7 +256,7 @@ class Desk:
             if told is not None:
                 loop = asyncio.get_running_loop()
                 deadline = Deadline(self.limits.explaining)
-                why = await loop.run_in_executor(self._threads, serving.explanations, mine, deadline)
+                why = await loop.run_in_executor(self._reasons, serving.explanations, mine, deadline)
                 for at, one in zip(places, why):
                     told[at] = one
         return answers, told

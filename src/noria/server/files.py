@@ -49,6 +49,7 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
         except (RequestError, StorageError, asyncio.CancelledError):
             files.close(job)
             raise
+        files.claim(job)
         task = asyncio.get_running_loop().run_in_executor(None, files.run, job, serving)
         scoring.add(task)
         task.add_done_callback(scoring.discard)

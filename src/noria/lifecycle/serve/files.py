@@ -109,7 +109,7 @@ class Files:
         self._stopped = threading.Event()
 
     def open(self, serving: Serving, name: str, output: str) -> FileJob:
-        """A place for a file that is about to arrive; `run` or `close` must follow.
+        """A place for a file that is about to arrive; `claim` and `run`, or `close`, must follow.
 
         Parameters
         ----------
@@ -130,12 +130,9 @@ class Files:
         """
         name = re.split(r"[/\\]", name)[-1]
         ending, output = _ending(name, ENDINGS), _ending(f"x.{output.lstrip('.')}", _OUTPUTS)
-        if not self._slots.acquire(blocking=False):
-            raise OverloadError(
-                "Other files are being scored.", do="Try again when they are done.", retry_after=5
-            )
+        self._take()
+        self._slots.release()  # it is taken once the file is here, which may be in hours
         with ExitStack() as undo:
-            undo.callback(self._slots.release)
             self.sweep()
             stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:80].strip("._") or "rows"
             called, id_ = f"{stem}-scored{output}", secrets.token_urlsafe(16)
@@ -149,6 +146,17 @@ class Files:
                 raise StorageError("The service has no room for files.", got=error.strerror) from error
             undo.pop_all()
         return job
+
+    def claim(self, job: FileJob) -> None:
+        """Take a slot for a file that is here; `run` must follow, and gives it back.
+
+        OverloadError if as many files as may be are being scored; then it is gone.
+        """
+        try:
+            self._take()
+        except OverloadError:
+            self.close(job)
+            raise
 
     def upload(self, job: FileJob) -> Path:
         """Where its rows belong."""
@@ -164,13 +172,14 @@ class Files:
             return self._scored(job, serving)
         finally:
             self.upload(job).unlink(missing_ok=True)
-            self._let_go(job)
+            self._locks.pop(job.id).close()
+            self._slots.release()
             if (self.folder / job.id / _CANCEL).exists():
                 shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def close(self, job: FileJob) -> None:
         """Give the place of a file back that did not arrive."""
-        self._let_go(job)
+        self._locks.pop(job.id).close()
         shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def find(self, model: str, id: str) -> FileJob:  # noqa: A002 - what it is called everywhere
@@ -218,9 +227,11 @@ class Files:
                 if time.time() - folder.stat().st_mtime > self.keep and not _held(folder / _LOCK):
                     shutil.rmtree(folder)
 
-    def _let_go(self, job: FileJob) -> None:
-        self._locks.pop(job.id).close()
-        self._slots.release()
+    def _take(self) -> None:
+        if not self._slots.acquire(blocking=False):
+            raise OverloadError(
+                "Other files are being scored.", do="Try again when they are done.", retry_after=5
+            )
 
     def _scored(self, job: FileJob, serving: Serving) -> FileJob:
         job = replace(job, total=_count(self.upload(job)))

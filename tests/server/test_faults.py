@@ -282,3 +282,18 @@ def test_counters_of_all_workers_are_told_together(process):
     text = service.client.get("/metrics").text
     assert 'noria_requests_total{model="line",role="champion",version="1"} 40.0' in text
     assert 'noria_model_version{alias="champion",model="line"} 1.0' in text
+
+
+def test_the_version_is_told_whichever_worker_is_asked_and_whichever_has_died(process, session):
+    service = process("line", "--workers", "2")
+
+    def promoted(version: int) -> None:
+        noria.promote(f"line@{version}", session=session)
+        line = f'noria_model_version{{alias="champion",model="line"}} {version}.0'
+        wait_for(lambda: line in httpx.get(f"{service.told['url']}/metrics").text, 20)
+
+    promoted(2)
+    before = service.workers()
+    os.kill(before[0], signal.SIGKILL)
+    wait_for(lambda: before[0] not in service.workers() and len(service.workers()) == 2)
+    promoted(1)

@@ -198,13 +198,23 @@ def _alone(app: App, listening: socket.socket, ready: Callable[[], object]) -> N
 def _together(plan: Plan, listening: socket.socket, workers: int, ready: Callable[[], object]) -> None:
     from dataclasses import replace
 
+    from prometheus_client.multiprocess import mark_process_dead
     from uvicorn.supervisors import Multiprocess
 
     class Crew(Multiprocess):
+        known: frozenset[int | None] = frozenset()
+
         def init_processes(self) -> None:
             super().init_processes()
             if all(one.wait_until_ready(_UNWELL, self.should_exit) for one in self.processes):
                 ready()
+
+        def keep_subprocess_alive(self) -> None:
+            super().keep_subprocess_alive()
+            alive = frozenset(one.pid for one in self.processes)
+            for gone in self.known - alive:
+                mark_process_dead(gone)
+            self.known = alive
 
     counters = tempfile.mkdtemp(prefix="noria-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters

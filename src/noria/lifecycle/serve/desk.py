@@ -207,6 +207,7 @@ class Desk:
                     _logger.warning(
                         "%s@%s is version %d now; it was %d.", *exchange[:2], exchange.after, exchange.before
                     )
+        self.meter.observe(self.endpoints.values(), self.waiting)
         if self._commit is not None:
             self._commit.tidy()
 

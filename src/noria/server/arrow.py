@@ -7,15 +7,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from noria.core.schema import Schema, Type
+from noria.data.conform import column_expr
 from noria.errors import ParamError
 
 __all__ = ["STREAM", "body", "rows"]
 
+_ANY = Schema(())
+_TEXTS = (Type.CATEGORY, Type.TEXT, Type.ID, Type.CONSTANT)
 STREAM = "application/vnd.apache.arrow.stream"
 
 
-def rows(sent: bytes) -> list[dict[str, Any]]:
+def rows(sent: bytes, schema: Schema = _ANY) -> list[dict[str, Any]]:
     """The rows of a stream, with values as JSON knows them, and moments.
+
+    What the schema says is text becomes text as in `noria predict`: a Float32 of 0.1 is ``0.1``.
 
     Raises
     ------
@@ -36,6 +42,10 @@ def rows(sent: bytes) -> list[dict[str, Any]]:
     odd = table.select(selectors.binary() | selectors.nested() | selectors.object()).columns
     if odd:
         raise ParamError(f"The column {odd[0]!r} does not hold single values.", got=table.schema[odd[0]])
+    texts = [one for one in schema if one.type in _TEXTS and one.name in table.columns]
+    table = table.with_columns(
+        column_expr(one, kind) for one in texts if (kind := table.schema[one.name]) != pl.String
+    )
     return table.with_columns(
         selectors.decimal().cast(pl.Float64),
         (selectors.categorical() | selectors.enum()).cast(pl.String),

@@ -68,7 +68,7 @@ def create_app(
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        work = [desk.refresh, *([keyring.refresh] if keyring is not None else []), *beside]
+        work = [desk.refresh, scored.sweep, *([keyring.refresh] if keyring is not None else []), *beside]
         watch = Watch(work, poll)
         watch.start()
         yield

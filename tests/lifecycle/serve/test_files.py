@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -79,6 +80,19 @@ def test_what_cannot_be_scored_is_told_without_its_place(files, serving, text):
     assert job.state == "failed"
     assert str(files.folder) not in str(job.error)
     assert not files.result(job).exists()
+
+
+def test_a_model_that_fails_is_told_as_that(files, serving):
+    class Fragile:
+        signature = serving.model.signature
+
+        def predict(self, rows):
+            raise ZeroDivisionError("a secret")
+
+    job = scored(files, replace(serving, model=Fragile()))
+    assert (job.state, job.error["what"]) == ("failed", "The model failed on this file.")
+    assert files.find("line", job.id) == job
+    assert "secret" not in str(job.error)
 
 
 def test_as_many_as_may_be_at_once(files, serving):

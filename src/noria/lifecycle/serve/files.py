@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -21,6 +22,7 @@ from noria.core.events import Events
 from noria.core.words import data_size
 from noria.data import sources
 from noria.errors import (
+    ColumnError,
     Interrupted,
     NoriaError,
     NotFoundError,
@@ -32,7 +34,7 @@ from noria.errors import (
 )
 from noria.lifecycle import predict
 from noria.lifecycle.serve.limits import Limits
-from noria.lifecycle.serve.serving import Serving
+from noria.lifecycle.serve.serving import FAULTS, Serving
 from noria.settings import Settings
 
 __all__ = ["ENDINGS", "FileJob", "Files"]
@@ -42,6 +44,7 @@ _OUTPUTS = (".csv", ".parquet", ".jsonl")
 _STATE, _LOCK, _CANCEL = "job.json", "lock", "cancel"
 _PIECE = 1 << 20
 _SPARE = 1 << 28  # bytes of the disk that files leave to others
+_logger = logging.getLogger("noria.serve")
 
 
 @dataclass(frozen=True)
@@ -252,11 +255,15 @@ class Files:
         try:
             predict.write(serving.model, batches(), self.result(job), Events())
             job = replace(job, state="done", bytes=self.result(job).stat().st_size)
-        except (NoriaError, pl.exceptions.PolarsError) as error:
-            told = (
-                error if isinstance(error, NoriaError) else ParamError("The rows cannot be read.", got=error)
-            )
-            job = replace(job, state="failed", error=self._without_path(job, told))
+        except NoriaError as error:
+            job = replace(job, state="failed", error=self._without_path(job, error))
+        except pl.exceptions.PolarsError as error:
+            unread = ParamError("The rows cannot be read.", got=error)
+            job = replace(job, state="failed", error=self._without_path(job, unread))
+        except FAULTS:
+            _logger.exception("Version %d of %r failed on a file.", job.version, job.model)
+            failed = ColumnError("The model failed on this file.", do="See the log of the service.")
+            job = replace(job, state="failed", error=failed.to_dict())
         self._write(job)
         return job
 

@@ -248,12 +248,22 @@
       at("scored").hidden = true;
       if (old) await call(`${path}/${old.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
     };
+    const asked = async () => {  // a service that is away for a moment has the file still
+      for (let left = 20; ; left -= 1) {
+        try {
+          return await (await call(`${path}/${job.id}`)).json();
+        } catch (error) {
+          if (!left || cancelled || (error.status > 0 && error.status < 500)) throw error;
+          await new Promise((resolve) => { setTimeout(resolve, 500); });
+        }
+      }
+    };
     const follow = async () => {
       while (job.state === "running" && !cancelled) {
         const share = job.total ? Math.min(job.rows / job.total, 1) : null;
         progress(share, job.rows ? `${number(job.rows, 12)} of about ${number(job.total, 12)} rows` : "Reading the file");
         await new Promise((resolve) => { setTimeout(resolve, 250); });
-        if (!cancelled) job = await (await call(`${path}/${job.id}`)).json();
+        if (!cancelled) job = await asked();
       }
     };
     const score = async (file) => {

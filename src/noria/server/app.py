@@ -188,6 +188,8 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
             raise ParamError(f"Label {at} is no object of 'id' and 'label'.", got=repr(one)[:80], do=_SHAPE)
         if not isinstance(one["label"], str | int | float | bool):
             raise ParamError(f"Label {at} is no single value.", got=repr(one["label"])[:80], do=_SHAPE)
+        if "\0" in f"{one['id']}{one['label']}":
+            raise ParamError(f"Label {at} holds a NUL character.", got=repr(one)[:80], do=_SHAPE)
         labels.append(Label.of(one["id"], one["label"], now, caller))
     return labels, replace
 

@@ -63,7 +63,6 @@ def create_app(
     beside : sequence of callable
         What else is to be done as often, in a thread.
     """
-
     scored = Files(files or Settings().cache / "files", limits=desk.limits)
 
     @asynccontextmanager

@@ -235,7 +235,7 @@
   };
 
   const wholeFiles = (model) => {
-    const path = `${model.root}/v1/models/${encodeURIComponent(model.name)}/files`;
+    const path = `/v1/models/${encodeURIComponent(model.name)}/files`;
     let job = null, stop = null, cancelled = false, dropped = null;
     const told = (text) => { at("file-error").textContent = text; };
     const progress = (share, text) => {
@@ -367,7 +367,7 @@
     const tabs = [...document.querySelectorAll("[role=tab]")];
     let chosen = "curl";
     const draw = () => {
-      const about = { url: location.origin + model.root, name: model.name, sent: row(fields), key: Boolean(stored.get()) };
+      const about = { url: location.origin, name: model.name, sent: row(fields), key: Boolean(stored.get()) };
       at("snippet").textContent = programs[chosen](about);
     };
     const choose = (tab) => {
@@ -407,7 +407,7 @@
 
   const modelPage = () => {
     const model = JSON.parse(at("model").textContent), fields = model.fields;
-    const path = `${model.root}/v1/models/${encodeURIComponent(model.name)}`;
+    const path = `/v1/models/${encodeURIComponent(model.name)}`;
     const redraw = snippets(model, fields);
     let asked = 0;
     const changed = () => {

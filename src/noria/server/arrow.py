@@ -42,10 +42,9 @@ def rows(sent: bytes, schema: Schema = _ANY) -> list[dict[str, Any]]:
     odd = table.select(selectors.binary() | selectors.nested() | selectors.object()).columns
     if odd:
         raise ParamError(f"The column {odd[0]!r} does not hold single values.", got=table.schema[odd[0]])
-    texts = [one for one in schema if one.type in _TEXTS and one.name in table.columns]
-    table = table.with_columns(
-        column_expr(one, kind) for one in texts if (kind := table.schema[one.name]) != pl.String
-    )
+    kinds = {name: kind for name, kind in table.schema.items() if kind not in (pl.String, pl.Duration)}
+    texts = [one for one in schema if one.type in _TEXTS and one.name in kinds]
+    table = table.with_columns(column_expr(one, kinds[one.name]) for one in texts)
     return table.with_columns(
         selectors.decimal().cast(pl.Float64),
         (selectors.categorical() | selectors.enum()).cast(pl.String),

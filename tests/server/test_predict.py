@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import gc
+import io
+from datetime import datetime
+from decimal import Decimal
 
 import httpx
 import orjson
 import polars as pl
 import pytest
 
+from noria.core.schema import Column, Schema, Type
+from noria.data.conform import RowConformer, conform
 from noria.lifecycle.serve import Limits
+from noria.server import arrow
 from noria.server.predict import PredictRoute, _loaded
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +32,31 @@ async def test_an_answer_is_in_the_log_before_it_goes_out(inside):
     assert (lines[0].inputs, lines[0].version, lines[0].role) == ('{"x":3.0}', 1, "champion")
     assert str(good["prediction"]) in lines[0].outputs
     assert "The field 'x' is missing." in lines[1].outputs
+
+
+async def test_what_is_text_to_a_model_is_the_same_text_in_arrow_as_in_a_file():
+    """Or it would be a level that the model has never seen."""
+    day = datetime(2021, 3, 5, 7, 9, 11, 120_000)
+    table = pl.DataFrame(
+        {
+            "decimal": [Decimal("1.10")],
+            "large": [Decimal("12345678901234567890")],
+            "single": pl.Series([0.1], dtype=pl.Float32),
+            "double": [7.0],
+            "level": pl.Series([" a "], dtype=pl.Categorical),
+            "milli": pl.Series([day], dtype=pl.Datetime("ms")),
+            "nano": pl.Series([day], dtype=pl.Datetime("ns")),
+            "clock": [day.time()],
+            "none": [None],
+            "text": ["b"],
+        }
+    )
+    schema = Schema(tuple(Column(name, Type.CATEGORY) for name in table.columns))
+    sent, read = io.BytesIO(), RowConformer(schema)
+    table.write_ipc_stream(sent)
+    got = [read(row) for row in arrow.rows(sent.getvalue(), Limits(), schema)]
+    assert got == conform(table, schema).rows()
+    assert got[0][:3] == ("1.10", "12345678901234567890", "0.1")
 
 
 async def test_one_row_has_the_id_of_its_request(inside):

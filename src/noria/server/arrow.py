@@ -8,6 +8,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from noria.core.schema import Schema, Type
+from noria.data.conform import column_expr
 from noria.errors import ParamError, RequestError
 from noria.lifecycle.serve import Limits
 
@@ -16,13 +18,17 @@ if TYPE_CHECKING:
 
 __all__ = ["STREAM", "body", "rows"]
 
+_ANY = Schema(())
+_TEXTS = (Type.CATEGORY, Type.TEXT, Type.ID, Type.CONSTANT)
 STREAM = "application/vnd.apache.arrow.stream"
 _GROWN = 4  # times the bytes of a request that its texts may take, where one stands for many rows
 _SMALLEST = 4  # bytes of a request per value
 
 
-def rows(sent: bytes, limits: Limits) -> list[dict[str, Any]]:
+def rows(sent: bytes, limits: Limits, schema: Schema = _ANY) -> list[dict[str, Any]]:
     """The rows of a stream, with values as JSON knows them, and moments.
+
+    What the schema says is text becomes text as in `noria predict`: a Float32 of 0.1 is ``0.1``.
 
     Raises
     ------
@@ -38,6 +44,9 @@ def rows(sent: bytes, limits: Limits) -> list[dict[str, Any]]:
     odd = table.select(selectors.binary() | selectors.nested() | selectors.object()).columns
     if odd:
         raise ParamError(f"The column {odd[0]!r} does not hold single values.", got=table.schema[odd[0]])
+    kinds = {name: kind for name, kind in table.schema.items() if kind not in (pl.String, pl.Duration)}
+    texts = [one for one in schema if one.type in _TEXTS and one.name in kinds]
+    table = table.with_columns(column_expr(one, kinds[one.name]) for one in texts)
     table = table.with_columns(
         selectors.decimal().cast(pl.Float64),
         (selectors.categorical() | selectors.enum()).cast(pl.String),

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from noria.core.schema import Schema
 from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
 from noria.lifecycle.serve import Answers, Desk, Limits
@@ -68,9 +69,10 @@ class PredictRoute:
         self, scope: Scope, receive: Receive, name: str, explain: bool, request: str
     ) -> Answers:
         caller = check(scope, name, Verb.EXPLAIN if explain else Verb.PREDICT)
-        traffic = self.desk.endpoint(name).traffic
+        endpoint = self.desk.endpoint(name)
+        traffic = endpoint.traffic
         key = header(scope, traffic.header.encode()) if traffic.header else None
-        told = await _read(scope, receive, self.desk.limits)
+        told = await _read(scope, receive, self.desk.limits, endpoint.serving.model.signature.inputs)
         rows, wanted = _rows(told, self.desk.limits.rows)
         if wanted and not explain:
             check(scope, name, Verb.EXPLAIN)
@@ -86,12 +88,12 @@ async def _reply_arrow(send: Send, answers: Answers, headers: list[tuple[bytes, 
     await send({"type": "http.response.body", "body": body})
 
 
-async def _read(scope: Scope, receive: Receive, limits: Limits) -> Any:
+async def _read(scope: Scope, receive: Receive, limits: Limits, schema: Schema) -> Any:
     """A request with rows, JSON or an Arrow stream."""
     if header(scope, b"content-type") != arrow.STREAM:
         return await read_json(scope, receive, limits)
     sent = await _read_body(scope, receive, limits)
-    return {"rows": await asyncio.to_thread(arrow.rows, sent, limits)}
+    return {"rows": await asyncio.to_thread(arrow.rows, sent, limits, schema)}
 
 
 async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:

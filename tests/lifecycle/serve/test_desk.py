@@ -111,6 +111,37 @@ async def test_whoever_would_have_to_wait_too_long_is_turned_away_at_once(endpoi
     }
 
 
+async def test_a_model_that_is_idle_has_room_while_another_one_works(endpoint):
+    busy, idle = endpoint(seconds=0.05), endpoint(seconds=0.05)
+    idle.name = "idle"
+    desk = Desk({"line": busy, "idle": idle}, limits=Limits(seconds=2.0))
+    asked = asyncio.create_task(desk.predict("line", [{"x": 1.0}] * 4_000, "r"))
+    await asyncio.sleep(0)
+    assert idle.serving.pace.seconds(desk.waiting) > desk.limits.seconds
+    assert len((await desk.predict("idle", [{"x": 1.0}], "s")).rows) == 1
+    await asked
+
+
+async def test_explanations_that_take_long_keep_no_prediction_waiting(endpoint):
+    made, release = endpoint(seconds=0.01), threading.Event()
+    model = made.serving.model
+
+    def explain(rows, *, deadline):
+        release.wait(10)
+        return model.model.explain(rows, deadline=deadline)
+
+    model.explain = explain
+    desk = Desk({"line": made}, limits=Limits(seconds=2.0))
+    asked = [asyncio.create_task(desk.predict("line", [{"x": 1.0}], one, explain=True)) for one in ids(3)]
+    await asyncio.sleep(0.2)
+    try:
+        assert len((await desk.predict("line", [{"x": 1.0}], "r")).rows) == 1
+    finally:
+        release.set()
+    for answers in await asyncio.gather(*asked):
+        assert answers.explanations[0]["features"][0]["feature"] == "x"
+
+
 async def test_a_request_that_takes_too_long(endpoint):
     desk = Desk({"line": endpoint(seconds=0.2)}, limits=Limits(seconds=0.05))
     with pytest.raises(OverloadError) as caught:

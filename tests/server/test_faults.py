@@ -290,7 +290,7 @@ def test_the_version_is_told_whichever_worker_is_asked_and_whichever_has_died(pr
     def promoted(version: int) -> None:
         noria.promote(f"line@{version}", session=session)
         line = f'noria_model_version{{alias="champion",model="line"}} {version}.0'
-        wait_for(lambda: line in httpx.get(f"{service.told['url']}/metrics").text, 20)
+        wait_for(lambda: line in httpx.get(f"{service.told['url']}/metrics").text)
 
     promoted(2)
     before = service.workers()

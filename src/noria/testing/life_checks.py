@@ -20,7 +20,7 @@ def trains_and_registers(bench: Bench) -> None:
         session = Session(Settings(home=Path(home)))
         run = train(
             problem.table, problem.target, name="checked", system=bench.kind.name, task=problem.task.value,
-            options=problem.options, columns=problem.columns, budget="30s", trials=4, folds=3,
+            options=problem.options, columns=problem.columns, documents=problem.documents, budget="30s", trials=4, folds=3,
             session=session,
         )  # fmt: skip
         assert run.version == 1, f"the first model has version {run.version}"

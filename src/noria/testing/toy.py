@@ -34,6 +34,8 @@ class Problem:
         Roles that cannot be inferred.
     asked : Table, optional
         Rows to predict, where those of the table cannot be.
+    documents : Table, optional
+        What the rows are asked of: ``document``, ``title``, ``text``.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Problem:
     options: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     asked: pl.DataFrame | None = None
+    documents: pl.DataFrame | None = None
 
 
 def problems(rows: int = 240, seed: int = 0) -> list[Problem]:

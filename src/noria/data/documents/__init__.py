@@ -20,6 +20,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import importlib.util
+import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,15 +93,10 @@ def read(source: Any, *, settings: Settings, events: Events | None = None) -> tu
     if isinstance(source, pl.DataFrame) or _is_rows(source):
         return _given(pl.DataFrame(source)), []
     addresses = [source] if isinstance(source, str | Path) else list(source)
-    parts, notes = [], []
-    for address in addresses:
-        if str(address).startswith(collections.PREFIX):
-            parts.append(_given(collections.documents(Ask(address, settings, events=events))))
-        else:
-            found, left_out = _files(_located(str(address)), str(address), events)
-            parts.append(found)
-            notes += left_out
-    table = pl.concat(parts)
+    public = [address for address in addresses if str(address).startswith(collections.PREFIX)]
+    parts = [_given(collections.documents(Ask(address, settings, events=events))) for address in public]
+    table, notes = _files([_located(str(address)) for address in addresses if address not in public], events)
+    table = pl.concat([*parts, table])
     if not table.height:
         raise SourceError(
             f"There is no document in {', '.join(map(str, addresses))}.",
@@ -141,7 +137,10 @@ def _located(address: str) -> tuple[Path, list[Path]]:
     found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(address) else []  # noqa: PTH207
     fixed = [part for part in path.parts if not glob.has_magic(part)]
     root = Path(*path.parts[: len(fixed)]) if len(fixed) < len(path.parts) else path.parent
-    return root, [Path(name) for name in found if Path(name).is_file()]
+    files = [Path(name) for name in found if Path(name).is_file()]
+    if not files:
+        raise SourceError(f"There is no document {address}.", do="Name a folder, a file or a pattern.")
+    return root, files
 
 
 def _hidden(path: Path, root: Path) -> bool:
@@ -162,11 +161,10 @@ def _packaged(address: str) -> Path:
     return checkout / item if root.parent.name == "src" and (checkout / top).is_dir() else root / item
 
 
-def _files(located: tuple[Path, list[Path]], address: str, events: Events) -> tuple[pl.DataFrame, list[str]]:
-    """The blocks of all files, and which files were left out and why."""
-    root, paths = located
-    if not paths:
-        raise SourceError(f"There is no document {address}.", do="Name a folder, a file or a pattern.")
+def _files(located: list[tuple[Path, list[Path]]], events: Events) -> tuple[pl.DataFrame, list[str]]:
+    """The blocks of all files, named from the folder that holds them all, and which were left out and why."""
+    paths = list(dict.fromkeys(path for _, some in located for path in some))
+    root = Path(os.path.commonpath([folder for folder, _ in located])) if located else Path()
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
     known: dict[bytes, str] = {}
     why: dict[str, list[str]] = {}

@@ -58,7 +58,7 @@ def extract(
         With the fields of `CITATION`; empty if no word is found.
     """
     candidates = list(_candidates(passages, corpus))
-    asked = lexical.analyzer.terms([question])["term"].unique(maintain_order=True).to_list()
+    asked = list(dict.fromkeys(lexical.analyzer.words(question)))
     if not candidates or not asked:
         return []
     weights = _weights(asked, lexical)
@@ -78,7 +78,7 @@ def extract(
 
 def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
     """The share of a question's words, by weight, that some texts hold between them; 0 where none is asked."""
-    asked = lexical.analyzer.terms([question])["term"].unique(maintain_order=True).to_list()
+    asked = list(dict.fromkeys(lexical.analyzer.words(question)))
     if not asked or not texts:
         return 0.0
     return float(_holds(texts, asked, lexical).max(axis=0) @ _weights(asked, lexical))
@@ -105,10 +105,10 @@ def _weights(asked: Sequence[str], lexical: Lexical) -> np.ndarray:
 
 def _holds(texts: Sequence[str], asked: Sequence[str], lexical: Lexical) -> np.ndarray:
     """Which text holds which term, (texts, terms)."""
-    found = lexical.analyzer.terms(texts).filter(pl.col("term").is_in(asked)).unique()
-    numbers = {term: at for at, term in enumerate(asked)}
     holds = np.zeros((len(texts), len(asked)), dtype=bool)
-    holds[found["text"].to_numpy(), [numbers[term] for term in found["term"]]] = True
+    for row, text in zip(holds, texts):
+        words = set(lexical.analyzer.words(text))
+        row[:] = [term in words for term in asked]
     return holds
 
 

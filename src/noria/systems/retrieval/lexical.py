@@ -106,7 +106,7 @@ class Lexical:
     def query(self, question: str) -> dict[int, float]:
         """The known terms of a question, and how often each is asked."""
         asked: dict[int, float] = {}
-        for term in self.analyzer.terms([question])["term"]:
+        for term in self.analyzer.words(question):
             number = self.numbers.get(term)
             if number is not None:
                 asked[number] = asked.get(number, 0.0) + 1.0

@@ -25,17 +25,18 @@ from noria.systems.retrieval.options import RetrievalOptions
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["ChunkedParams", "LexicalParams", "RetrievalLearner"]
+__all__ = ["ChunkedParams", "FeedbackParams", "LexicalParams", "RetrievalLearner", "WordParams", "questions"]
 
 P = TypeVar("P", bound=Params)
 _ASKED = 200  # training questions that the threshold is chosen on
 _OVERLAP = 0.25
+_CUTS = tuple(name for name in CHUNKINGS if name != "whole")
 
 
 class ChunkedParams(Params):
     """How documents are cut."""
 
-    chunking: str = choice("whole", *(name for name in CHUNKINGS if name != "whole"), doc="How documents are cut.")
+    chunking: str = choice("whole", *_CUTS, doc="How documents are cut.", tune=False)
     size: int = integer(120, low=30, high=400, log=True, doc="Words of a chunk, at most.", tune=False)
 
 
@@ -46,6 +47,18 @@ class LexicalParams(ChunkedParams):
     b: float = real(0.75, low=0.0, high=1.0, doc="How much long texts are held back.")
     head_weight: float = real(1.0, low=0.0, high=5.0, doc="How often a word of title and headings counts.")
     stems: bool = flag(True, doc="Whether words of the same English stem are one.", tune=False)
+
+
+class WordParams(LexicalParams):
+    """Settings of BM25 alone, where another way of cutting costs little."""
+
+    chunking: str = choice("whole", *_CUTS, doc="How documents are cut.")
+
+
+class FeedbackParams(LexicalParams):
+    """Settings of BM25 that may be asked twice."""
+
+    feedback: int = integer(5, low=0, high=20, doc="Best chunks that lend their words to a second round.")
 
 
 class RetrievalLearner(Generic[P]):

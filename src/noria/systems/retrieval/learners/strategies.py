@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from noria.core.params import Params, integer, real
+from noria.core.params import Params, real
 from noria.methods import ranking
 from noria.methods.bm25 import top
 from noria.systems.retrieval.learners.base import (
     ChunkedParams,
-    LexicalParams,
+    FeedbackParams,
     RetrievalLearner,
+    WordParams,
     questions,
 )
 from noria.systems.retrieval.model import RetrievalModel, Strategy
@@ -32,14 +33,15 @@ class Popular(RetrievalLearner[Params]):
         return model.strategy
 
 
-class Bm25(RetrievalLearner[LexicalParams]):
+class Bm25(RetrievalLearner[WordParams]):
     """Words, weighed by how rare they are (Robertson and Zaragoza 2009)."""
 
     name = "bm25"
+    settings = WordParams
     known = (
         {},
         {"chunking": "headings"},
-        {"k1": 2.0, "b": 0.8},
+        {"k1": 2.0, "b": 0.8, "head_weight": 2.0},
         {"chunking": "children"},
         {"chunking": "sentences"},
         {"chunking": "fixed"},
@@ -51,19 +53,13 @@ class Bm25(RetrievalLearner[LexicalParams]):
         return _by(model, "lexical")
 
 
-class FeedbackParams(LexicalParams):
-    """Settings of `Bm25Feedback`."""
-
-    feedback: int = integer(5, low=2, high=20, log=True, doc="Best chunks that lend their words.")
-
-
 class Bm25Feedback(RetrievalLearner[FeedbackParams]):
     """BM25 asked twice, the second time with words of the best chunks (RM3)."""
 
     name = "bm25_feedback"
     turn = 1
     settings = FeedbackParams
-    known = ({}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "feedback": 10})
+    known = ({}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "head_weight": 2.0})
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
         """By words alone; the index adds the words."""
@@ -77,14 +73,14 @@ class DenseVectors(RetrievalLearner[ChunkedParams]):
     turn = 1
     embeds = True
     settings = ChunkedParams
-    known = ({}, {"chunking": "headings"}, {"chunking": "sentences"})
+    known = ({}, {"chunking": "headings"})
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
         """By meaning alone."""
         return _by(model, "dense")
 
 
-class HybridRanksParams(LexicalParams):
+class HybridRanksParams(FeedbackParams):
     """Settings of `HybridRanks`."""
 
     k: float = real(60.0, low=1.0, high=200.0, log=True, doc="How little the first ranks stand out.")
@@ -97,21 +93,26 @@ class HybridRanks(RetrievalLearner[HybridRanksParams]):
     turn = 2
     embeds = True
     settings = HybridRanksParams
-    known = ({}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "k": 20.0})
+    known = ({"feedback": 0}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "k": 20.0})
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
         """Both, by ranks."""
         return _by(model, "ranks", k=self.params.k)
 
 
-class HybridWeights(RetrievalLearner[LexicalParams]):
+class HybridWeights(RetrievalLearner[FeedbackParams]):
     """Words and meaning as a sum whose weight is learned from the training questions (Bruch et al. 2023)."""
 
     name = "hybrid_weights"
     turn = 2
     embeds = True
-    settings = LexicalParams
-    known = ({}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8}, {"chunking": "sentences"})
+    settings = FeedbackParams
+    known = (
+        {"feedback": 0},
+        {},
+        {"chunking": "headings"},
+        {"k1": 2.0, "b": 0.8, "head_weight": 2.0},
+    )
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
         """Both, with the weight of the best mean nDCG@10 over the training questions."""

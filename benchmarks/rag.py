@@ -1,8 +1,9 @@
-"""How good and how fast retrieval is: ``python -m benchmarks.rag`` (needs the extra ``rag`` and the mirror or a network).
+"""How good and how fast retrieval is: ``python -m benchmarks.rag`` (needs the extra ``rag``, and data).
 
-Quality: the questions of a collection are split five ways; for each part a strategy is chosen on the other four, once
-among all, once among settings of BM25, once among those of dense vectors, and judged on the part it has not seen.
-The questions of all parts are then compared in pairs. Speed: 50,000 chunks made of sentences of both collections.
+Quality: the questions of a collection are split five ways; for each part a strategy is chosen on the other
+four, once among all, once among settings of BM25, once among those of dense vectors, and judged on the part
+it has not seen. The questions of all parts are then compared in pairs. Speed: 50,000 chunks of sentences of
+both collections.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ from noria.systems.retrieval.words import Analyzer
 __all__ = ["main"]
 
 _PARTS, _RESAMPLES = 5, 10_000
-_ARMS: dict[str, tuple[list[str] | None, int]] = {"chosen": (None, 40), "bm25": (["bm25"], 25), "dense": (["dense"], 4)}
+_ARMS: dict[str, tuple[list[str] | None, int]] = {
+    "chosen": (None, 40),
+    "bm25": (["bm25"], 25),
+    "dense": (["dense"], 4),
+}
 _WORDS, _CHUNKS, _EMBEDDED = 100, 50_000, 48
 
 
@@ -77,7 +82,9 @@ def _paired(difference: np.ndarray) -> list[str]:
     means = rng.choice(difference, (_RESAMPLES, len(difference))).mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     signs = rng.choice([-1.0, 1.0], (_RESAMPLES, len(difference)))
-    chance = (1 + (np.abs((signs * difference).mean(axis=1)) >= abs(difference.mean())).sum()) / (1 + _RESAMPLES)
+    chance = (1 + (np.abs((signs * difference).mean(axis=1)) >= abs(difference.mean())).sum()) / (
+        1 + _RESAMPLES
+    )
     return [f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]", f"p = {chance:.4f}"]
 
 
@@ -112,8 +119,9 @@ def _index_speed(settings: Settings) -> tuple[list[list[str]], Index]:
     whole = laid + cut + counted + weighed
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
     lines = [
-        ["documents laid out", f"{laid:.2f} s"], ["cut into chunks", f"{cut:.2f} s"], ["words counted", f"{counted:.2f} s"],
-        ["BM25 weighed", f"{weighed:.2f} s"], ["together", f"{len(chunks) / whole:,.0f} chunks/s"],
+        ["documents laid out", f"{laid:.2f} s"], ["cut into chunks", f"{cut:.2f} s"],
+        ["words counted", f"{counted:.2f} s"], ["BM25 weighed", f"{weighed:.2f} s"],
+        ["together", f"{len(chunks) / whole:,.0f} chunks/s"],
         ["memory more than the documents", f"{grown:,.0f} MB"],
     ]  # fmt: skip
     return lines, Index(corpus, chunks, lexical, np.zeros(len(corpus)))
@@ -147,7 +155,7 @@ def _cpu(work: Callable[[], Any]) -> float:
 
 
 def _query_speed(index: Index, settings: Settings) -> list[list[str]]:
-    """One question at a time through `predict`, answer and citations included, each question embedded anew."""
+    """One question at a time through `predict`, citations included, each question embedded anew."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(len(index.chunks), 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -45,8 +45,9 @@ def load(name: str | Path, *, trust: bool = False, session: Session | None = Non
 
 def predict(
     model: str | Path,
-    source: Any,
+    source: Any = None,
     *,
+    ask: str | None = None,
     output: str | Path | None = None,
     trust: bool = False,
     session: Session | None = None,
@@ -58,6 +59,8 @@ def predict(
     model : str or Path
         A name or a folder.
     source : str, path or table
+    ask : str, optional
+        A question, in place of a source, to a model that takes one text.
     output : str or Path, optional
         A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
         than memory.
@@ -65,12 +68,18 @@ def predict(
     Returns
     -------
     Table of rows and predictions, or the number of rows written to `output`.
+
+    Raises
+    ------
+    ParamError
+        If the model takes more than one text, or there is neither source nor question.
     """
     from noria.data import sources
     from noria.lifecycle import predict as batch
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
+    source = source if ask is None else batch.asked(loaded, ask)
     if output is not None:
         batches = sources.scan(source, settings=session.settings, events=session.events)
         return batch.write(loaded, batches, Path(output), session.events)

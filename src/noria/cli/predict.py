@@ -21,8 +21,12 @@ def predict(
         ),
     ],
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Rows, from any source that can be trained on.")
-    ],
+        str | None, typer.Argument(metavar="FILE", help="Rows, from any source that can be trained on.")
+    ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--ask", "-a", metavar="QUESTION", help="One question, to a model that answers such."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -44,13 +48,17 @@ def predict(
     Examples:
       noria predict titanic new.csv
       noria predict titanic new.csv -o scored.parquet
+      noria predict docs-qa --ask "How do I make an older version answer again?"
       noria predict ./titanic-model 's3://bucket/day-*.parquet' -o scored.csv --trust
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
-    from noria.cli.ui import following, print_json, show_frame
+    from noria.cli.ui import following, print_json, show_answer, show_frame
+    from noria.errors import ParamError
 
+    if (file is None) == (ask is None):
+        raise ParamError("Name a file of rows, or ask a question.", do='Use FILE or --ask "...".')
     with following(Path(model).name, quiet=flags["quiet"]) as session:
-        table: Any = noria.predict(model, file, output=output, trust=trust, session=session)
+        table: Any = noria.predict(model, file, ask=ask, output=output, trust=trust, session=session)
     if output is not None:
         if flags["json"]:
             print_json({"rows": table, "output": str(output), "bytes": output.stat().st_size})
@@ -58,6 +66,8 @@ def predict(
             typer.echo(f"{table:,} rows with predictions are in {output}")
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
+    elif "citations" in table.columns and ask is not None:
+        show_answer(table.row(0, named=True))
     else:
         start = table.columns.index("prediction")
         show_frame(table.select(*table.columns[start:], *table.columns[:start]), rows=rows)

@@ -30,7 +30,7 @@ class Data(_Part):
     source: str = Field("", description="Path, glob, URL, package:, openml:, hf:, sql: or database address.")
     target: str = Field("", description="The column to be learned.")
     documents: str | list[str] | None = Field(
-        None, description="Folder, pattern, package: or collection: of documents that the rows are asked of."
+        None, description="What the rows are asked of: a folder, pattern, package: or collection:."
     )
     test: str | None = Field(None, description="A source of rows that are only ever evaluated on.")
     table: str | None = Field(None, description="The table of a database, or the sheet of a workbook.")
@@ -47,7 +47,7 @@ class Data(_Part):
 
     @property
     def asks_documents(self) -> bool:
-        """Whether its rows are questions to documents; those of a test collection come with their documents."""
+        """Whether its rows are questions to documents; a test collection brings its documents."""
         return bool(self.documents) or self.source.startswith("collection:")
 
 

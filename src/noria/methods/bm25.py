@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 __all__ = ["Postings", "top"]
 
 
-
 @dataclass(frozen=True, eq=False)
 class Postings:
     """Which texts hold each term, and how often.

@@ -94,9 +94,7 @@ class Bench:
 
     def context(self, seed: int = 0) -> Context:
         """A context of a fit outside a search."""
-        return Context(
-            self.schema, self.problem.task, seed, Deadline(_SECONDS), documents=self.documents
-        )
+        return Context(self.schema, self.problem.task, seed, Deadline(_SECONDS), documents=self.documents)
 
     def fit(self, learner: Learner, table: pl.DataFrame | None = None, seed: int = 0) -> Model:
         """One learner on one table."""

@@ -19,8 +19,9 @@ def trains_and_registers(bench: Bench) -> None:
     with TemporaryDirectory() as home:
         session = Session(Settings(home=Path(home)))
         run = train(
-            problem.table, problem.target, name="checked", system=bench.kind.name, task=problem.task.value,
-            options=problem.options, columns=problem.columns, documents=problem.documents, budget="30s", trials=4, folds=3,
+            problem.table, problem.target, documents=problem.documents, name="checked",
+            system=bench.kind.name, task=problem.task.value,
+            options=problem.options, columns=problem.columns, budget="30s", trials=4, folds=3,
             session=session,
         )  # fmt: skip
         assert run.version == 1, f"the first model has version {run.version}"

@@ -11,8 +11,8 @@ a list of the above                   all of them
 a table                               with the columns ``document`` and ``text``, perhaps ``title``, ...
 ====================================  ================================================================
 
-Kinds: Markdown, text, HTML, CSV, source code, Word (``.docx``) and PDF (``noria[rag]``). What cannot be read is
-left out and reported, and so is a document that repeats another.
+Kinds: Markdown, text, HTML, CSV, source code, Word (``.docx``) and PDF (``noria[rag]``). What cannot be read
+is left out and reported, and so is a document that repeats another.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def read(source: Any, *, settings: Settings, events: Events | None = None) -> tu
     Returns
     -------
     documents : Table
-        Columns ``document``, ``title``, ``kind``, ``text``, ``heading``, ``page``, ``line``; blocks in reading
-        order.
+        Columns ``document``, ``title``, ``kind``, ``text``, ``heading``, ``page``, ``line``; blocks in
+        reading order.
     notes : list of str
         What was left out, in words.
 
@@ -120,7 +120,9 @@ def _given(table: pl.DataFrame) -> pl.DataFrame:
             do="Give it one row per document, with the columns 'document' and 'text'.",
         )
     absent = {"title": "", "kind": "text", "heading": "", "page": None, "line": None}
-    table = table.with_columns(pl.lit(value).alias(name) for name, value in absent.items() if name not in table)
+    table = table.with_columns(
+        pl.lit(value).alias(name) for name, value in absent.items() if name not in table
+    )
     table = table.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     return table.with_columns(pl.col("title", "heading", "text").fill_null("")).drop_nulls("document")
 
@@ -153,7 +155,8 @@ def _packaged(address: str) -> Path:
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError(
-            f"{address} needs the package {package!r}, which is not installed.", do=f"Run: pip install {package}"
+            f"{address} needs the package {package!r}, which is not installed.",
+            do=f"Run: pip install {package}",
         )
     root = Path(next(iter(spec.submodule_search_locations)))
     top = item.partition("/")[0]

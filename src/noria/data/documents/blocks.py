@@ -74,7 +74,7 @@ def paragraphs(lines: Iterable[str], first: int = 1) -> Iterator[tuple[int, list
     """Runs of lines that are not blank, and the number of the line that each begins at."""
     run: list[str] = []
     number = first
-    for number, line in enumerate(lines, first):  # noqa: B007 - the last one is needed below
+    for number, line in enumerate(lines, first):
         if line.strip():
             run.append(line)
         elif run:

@@ -7,8 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree import ElementTree as ET
 
 from noria.data.documents.blocks import Block, Outline, Unreadable
 
@@ -35,8 +34,15 @@ def docx(content: bytes) -> Iterator[Block]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.getinfo(_BODY).file_size > _LARGEST:
                 raise Unreadable("its text is too large")
-            body = ElementTree.fromstring(archive.read(_BODY)).find("w:body", _NAMES)
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, zlib.error, EOFError, RuntimeError) as error:
+            body = ET.fromstring(archive.read(_BODY)).find("w:body", _NAMES)
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ET.ParseError,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as error:
         raise Unreadable("it is damaged") from error
     outline = Outline()
     for part in body if body is not None else ():
@@ -53,7 +59,7 @@ def docx(content: bytes) -> Iterator[Block]:
                 yield Block("text", text, outline.path)
 
 
-def _words(part: Element) -> str:
+def _words(part: ET.Element) -> str:
     spaces = {f"{_W}tab", f"{_W}br", f"{_W}p"}
     pieces = (
         node.text or "" if node.tag == f"{_W}t" else " " if node.tag in spaces else "" for node in part.iter()
@@ -61,7 +67,7 @@ def _words(part: Element) -> str:
     return " ".join("".join(pieces).split())
 
 
-def _level(paragraph: Element) -> int:
+def _level(paragraph: ET.Element) -> int:
     """The level of a heading; 0 for other paragraphs."""
     style = paragraph.find("w:pPr/w:pStyle", _NAMES)
     name = style.get(f"{_W}val", "") if style is not None else ""

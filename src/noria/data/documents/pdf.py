@@ -11,7 +11,16 @@ from noria.data.documents.blocks import Block, Unreadable, paragraphs
 
 __all__ = ["pdf"]
 
-_BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, ArithmeticError, RecursionError, OSError)
+_BROKEN = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+    OSError,
+)
 
 
 def pdf(content: bytes) -> Iterator[Block]:

@@ -1,7 +1,7 @@
 """Public test collections of information retrieval: documents, questions, and who judged what relevant.
 
-``collection:cranfield`` is 1,400 abstracts on aerodynamics with 225 questions; ``collection:cacm`` 3,204 titles and
-abstracts of the Communications of the ACM with 52 judged questions of 64.
+``collection:cranfield`` is 1,400 abstracts on aerodynamics with 225 questions; ``collection:cacm`` is 3,204
+titles and abstracts of the Communications of the ACM with 52 judged questions of 64.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import polars as pl
 
@@ -48,7 +48,11 @@ def documents(ask: Ask) -> pl.DataFrame:
     """
     found = _found(ask)
     rows = [
-        {"document": one[found.names["id"]], "title": one.get(found.names["title"], ""), "text": _body(found, one)}
+        {
+            "document": one[found.names["id"]],
+            "title": one.get(found.names["title"], ""),
+            "text": _body(found, one),
+        }
         for one in found.read(_text(found.documents, ask))
     ]
     return pl.DataFrame(rows)
@@ -95,7 +99,7 @@ def _text(url: str, ask: Ask) -> str:
 
 
 def _body(found: _Collection, one: _Fields) -> str:
-    """The text below the title, which some texts repeat, and keywords; the title where there is nothing else."""
+    """The text below the title, which some texts repeat, and keywords; the title where there is neither."""
     title, text, keywords = (one.get(found.names.get(part, ""), "") for part in ("title", "text", "keywords"))
     return " ".join(part for part in (text.removeprefix(title).strip(), keywords) if part) or title
 
@@ -103,7 +107,7 @@ def _body(found: _Collection, one: _Fields) -> str:
 def _trec(text: str) -> Iterator[_Fields]:
     """Elements ``doc`` or ``top`` of a file that may lack a root."""
     body = re.sub(r"<\?xml.*?\?>", "", text)
-    for part in ElementTree.fromstring(f"<all>{body}</all>").iter():
+    for part in ET.fromstring(f"<all>{body}</all>").iter():
         if part.tag in ("doc", "top"):
             yield {child.tag: " ".join((child.text or "").split()) for child in part}
 

@@ -1,4 +1,4 @@
-"""Retrieval: questions answered from documents with cited sentences, by strategies compared on known questions."""
+"""Retrieval: questions answered from documents with cited sentences, by strategies compared like learners."""
 
 from noria.systems.retrieval.system import RetrievalSystem
 

@@ -77,7 +77,7 @@ def extract(
 
 
 def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
-    """The share of a question's words, by weight, that some texts hold between them; 0 where none is asked."""
+    """The share of a question's words, by weight, that some texts hold between them, 0 to 1."""
     asked = list(dict.fromkeys(lexical.analyzer.words(question)))
     if not asked or not texts:
         return 0.0
@@ -85,7 +85,7 @@ def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
 
 
 def _candidates(passages: Sequence[Passage], corpus: Corpus) -> list[_Sentence]:
-    found = {}
+    found: dict[tuple[int, int], _Sentence] = {}
     for place, passage in enumerate(passages):
         for first, last in sentences(corpus.text(*passage)):
             begin, end = passage.begin + first, passage.begin + last

@@ -71,9 +71,7 @@ class Chunks:
         """Cut every document."""
         cut = CHUNKINGS[chunking.how]
         rows = [
-            (document, *spans)
-            for document in range(len(corpus))
-            for spans in cut(corpus, document, chunking)
+            (document, *spans) for document in range(len(corpus)) for spans in cut(corpus, document, chunking)
         ]
         return cls(np.array(rows, dtype=np.int64).reshape(-1, 5))
 

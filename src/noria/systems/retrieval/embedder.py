@@ -51,8 +51,8 @@ def usable() -> bool:
 class Embedder:
     """Unit vectors of texts, (texts, 384) float32; the same text always gets the same vector.
 
-    Texts go through the model one by one: nothing is padded, which is faster on a processor, and the scales of
-    int8 do not depend on a text's neighbours.
+    Texts go through the model one by one: nothing is padded, which is faster on a processor, and the scales
+    of int8 do not depend on a text's neighbours.
 
     Parameters
     ----------

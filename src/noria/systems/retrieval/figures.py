@@ -32,7 +32,9 @@ def draw(evidence: Evidence, target: str, metric: Metric) -> list[Figure]:
 
 def _places(evidence: Evidence, target: str) -> Figure:
     """How often the first relevant document stands in which place."""
-    labels = [str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(_EDGES)] + [_BEYOND]
+    labels = [str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in pairwise(_EDGES)] + [
+        _BEYOND
+    ]
     rows = []
     for whose, table in ((_MODEL, evidence.predictions), (_BASELINE, evidence.baseline)):
         firsts = []
@@ -67,15 +69,29 @@ def _confidence(evidence: Evidence, answerable: np.ndarray) -> Figure:
             for low, high, count in zip(edges[:-1], edges[1:], counts)
             if some.any()
         ]
-    tips = [("kind", "questions"), ("questions", "how many", ",d"), ("low", "from", ".2f"), ("high", "to", ".2f")]
+    tips = [
+        ("kind", "questions"),
+        ("questions", "how many", ",d"),
+        ("low", "from", ".2f"),
+        ("high", "to", ".2f"),
+    ]
     x = charts.number("low", "confidence", scale={"domain": [0, 1]})
     y = charts.number("questions", "questions", stack=True)
-    layer = charts.mark({"type": "bar", "binSpacing": 1}, tips, x=x, x2={"field": "high"}, y=y, color=charts.colour("kind"))
-    text = (
-        "How sure the model is that the best passage answers the question. Below its threshold it says that the "
-        "answer is not in the documents."
+    layer = charts.mark(
+        {"type": "bar", "binSpacing": 1}, tips, x=x, x2={"field": "high"}, y=y, color=charts.colour("kind")
     )
-    return Figure("confidence", "How sure answers are", pl.DataFrame(rows), charts.chart(layer, height=220), "results", text)
+    text = (
+        "How sure the model is that the best passage answers the question. Below its threshold it says that "
+        "the answer is not in the documents."
+    )
+    return Figure(
+        "confidence",
+        "How sure answers are",
+        pl.DataFrame(rows),
+        charts.chart(layer, height=220),
+        "results",
+        text,
+    )
 
 
 def _worst(evidence: Evidence, question: str, metric: Metric) -> Figure:

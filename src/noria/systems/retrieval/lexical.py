@@ -47,16 +47,18 @@ class Counts:
         parts = []
         for first in range(0, len(chunks), _BATCH):
             rows = slice(first, first + _BATCH)
-            body = analyzer.counts(chunks.texts(corpus, rows)).rename({"count": "body"})
-            head = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
-            both = body.join(head, on=["text", "term"], how="full", coalesce=True)
-            parts.append(both.with_columns(pl.col("text").cast(pl.Int32) + first, pl.col("body", "head").fill_null(0)))
+            said = analyzer.counts(chunks.texts(corpus, rows)).rename({"count": "body"})
+            above = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
+            both = said.join(above, on=["text", "term"], how="full", coalesce=True)
+            parts.append(
+                both.with_columns(pl.col("text").cast(pl.Int32) + first, pl.col("body", "head").fill_null(0))
+            )
         table = pl.concat(parts) if parts else pl.DataFrame()
         vocabulary = table["term"].unique().sort()
         numbers = pl.DataFrame({"term": vocabulary, "number": np.arange(len(vocabulary), dtype=np.int32)})
         table = table.join(numbers, on="term").sort("number", "text")
-        arrays = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
-        return cls(vocabulary, *arrays, len(chunks))  # type: ignore[arg-type]
+        terms, texts, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
+        return cls(vocabulary, terms, texts, body, head, len(chunks))
 
     def postings(self, head_weight: float) -> Postings:
         """The postings where a term of the head counts this many times one of the body."""
@@ -78,14 +80,21 @@ class Lexical:
 
     References
     ----------
-    Feedback: Lavrenko and Croft (2001), "Relevance-based language models", as RM3 of Abdul-Jaleel et al. (2004).
+    Feedback: Lavrenko and Croft (2001), "Relevance-based language models"; RM3 of Abdul-Jaleel et al. (2004).
     """
 
     EXPANSION = 20
     OLD = 0.6  # share of the words that were asked
 
     def __init__(
-        self, counts: Counts, analyzer: Analyzer, *, k1: float, b: float, head_weight: float, feedback: int = 0
+        self,
+        counts: Counts,
+        analyzer: Analyzer,
+        *,
+        k1: float,
+        b: float,
+        head_weight: float,
+        feedback: int = 0,
     ) -> None:
         self.counts, self.analyzer = counts, analyzer
         self.settings = {"k1": k1, "b": b, "head_weight": head_weight, "feedback": feedback}

@@ -24,10 +24,17 @@ _Measure = Callable[[Sequence[str], Mapping[str, float]], float]
 def metrics(target: str) -> list[Metric]:
     """All measures of question answering; those of rankings leave out questions that no document answers."""
     return [
-        _ranked(target, "ndcg@10", ranking.ndcg, "Gain of the first ten documents, the sooner the better; 1 is ideal"),
+        _ranked(
+            target,
+            "ndcg@10",
+            ranking.ndcg,
+            "Gain of the first ten documents, the sooner the better; 1 is ideal",
+        ),
         _ranked(target, "recall@10", ranking.recall, "Share of the relevant documents among the first ten"),
         _ranked(target, "recall@3", partial(ranking.recall, at=3), "Share of them among the first three"),
-        _ranked(target, "mrr@10", ranking.reciprocal_rank, "One over the place of the first relevant document"),
+        _ranked(
+            target, "mrr@10", ranking.reciprocal_rank, "One over the place of the first relevant document"
+        ),
         _decided(target),
     ]
 

@@ -160,7 +160,7 @@ class RetrievalModel:
         """
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
         answers = [self._answer(question or "") for question in typed[self.question].to_list()]
-        schema = {
+        schema: dict[str, Any] = {
             "prediction": pl.String,
             "found": pl.Boolean,
             "confidence": pl.Float64,
@@ -227,7 +227,12 @@ class RetrievalModel:
         said = coverage(question, texts, self.index.lexical)
         return said if similar is None else float(np.clip((said + float(similar[best[0]])) / 2, 0, 1))
 
-    def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
+    def explain(
+        self,
+        rows: pl.DataFrame,  # noqa: ARG002
+        *,
+        deadline: Deadline | None = None,  # noqa: ARG002
+    ) -> Explanation:
         """Not offered: an answer is explained by its citations.
 
         Raises
@@ -278,14 +283,14 @@ class RetrievalModel:
         tensors = load((folder / "index.safetensors").read_bytes())
         chunks = Chunks(tensors["spans"])
         corpus = Corpus(*(pl.read_parquet(folder / f"{part}.parquet") for part in ("documents", "blocks")))
-        counts = Counts(
-            pl.read_parquet(folder / "vocabulary.parquet")["term"],
-            *(tensors[name] for name in ("terms", "chunks", "body", "head")),
-            len(chunks),
-        )
+        arrays = {name: tensors[name] for name in ("terms", "chunks", "body", "head")}
+        vocabulary = pl.read_parquet(folder / "vocabulary.parquet")["term"]
+        counts = Counts(vocabulary, **arrays, size=len(chunks))
         lexical = Lexical(counts, Analyzer(state["stems"]), **state["lexical"])
         dense = None
         if state["embedder"] is not None:
-            dense = Dense(tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings()))
+            dense = Dense(
+                tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
+            )
         index = Index(corpus, chunks, lexical, tensors["prior"], dense)
         return cls(Schema.from_dict(state["schema"]), index, Strategy(**state["strategy"]), state["example"])

@@ -24,6 +24,6 @@ class RetrievalOptions(BaseModel):
         0.05,
         ge=0.0,
         le=0.5,
-        description="Share of the training questions with a known answer that may be refused, at most, so that "
-        "others are rightly told that the answer is not in the documents.",
+        description="Share of the training questions with a known answer that may be refused, at most, so "
+        "that others are rightly told that the answer is not in the documents.",
     )

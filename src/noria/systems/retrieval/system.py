@@ -62,7 +62,12 @@ class RetrievalSystem:
         """Questions as text, and a target of text."""
         asked = [column for column in schema.features if column.type is Type.TEXT]
         target = schema.target
-        return task is Task.QUESTION_ANSWERING and len(asked) == 1 and target is not None and target.type is Type.TEXT
+        return (
+            task is Task.QUESTION_ANSWERING
+            and len(asked) == 1
+            and target is not None
+            and target.type is Type.TEXT
+        )
 
     def learners(self) -> list[Learner]:
         """The candidates, the blind one first; those that embed only where the packages for it are."""

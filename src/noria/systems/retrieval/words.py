@@ -16,13 +16,15 @@ _TERM = rf"[{_SINGLE}]|[\p{{L}}\p{{M}}\p{{N}}&&[^{_SINGLE}]]+"
 """Runs of letters and digits; in scripts that put no spaces between words, single letters."""
 _PLAIN = re.compile(r"[a-z0-9]+")
 _REMEMBERED = 200_000  # words whose stems are kept
-_STOP = frozenset(
-    "a about above after again all also am an and any are as at be because been before being below between both "
-    "but by can could did do does doing down during each few for from further had has have having he her here hers "
-    "him his how i if in into is it its itself me more most my no nor not of off on once only or other our out over "
-    "own same she should so some such than that the their them then there these they this those through to too "
-    "under until up very was we were what when where which while who whom why will with would you your".split()
-)
+_COMMON = """
+a about above after again all also am an and any are as at be because been before being below
+between both but by can could did do does doing down during each few for from further had has have
+having he her here hers him his how i if in into is it its itself me more most my no nor not of off
+on once only or other our out over own same she should so some such than that the their them then
+there these they this those through to too under until up very was we were what when where which
+while who whom why will with would you your
+"""
+_STOP = frozenset(_COMMON.split())
 
 
 @cache

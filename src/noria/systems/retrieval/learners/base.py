@@ -1,4 +1,4 @@
-"""What all strategies of retrieval share: documents cut and indexed once, thresholds from training questions."""
+"""What all strategies share: documents cut and indexed once, thresholds from training questions."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RetrievalLearner(Generic[P]):
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
         return 2e-3 * rows + (0.2 if self.embeds else 0.05)
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
         """How scores come about, learned from the training questions where there is something to learn."""
         raise NotImplementedError
 
@@ -203,11 +203,12 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
 
 
 def _separating(answered: np.ndarray, unanswered: np.ndarray, refused: float) -> float:
-    """Where the shares of rightly answered and rightly refused questions are highest together."""
+    """Halfway between two values, where the shares of rightly answered and refused are highest together."""
     if not len(answered) or not len(unanswered):
         return 0.0
     most = float(np.quantile(answered, refused))
-    steps = np.unique(np.concatenate([answered, unanswered, [most]]))
+    known = np.unique(np.concatenate([[0.0], answered, unanswered]))
+    steps = np.append(0.0, (known[1:] + known[:-1]) / 2)
     steps = steps[steps <= most]
     right = [(answered >= step).mean() + (unanswered < step).mean() for step in steps]
     return float(steps[int(np.argmax(right))])

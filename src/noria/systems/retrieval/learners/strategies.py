@@ -23,7 +23,7 @@ _GRID = np.linspace(0, 1, 21)
 
 
 class Popular(RetrievalLearner[Params]):
-    """The documents that were relevant to most training questions, whatever is asked: the floor to stand on."""
+    """What was relevant to most training questions, whatever is asked: the floor to stand on."""
 
     name = "popular"
     settings = Params
@@ -142,4 +142,4 @@ def _smoothed(mean: np.ndarray) -> float:
 
 def _by(model: RetrievalModel, fusion: str, **settings: float) -> Strategy:
     old = model.strategy
-    return Strategy(fusion, sentences=old.sentences, depth=old.depth, **settings)  # type: ignore[arg-type]
+    return Strategy(fusion, sentences=old.sentences, depth=old.depth, **settings)

@@ -64,7 +64,9 @@ def _quality(name: str, budget: str, session: noria.Session) -> list[list[str]]:
             )  # fmt: skip
             assert measure.losses is not None
             gains[arm][part == fold] = 1 - measure.losses(unseen, run.model.predict(unseen))
-            say(f"{name} {fold} {arm}: {gains[arm][part == fold].mean():.3f} after {run.seconds:.0f} s")
+            best = run.evaluation.leaderboard[0]
+            score = gains[arm][part == fold].mean()
+            say(f"{name} {fold} {arm}: {score:.3f}, {run.trials} trials, {run.seconds:.0f} s, {best}")
             if arm == "chosen":
                 picked[run.evaluation.leaderboard[0].learner] += 1
     lines = []

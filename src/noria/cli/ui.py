@@ -193,7 +193,9 @@ def _cell(value: object) -> str:
         case float():
             return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
         case list():
-            return " | ".join(map(str, value))
+            return " | ".join(map(_cell, value))
+        case dict():
+            return _cell(next(iter(value.values()), None))
         case _:
             return " ".join(str(value).split())
 

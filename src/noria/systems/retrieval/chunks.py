@@ -14,11 +14,9 @@ from noria.systems.retrieval.corpus import Corpus
 __all__ = ["CHUNKINGS", "Chunking", "Chunks", "sentences"]
 
 _WORD = re.compile(r"\S+")
-_SENTENCE = re.compile(
-    r"\S[^\n]*?(?:(?<![\s.(][A-Za-z])(?<!\b[Ee]\.g)(?<!\b[Ii]\.e)(?<!\bal)(?<!\bvs)(?<!\bcf)(?<!\bDr)(?<!\bMr)"
-    r"[.!?][\"')\]’”]*(?=\s|$)|[。！？]|(?=\n)|$)",
-    re.MULTILINE,
-)
+_END = re.compile(r"[.!?]+[\"')\]’”]*(?=\s|$)|[。！？]|\n")
+_SHORT = re.compile(r"(?:^|[\s(.])(?:[A-Za-z]|[Ee]\.g|[Ii]\.e|etc|al|vs|cf|Dr|Mrs?|No|Fig)$")
+_LOOK = 6  # characters before a full stop in which a short form stands
 _PARENT = 400  # words of the part of a section that is read around a small chunk
 _Span = tuple[int, int]
 
@@ -32,7 +30,23 @@ def sentences(text: str) -> list[_Span]:
     >>> [text[begin:end] for begin, end in sentences(text)]
     ['Water, e.g. rain, falls.', 'It rises!']
     """
-    return [match.span() for match in _SENTENCE.finditer(text)]
+    found, begin = [], 0
+    for match in _END.finditer(text):
+        at = match.start()
+        if match[0][0] == "." and _SHORT.search(text[max(begin, at - _LOOK) : at]):
+            continue
+        found.append((begin, match.end()))
+        begin = match.end()
+    found.append((begin, len(text)))
+    return [span for span in (_trimmed(text, *span) for span in found) if span[0] < span[1]]
+
+
+def _trimmed(text: str, begin: int, end: int) -> _Span:
+    """Without the blanks around it."""
+    piece = text[begin:end]
+    words = piece.strip()
+    first = begin + piece.find(words)
+    return first, first + len(words)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _confidence(evidence: Evidence, answerable: np.ndarray) -> Figure:
         ("low", "from", ".2f"),
         ("high", "to", ".2f"),
     ]
-    x = charts.number("low", "confidence", scale={"domain": [0, 1]})
+    x = charts.number("low", "confidence", bin="binned", scale={"domain": [0, 1]})
     y = charts.number("questions", "questions", stack=True)
     layer = charts.mark(
         {"type": "bar", "binSpacing": 1}, tips, x=x, x2={"field": "high"}, y=y, color=charts.colour("kind")
@@ -98,7 +98,7 @@ def _worst(evidence: Evidence, question: str, metric: Metric) -> Figure:
     """The questions that fare worst."""
     assert metric.losses is not None
     scores = 1.0 - metric.losses(evidence.truth, evidence.predictions)
-    order = np.argsort(scores, kind="stable")[:_WORST]
+    order = np.argsort(scores, kind="stable")[: min(_WORST, max(int((scores < 1).sum()), 1))]
     texts = evidence.truth[question].to_list()
     firsts = [one[0] if one else "" for one in evidence.predictions["documents"].to_list()]
     frame = pl.DataFrame(
@@ -109,7 +109,7 @@ def _worst(evidence: Evidence, question: str, metric: Metric) -> Figure:
     )
     tips = [("question", "question"), ("score", metric.name, ".3f"), ("first", "first document")]
     y = charts.words("question", None, axis={"labelLimit": 420})
-    x = charts.number("score", metric.name, scale={"domain": [0, 1]})
+    x = charts.number("score", metric.name, scale={"domain": [0, 1]}, axis={"tickCount": 6})
     layer = charts.mark({"type": "bar", "height": 8}, tips, x=x, y=y)
     text = "The held-out questions that fare worst: read some of them before trusting the rest."
     spec = charts.chart(layer, height=max(22 * frame.height, 60))

@@ -171,7 +171,7 @@ class RetrievalModel:
 
     def _answer(self, question: str) -> dict[str, Any]:
         question = question[:_LONGEST]
-        found = self.find(question)
+        found = self.found(question, *self.scores(question))
         index, strategy = self.index, self.strategy
         cited: list[dict[str, Any]] = []
         if found.confidence > 0 and found.confidence >= strategy.threshold:
@@ -185,10 +185,15 @@ class RetrievalModel:
             "documents": [index.corpus.names[at] for at in found.documents],
         }
 
-    def find(self, question: str, without: Sequence[int] = ()) -> Found:
-        """The best documents and passages for a question, as if some documents were not there."""
+    def found(
+        self,
+        question: str,
+        scores: NDArray[Any],
+        similar: NDArray[Any] | None = None,
+        without: Sequence[int] = (),
+    ) -> Found:
+        """The best documents and passages by the scores of the chunks; some documents may be left out."""
         index = self.index
-        scores, similar = self._scores(question)
         if len(without):
             scores = np.where(np.isin(index.chunks.owners, without), -np.inf, scores)
         starts = np.flatnonzero(np.diff(index.chunks.owners, prepend=-1))
@@ -202,7 +207,7 @@ class RetrievalModel:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
         return Passage(document, begin, end)
 
-    def _scores(self, question: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    def scores(self, question: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """The score of every chunk, and its similarity in meaning where that is known."""
         index, strategy = self.index, self.strategy
         if strategy.fusion == "prior":

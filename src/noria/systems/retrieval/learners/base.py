@@ -28,7 +28,7 @@ from noria.systems.retrieval.words import Analyzer
 __all__ = ["ChunkedParams", "FeedbackParams", "LexicalParams", "RetrievalLearner", "WordParams", "questions"]
 
 P = TypeVar("P", bound=Params)
-_ASKED = 200  # training questions that the threshold is chosen on
+_ASKED = 100  # training questions that the threshold is chosen on
 _OVERLAP = 0.25
 _CUTS = tuple(name for name in CHUNKINGS if name != "whole")
 
@@ -192,11 +192,12 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
     some = train.sample(min(_ASKED, train.height), seed=ctx.seed)
     for question, relevant in questions(model, some):
         ctx.deadline.check()
-        found = model.find(question).confidence
+        scores, similar = model.scores(question)
+        found = model.found(question, scores, similar).confidence
         if relevant:
             answered.append(found)
             without = [numbers[name] for name in relevant if name in numbers]
-            unanswered.append(model.find(question, without).confidence)
+            unanswered.append(model.found(question, scores, similar, without).confidence)
         else:
             unanswered.append(found)
     return _separating(np.array(answered), np.array(unanswered), refused)

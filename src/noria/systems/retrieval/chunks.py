@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,10 +93,15 @@ class Chunks:
     def __len__(self) -> int:
         return len(self.spans)
 
-    @property
+    @cached_property
     def owners(self) -> NDArray[np.int64]:
         """The document of each chunk, ascending."""
-        return self.spans[:, 0]
+        return np.ascontiguousarray(self.spans[:, 0])
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """The first chunk of each document."""
+        return np.flatnonzero(np.diff(self.owners, prepend=-1))
 
     def texts(self, corpus: Corpus, rows: slice = slice(None)) -> list[str]:
         """What each chunk says."""

@@ -196,8 +196,7 @@ class RetrievalModel:
         index = self.index
         if len(without):
             scores = np.where(np.isin(index.chunks.owners, without), -np.inf, scores)
-        starts = np.flatnonzero(np.diff(index.chunks.owners, prepend=-1))
-        documents = top(np.maximum.reduceat(scores, starts), self.strategy.depth) if len(starts) else starts
+        documents = top(np.maximum.reduceat(scores, index.chunks.starts), self.strategy.depth)
         best = top(scores, _READ)
         best = best[np.isfinite(scores[best])]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))

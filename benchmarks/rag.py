@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import polars as pl
 
 import noria
-from benchmarks._common import latency, machine, say, versions
+from benchmarks._common import append, latency, machine, read_lines, say, versions
 from benchmarks.tabular.report import table
 from noria.core.schema import Column, Role, Schema, Type
 from noria.data import documents, sources
@@ -47,28 +48,36 @@ _ARMS: dict[str, tuple[list[str] | None, int]] = {
 _WORDS, _CHUNKS, _EMBEDDED = 100, 50_000, 48
 
 
-def _quality(name: str, budget: str, session: noria.Session) -> list[list[str]]:
-    """nDCG@10 of each arm over all questions, and the paired differences."""
+def _quality(name: str, budget: str, session: noria.Session, out: Path) -> list[list[str]]:
+    """nDCG@10 of each arm over all questions, and paired differences; what is in `out` is not done again."""
     address = f"collection:{name}"
     asked = sources.read(address, settings=session.settings)
     part = np.random.default_rng(0).permutation(asked.height) % _PARTS
     gains = {arm: np.zeros(asked.height) for arm in _ARMS}
     picked: Counter[str] = Counter()
     measure = metrics("relevant")[0]
-    for fold in range(_PARTS):
-        seen, unseen = asked.filter(part != fold), asked.filter(part == fold)
-        for arm, (learners, trials) in _ARMS.items():
+    known = {(one["collection"], one["fold"], one["arm"]): one for one in read_lines(out)}
+    for fold, (arm, (learners, trials)) in product(range(_PARTS), _ARMS.items()):
+        done = known.get((name, fold, arm))
+        if done is None:
+            seen, unseen = asked.filter(part != fold), asked.filter(part == fold)
             run = noria.train(
                 seen, "relevant", test=unseen, documents=address, name=f"bench-{name}-{arm}", session=session,
                 learners=learners, trials=trials, budget=budget, folds=5, metric="ndcg@10",
             )  # fmt: skip
             assert measure.losses is not None
-            gains[arm][part == fold] = 1 - measure.losses(unseen, run.model.predict(unseen))
             best = run.evaluation.leaderboard[0]
-            score = gains[arm][part == fold].mean()
-            say(f"{name} {fold} {arm}: {score:.3f}, {run.trials} trials, {run.seconds:.0f} s, {best}")
-            if arm == "chosen":
-                picked[run.evaluation.leaderboard[0].learner] += 1
+            done = {
+                "collection": name, "fold": fold, "arm": arm, "learner": best.learner, "params": best.params,
+                "trials": run.trials, "seconds": run.seconds,
+                "gains": (1 - measure.losses(unseen, run.model.predict(unseen))).tolist(),
+            }  # fmt: skip
+            append(out, done)
+        gains[arm][part == fold] = done["gains"]
+        score = gains[arm][part == fold].mean()
+        say(f"{name} {fold} {arm}: {score:.3f}, {done['trials']} trials, {done['learner']} {done['params']}")
+        if arm == "chosen":
+            picked[done["learner"]] += 1
     lines = []
     for arm, values in gains.items():
         difference = gains["chosen"] - values
@@ -185,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--budget", default="10m", help="of each search")
     parser.add_argument("--only", choices=["quality", "speed"])
     parser.add_argument("--collections", nargs="+", default=["cranfield", "cacm"])
+    parser.add_argument("--out", type=Path, default=Path("rag.jsonl"), help="what was measured before")
     given = parser.parse_args(arguments)
     settings = Settings()
     out = [f"{machine()} {versions(['noria', 'numpy', 'onnxruntime', 'polars'])}"]
@@ -193,7 +203,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             session = noria.Session(settings.model_copy(update={"state": None, "home": Path(home)}))
             (Path(home)).mkdir(exist_ok=True)
             (Path(home) / "cache").symlink_to(settings.cache)
-            lines = [line for name in given.collections for line in _quality(name, given.budget, session)]
+            lines = [
+                line
+                for name in given.collections
+                for line in _quality(name, given.budget, session, given.out)
+            ]
         out.append(table(["collection", "arm", "nDCG@10", "chosen is better by", "by chance"], lines))
     if given.only != "quality":
         lines, index = _index_speed(settings)

@@ -215,12 +215,18 @@ def train(
     named, tested = isinstance(source, str | Path), isinstance(test, str | Path)
     fields["data"]["source"] = str(source) if named else ""
     fields["data"]["test"] = str(test) if tested else None
+    listed = documents if isinstance(documents, list) else [documents]
+    addressed = all(isinstance(one, str | Path) for one in listed)
+    if addressed:
+        fields["data"]["documents"] = [str(one) for one in listed]
     fields.setdefault("name", _name_of(source if named else target))
     from noria.core.recipe import Recipe
 
     recipe = Recipe.parse(fields, folder=Path())
     table, given = None if named else source, None if tested else test
-    return _walk(recipe, session, resume=resume, source=table, test=given, documents=documents)
+    return _walk(
+        recipe, session, resume=resume, source=table, test=given, documents=None if addressed else documents
+    )
 
 
 def refit(model: str, source: Any = None, *, test: Any = None, session: Session | None = None) -> Run:

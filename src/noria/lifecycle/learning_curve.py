@@ -53,7 +53,8 @@ def learning_curve(case: Case, deadline: Deadline) -> Figure | None:
         return None
     metric = case.tuned.metric
     until = Deadline(_FITTING * deadline.remaining, deadline)
-    ctx = Context(case.data.schema, case.data.task, wish.seed, until, documents=case.data.documents)
+    data = case.data
+    ctx = Context(data.schema, data.task, wish.seed, until, documents=data.documents, settings=data.settings)
     works = list(_works(case, table, splits[:folds], ctx))
 
     def fit(work: tuple[float, Fold]) -> _Point | None:

@@ -44,6 +44,7 @@ class Prepared:
         Of the columns after the feature function.
     tested : str, optional
         Fingerprint of the rows given for testing, as they came.
+    settings : Settings
     documents : Table, optional
         What the rows are asked of.
     corpus : str, optional
@@ -60,6 +61,7 @@ class Prepared:
     function: FeatureFunction | None
     example: dict[str, Any]
     notes: list[str]
+    settings: Settings
     documents: pl.DataFrame | None = None
     corpus: str | None = None
 
@@ -84,7 +86,7 @@ class Preparation:
     test: Any = None
     documents: Any = None
     notes: list[str] = field(default_factory=list)
-    _texts: list[str] = field(default_factory=list)
+    _asked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __call__(self) -> Prepared:
         """Read and prepare.
@@ -105,7 +107,7 @@ class Preparation:
         where = str(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         beside, left_out = self._documents()
-        self._texts = [name for name in raw.columns if self._task is not None and self._task.asked]
+        self._asked = self._question(raw.columns)
         raw, fewer = self._affordable(raw)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
         made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
@@ -138,6 +140,7 @@ class Preparation:
             function,
             columns.example(raw),
             [*self.notes, *left_out, *fewer, *found, *notes],
+            self.settings,
             beside,
             None if beside is None else save_snapshot(beside, self.settings).hash,
         )
@@ -147,6 +150,22 @@ class Preparation:
         """The task that is wished for, or that documents call for."""
         asked = self.documents is not None or self.recipe.data.asks_documents
         return self.recipe.task or (Task.QUESTION_ANSWERING if asked else None)
+
+    def _question(self, columns: list[str]) -> dict[str, dict[str, str]]:
+        """What the columns of a table of questions are: a text, and a text that names what is relevant to it.
+
+        The question is the column of that name, or the only one beside the target; others are ignored.
+        """
+        if self._task is None or not self._task.asked:
+            return {}
+        others = [name for name in columns if name != self.recipe.data.target]
+        if len(others) > 1 and "question" not in others:
+            raise RecipeError(
+                "Which column holds the questions?", got=", ".join(others), do="Rename it to 'question'."
+            )
+        question = "question" if "question" in others else others[0] if others else ""
+        text, left_out = {"type": "text"}, {"role": "ignore"}
+        return {name: left_out if name in others and name != question else text for name in columns}
 
     def _documents(self) -> tuple[pl.DataFrame | None, list[str]]:
         """What the rows are asked of, and which documents were left out."""
@@ -221,8 +240,8 @@ class Preparation:
             overrides.setdefault(name, {})["role"] = Role.SERIES.value
         if self.recipe.task is not None and self.recipe.task.numeric:
             overrides.setdefault(data.target, {}).setdefault("type", "number")
-        for name in self._texts:
-            overrides.setdefault(name, {}).setdefault("type", "text")
+        for name, wish in self._asked.items():
+            overrides[name] = {**wish, **overrides.get(name, {})}
         return {name: wish for name, wish in overrides.items() if name not in without}
 
     def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -342,7 +342,7 @@ class Training:
         until = Deadline() if replay else deadline.earlier(reserve)
         ctx = Context(
             data.schema, data.task, wish.seed, until, 1, self.events,
-            documents=data.documents, settings=self.settings,
+            documents=data.documents, settings=data.settings,
         )  # fmt: skip
         if len(folds) < self.executor.workers:
             ctx = replace(ctx, threads=self.executor.workers)

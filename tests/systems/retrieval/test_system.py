@@ -7,7 +7,7 @@ import pytest
 import noria
 from noria.core.protocol import Evidence, Task
 from noria.core.schema import Column, Role, Schema, Type
-from noria.errors import ParamError
+from noria.errors import ParamError, RecipeError, TargetError
 from noria.systems.retrieval import RetrievalSystem, figures
 from noria.systems.retrieval.metrics import metrics
 from noria.testing.toy import problems
@@ -114,3 +114,46 @@ def test_figures_of_questions_that_all_succeed():
     said = predictions([["a"]], [True])
     drawn = figures.draw(Evidence(truth, truth, said, said, truth, said), "relevant", metrics("relevant")[0])
     assert [figure.frame.height for figure in drawn] == [12, 20, 1]
+
+
+def test_the_column_of_questions_is_found_by_its_name(session):
+    table = TOY.table.with_columns(number=pl.int_range(pl.len()), topic=pl.lit("a b c d e"))
+    run = noria.train(
+        table, "relevant", documents=TOY.documents, name="named", learners=["bm25"], trials=2, budget="20s",
+        session=session,
+    )  # fmt: skip
+    assert [column.name for column in run.model.signature.columns] == ["question"]
+    with pytest.raises(RecipeError, match="Which column holds the questions"):
+        noria.train(table.rename({"question": "q"}), "relevant", documents=TOY.documents, session=session)
+
+
+def test_documents_by_address_are_part_of_the_recipe(session, tmp_path):
+    for name, text in TOY.documents.rows():
+        (tmp_path / f"{name}.txt").write_text(text)
+    table = TOY.table.with_columns(pl.col("relevant").str.replace(r"(page-\d+)", "$1.txt"))
+    run = noria.train(
+        table, "relevant", documents=tmp_path, name="folder", learners=["bm25"], trials=2, budget="20s",
+        session=session,
+    )  # fmt: skip
+    again = noria.refit("folder", table.head(50), session=session)
+    assert run.recipe.data.documents == [str(tmp_path)]
+    assert again.version == run.version + 1
+
+
+def test_names_that_no_document_has_are_said(session):
+    unknown = TOY.table.with_columns(pl.col("relevant").str.replace("page-", "pages-"))
+    keys = {"documents": TOY.documents, "learners": ["bm25"], "trials": 2, "budget": "20s"}
+    with pytest.raises(TargetError, match=r"No document has a name.*\n.*'pages-\d+'\n.*Did you mean 'page-"):
+        noria.train(unknown, "relevant", name="unknown", session=session, **keys)
+    told = []
+    session.events.listen(lambda event: told.append(event.data.get("text", "")))
+    some = TOY.table.with_columns(pl.col("relevant").str.replace("^page-3$", "page-333"))
+    noria.train(some, "relevant", name="some", session=session, **keys)
+    assert "1 relevant document is not among the documents, such as 'page-333'" in told
+
+
+def test_questions_of_one_group_stay_together():
+    schema = Schema((*TEXT.columns, Column("who", Type.CATEGORY, Role.GROUP)), rows=40)
+    table = TOY.table.head(40).with_columns(who=pl.Series([f"p{at // 4}" for at in range(40)]))
+    for split in RetrievalSystem(schema, Task.QUESTION_ANSWERING).folds(table, 4, 0):
+        assert not set(table["who"][split.train]) & set(table["who"][split.valid])

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from noria.core.protocol import Evidence, Learner, Metric, Tags, Task
 from noria.core.result import Evaluation, Figure
-from noria.core.schema import Schema, Type
+from noria.core.schema import Role, Schema, Type
 from noria.core.split import Split
 from noria.data import split as splits
 from noria.systems.retrieval import figures
@@ -76,11 +76,11 @@ class RetrievalSystem:
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:
         """Questions that no choice may see."""
-        return splits.holdout(table, self.schema, share=share, how=how or "random", seed=seed)
+        return splits.holdout(table, self.schema, share=share, how=how or self._how, seed=seed)
 
     def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:
         """Splits of the training questions."""
-        return splits.folds(table, self.schema, count or _FOLDS, how="random", seed=seed)
+        return splits.folds(table, self.schema, count or _FOLDS, how=self._how, seed=seed)
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
@@ -101,6 +101,12 @@ class RetrievalSystem:
     def load(cls, folder: Path) -> RetrievalModel:
         """The inverse of `RetrievalModel.save`."""
         return RetrievalModel.load(folder)
+
+    @property
+    def _how(self) -> str | None:
+        """By group or by time where the questions have such; at random else."""
+        bound = [*self.schema.with_role(Role.GROUP), *self.schema.with_role(Role.TIME)]
+        return None if bound else "random"
 
     @property
     def _target(self) -> str:

@@ -14,7 +14,7 @@ from noria.core.deadline import FitFailed
 from noria.core.params import Params, choice, flag, integer, real
 from noria.core.protocol import Context
 from noria.core.schema import Type
-from noria.errors import SourceError
+from noria.errors import SourceError, TargetError, suggestion
 from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
@@ -172,11 +172,28 @@ def _prior(corpus: Corpus, train: pl.DataFrame, ctx: Context) -> np.ndarray:
     numbers = {name: number for number, name in enumerate(corpus.names)}
     prior = np.zeros(len(corpus))
     target = ctx.schema.target
+    unknown: list[str] = []
     for relevant in train[target.name] if target is not None else ():
         for name, grade in judged(relevant).items():
             if name in numbers:
                 prior[numbers[name]] += grade
+            else:
+                unknown.append(name)
+    if unknown and not prior.any():
+        raise TargetError(
+            "No document has a name that the questions call relevant.",
+            got=repr(unknown[0]),
+            do=suggestion(unknown[0], corpus.names),
+        )
+    if unknown:
+        ctx.shared.get("unknown", lambda: _warn(unknown, ctx))
     return prior
+
+
+def _warn(unknown: Sequence[str], ctx: Context) -> None:
+    names = sorted(set(unknown))
+    count = "1 relevant document is" if len(names) == 1 else f"{len(names):,} relevant documents are"
+    ctx.events.emit("note", text=f"{count} not among the documents, such as {names[0]!r}")
 
 
 def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused: float) -> float:

@@ -39,11 +39,11 @@ from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["main"]
 
-_PARTS, _RESAMPLES = 5, 10_000
+_PARTS, _FOLDS, _RESAMPLES = 5, 3, 10_000
 _ARMS: dict[str, tuple[list[str] | None, int]] = {
-    "chosen": (None, 40),
-    "bm25": (["bm25"], 25),
-    "dense": (["dense"], 4),
+    "chosen": (None, 20),
+    "bm25": (["bm25"], 10),
+    "dense": (["dense"], 2),
 }
 _WORDS, _CHUNKS, _EMBEDDED = 100, 50_000, 48
 
@@ -63,7 +63,7 @@ def _quality(name: str, budget: str, session: noria.Session, out: Path) -> list[
             seen, unseen = asked.filter(part != fold), asked.filter(part == fold)
             run = noria.train(
                 seen, "relevant", test=unseen, documents=address, name=f"bench-{name}-{arm}", session=session,
-                learners=learners, trials=trials, budget=budget, folds=5, metric="ndcg@10",
+                learners=learners, trials=trials, budget=budget, folds=_FOLDS, metric="ndcg@10",
             )  # fmt: skip
             assert measure.losses is not None
             best = run.evaluation.leaderboard[0]

@@ -5,7 +5,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-DEV_EXTRAS := boost,deep,excel,forecast,http,imbalance,mlflow,postgres,recipes,s3
+DEV_EXTRAS := boost,deep,excel,forecast,http,imbalance,mlflow,onnx,postgres,recipes,s3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-smoke wheel clean
@@ -59,6 +59,10 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
+	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/serving/make_env.sh $$peer; done
+	$(BIN)/python -m benchmarks.serving compare
+	$(BIN)/python -m benchmarks.serving log
+	$(BIN)/python -m benchmarks.serving kills
 	$(PIP) install rdata
 	$(BIN)/python -m benchmarks.forecast
 	$(BIN)/python -m benchmarks.forecast_speed
@@ -67,6 +71,7 @@ bench-smoke: $(VENV)/.dev ## The benchmark harness on iris and on few runs, to s
 	$(BIN)/python -m benchmarks.tabular --smoke
 	$(BIN)/python -m benchmarks.runs --smoke
 	$(BIN)/python -m benchmarks.kills --kills 2
+	$(BIN)/python -m benchmarks.serving smoke --out build/bench/serving-smoke
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl
 	rm -rf dist

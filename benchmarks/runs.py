@@ -22,7 +22,7 @@ from typing import Any
 import noria
 from benchmarks._common import machine, say, versions
 from benchmarks.start import cpu_seconds, loaded
-from noria.core.artifact import write_text
+from noria.core.files import write_text
 from noria.core.result import Evaluation, Goal, Leader, Score
 from noria.core.runs import Condition, RunEntry, RunQuery
 

@@ -152,7 +152,8 @@ FINDINGS = """# Findings
 
 What may be wrong with a run, found once its model was judged: in the terminal at the end of `noria run` and
 `noria train`, all of them in `noria show` and in the report, and in Python as `run.findings`. Each has a
-code, a severity, the numbers seen and what to do. `noria findings NOR021` explains a code.
+code, a severity, the numbers seen and what to do. `noria findings NOR021`
+explains a code, and `noria.findings()` has all of them.
 What `noria profile` finds about tables has [codes of its own](findings-tables.md).
 
 A finding is not an error: the run is kept and its model registered. Findings that claim something are made

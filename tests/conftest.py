@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -32,6 +36,18 @@ if TYPE_CHECKING:
 def session(tmp_path) -> noria.Session:
     """A session with a home of its own."""
     return noria.Session(Settings(home=tmp_path / "home", workers=2))
+
+
+@pytest.fixture(autouse=True)
+def _own_loop(request) -> Iterator[None]:
+    """Asynchronous tests run while the loop of a browser that other tests have opened rests."""
+    if request.node.get_closest_marker("anyio") is None:
+        yield
+        return
+    resting = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(resting)
 
 
 @pytest.fixture(scope="session")
@@ -251,21 +267,32 @@ class Looked:
 
 @pytest.fixture
 def look(chromium) -> Iterator[Callable[..., Looked]]:
-    """Open a page, offline: ``look(path, width=390, scheme="dark")``."""
+    """Open a page: ``look(path, width=390, scheme="dark")``.
+
+    A file is opened offline. A page of a server of this machine, given by its address, may ask that server
+    and nobody else.
+    """
     contexts = []
 
     def open_page(path: Path | str, *, width: int = 1280, scheme: str = "light") -> Looked:
+        address = path if isinstance(path, str) else path.resolve().as_uri()
+        local = re.match(r"http://127\.0\.0\.1:\d+/", address)
         context = chromium.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=not local
         )
         contexts.append(context)
         page, errors = context.new_page(), []
+
+        def asked(request) -> None:
+            if request.url.startswith("http") and not (local and request.url.startswith(local[0])):
+                errors.append(request.url)
+
         page.on(
             "console", lambda said: errors.append(said.text) if said.type in ("error", "warning") else None
         )
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda asked: errors.append(asked.url) if asked.url.startswith("http") else None)
-        page.goto(path if isinstance(path, str) else path.resolve().as_uri())
+        page.on("request", asked)
+        page.goto(address)
         return Looked(page, errors)
 
     yield open_page
@@ -298,3 +325,42 @@ def well_drawn() -> Callable[..., None]:
         assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
 
     return check
+
+
+class Live:
+    """An application behind a real server on a port of this machine."""
+
+    def __init__(self, app: Any, port: int = 0, **options: Any) -> None:
+        import uvicorn
+
+        config = uvicorn.Config(app, port=port, log_level="warning", access_log=False, **options)
+        self._server = uvicorn.Server(config)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it, and every connection."""
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+
+@pytest.fixture
+def live() -> Iterator[Callable[..., Live]]:
+    """Serve an application: ``live(app, port=0)``, with further options of uvicorn."""
+    started: list[Live] = []
+
+    def start(app: Any, port: int = 0, **options: Any) -> Live:
+        started.append(Live(app, port, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()

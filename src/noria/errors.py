@@ -4,6 +4,7 @@
 
     NoriaError                  exit 1   HTTP 500
     |-- InputError              exit 2   HTTP 422   what the user wrote or sent is wrong
+    |   |-- RequestError                            an HTTP request; it says its own status
     |   |-- RecipeError                             the recipe file or object
     |   |-- ParamError                              an argument or a parameter
     |   `-- DataError           exit 3   HTTP 422   the data themselves
@@ -14,9 +15,13 @@
     |-- ArtifactError           exit 5   HTTP 500   a model folder is damaged, tampered with or too new
     |   `-- TrustError                              it holds code that nobody has vouched for
     |-- BudgetError             exit 6   HTTP 503   time or memory is too short for the work
+    |   `-- OverloadError                           a service has no room for it now
     |-- StorageError            exit 7   HTTP 507   disk full, read-only or unreachable
     |-- MissingExtraError       exit 8   HTTP 501   an optional package is not installed
     |-- GoalMissedError         exit 9   HTTP 409   trained, and worse than the recipe's goal
+    |-- AccessError             exit 10  HTTP 401   no key, or one that is not valid
+    |   `-- ForbiddenError               HTTP 403   a valid key that is not for this
+    |-- UnreachableError        exit 11  HTTP 502   a service that is asked is away
     `-- Interrupted             exit 130 HTTP 503   Ctrl-C; the state on disk is clean
 
 Every error says *what* is wrong, what was *got*, and what to *do* next.
@@ -28,22 +33,27 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AccessError",
     "ArtifactError",
     "BudgetError",
     "ColumnError",
     "DataError",
+    "ForbiddenError",
     "GoalMissedError",
     "InputError",
     "Interrupted",
     "MissingExtraError",
     "NoriaError",
     "NotFoundError",
+    "OverloadError",
     "ParamError",
     "RecipeError",
+    "RequestError",
     "SourceError",
     "StorageError",
     "TargetError",
     "TrustError",
+    "UnreachableError",
     "nearest",
     "suggestion",
 ]
@@ -98,6 +108,22 @@ class InputError(NoriaError):
     http_status = 422
 
 
+class RequestError(InputError):
+    """An HTTP request that is not understood or not taken.
+
+    Parameters
+    ----------
+    what, got, do
+        As of `NoriaError`.
+    status : int
+        Of HTTP: 400, 408, 413, 415, ...
+    """
+
+    def __init__(self, what: str, *, status: int, got: object = None, do: str | None = None) -> None:
+        super().__init__(what, got=got, do=do)
+        self.http_status = status
+
+
 class RecipeError(InputError):
     """A recipe has an unknown key or a wrong value."""
 
@@ -148,6 +174,22 @@ class BudgetError(NoriaError):
     http_status = 503
 
 
+class OverloadError(BudgetError):
+    """A service has no room for a request now; what was asked is not done.
+
+    Parameters
+    ----------
+    what, got, do
+        As of `NoriaError`.
+    retry_after : int
+        Seconds after which it is worth asking again.
+    """
+
+    def __init__(self, what: str, *, got: object = None, do: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(what, got=got, do=do)
+        self.retry_after = retry_after
+
+
 class StorageError(NoriaError):
     """Writing failed: disk full, read-only, unreachable."""
 
@@ -167,6 +209,26 @@ class GoalMissedError(NoriaError):
 
     exit_code = 9
     http_status = 409
+
+
+class AccessError(NoriaError):
+    """There is no key, or it is forged, revoked or expired."""
+
+    exit_code = 10
+    http_status = 401
+
+
+class ForbiddenError(AccessError):
+    """The key is valid, and not for this."""
+
+    http_status = 403
+
+
+class UnreachableError(NoriaError):
+    """A service that is asked does not answer."""
+
+    exit_code = 11
+    http_status = 502
 
 
 class Interrupted(NoriaError):  # noqa: N818 - named for what happened, like KeyboardInterrupt

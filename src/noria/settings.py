@@ -28,8 +28,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="NORIA_", extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=_default_home, description="Folder of runs, models and cache.")
+    cache: Path = Field(
+        default_factory=lambda known: known["home"] / "cache",
+        description="Folder of downloads and of files that a service scores, in the home folder if absent; "
+        "may be deleted at any time.",
+    )
     state: str | None = Field(
         default=None, description="Address of the state database; a SQLite file in the home folder if absent."
+    )
+    index: str | None = Field(
+        default=None,
+        description="Address of the index of runs and models, where it is not kept in the state database.",
     )
     artefacts: str | None = Field(
         default=None,
@@ -55,11 +64,6 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """One folder per name, of what happened to its versions."""
         return self.home / "models"
-
-    @property
-    def cache(self) -> Path:
-        """Downloaded sources and snapshots; may be deleted at any time."""
-        return self.home / "cache"
 
     @property
     def snapshots(self) -> Path:

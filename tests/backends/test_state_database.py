@@ -21,6 +21,7 @@ from noria.errors import ParamError, StorageError
 from noria.settings import Settings
 
 AGAIN = "See that it can be reached and written, and run the same command again."
+OLD = state_migrations.SCHEMA - 1
 RUN = RunEntry("a", "demo", 1.0, "k", "s", "0.1", commit="c", scores={"auc": Score("auc", 0.5)})
 CHANGE = Change("demo", 1, "registered", 1, 1.0, "me", run="a")
 
@@ -89,7 +90,7 @@ def older(settings: Settings) -> None:
     left(settings)
     sql(
         settings, "DROP INDEX ix_runs_key", 'ALTER TABLE runs DROP COLUMN "commit"',
-        "ALTER TABLE changes RENAME COLUMN why TO reason", "UPDATE noria_schema SET version = 0",
+        "ALTER TABLE changes RENAME COLUMN why TO reason", f"UPDATE noria_schema SET version = {OLD}",
     )  # fmt: skip
 
 
@@ -109,8 +110,18 @@ def test_every_version_has_a_way_to_this_one():
     assert sorted(state_migrations.MIGRATIONS) == list(range(1, state_migrations.SCHEMA))
 
 
+def test_version_1_gets_the_tables_of_a_service(settings):
+    left(settings)
+    sql(
+        settings, *(f"DROP TABLE {name}" for name in ("feedback", "keys", "predictions")),
+        "UPDATE noria_schema SET version = 1",
+    )  # fmt: skip
+    assert known(settings) == (["a"], [CHANGE])
+    assert differences(settings) == []
+
+
 def test_an_older_database_is_migrated(settings, monkeypatch):
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: newer})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: newer})
     older(settings)
     assert differences(settings) != []
     assert known(settings) == (["a"], [CHANGE])
@@ -120,14 +131,14 @@ def test_an_older_database_is_migrated(settings, monkeypatch):
 
 
 def test_a_copy_of_an_older_file_is_kept(local, monkeypatch):
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: newer})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: newer})
     older(local)
-    (local.home / "state.db.0.backup").write_text("of a migration that was cut off")
+    (local.home / f"state.db.{OLD}.backup").write_text("of a migration that was cut off")
     assert known(local) == (["a"], [CHANGE])
-    with closing(sqlite3.connect(local.home / "state.db.0.backup")) as backup:
-        assert backup.execute("SELECT version FROM noria_schema").fetchall() == [(0,)]
+    with closing(sqlite3.connect(local.home / f"state.db.{OLD}.backup")) as backup:
+        assert backup.execute("SELECT version FROM noria_schema").fetchall() == [(OLD,)]
         assert backup.execute("SELECT name, reason FROM changes").fetchall() == [("demo", "")]
-    assert sorted(path.name for path in local.home.glob("*backup*")) == ["state.db.0.backup"]
+    assert sorted(path.name for path in local.home.glob("*backup*")) == [f"state.db.{OLD}.backup"]
 
 
 def test_a_migration_that_fails_changes_nothing(settings, monkeypatch):
@@ -136,10 +147,10 @@ def test_a_migration_that_fails_changes_nothing(settings, monkeypatch):
         raise LookupError("a step that is wrong")
 
     older(settings)
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: failing})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: failing})
     with pytest.raises(LookupError):
         known(settings)
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: newer})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: newer})
     assert known(settings) == (["a"], [CHANGE])
     assert differences(settings) == []
 
@@ -152,7 +163,7 @@ def test_a_database_is_migrated_once_however_many_open_it(settings, monkeypatch)
         newer(operations)
 
     older(settings)
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: counting})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: counting})
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(known, [settings] * 8)) == [(["a"], [CHANGE])] * 8
     assert len(steps) == 1
@@ -160,14 +171,14 @@ def test_a_database_is_migrated_once_however_many_open_it(settings, monkeypatch)
 
 def test_a_newer_database_is_left_alone(local):
     left(local)
-    sql(local, "UPDATE noria_schema SET version = 7")
+    sql(local, "UPDATE noria_schema SET version = 77")
     for call in (known, filled, lambda settings: SqlState(settings).rebuild([], [])):
         assert refused(local, call) == (
             f"The state database {local.home}/state.db was made by a newer Noria.\n"
-            "  got: version 7, and this Noria knows 1\n"
+            f"  got: version 77, and this Noria knows {state_migrations.SCHEMA}\n"
             "  do:  Run: pip install --upgrade noria"
         )
-    sql(local, "UPDATE noria_schema SET version = 1")
+    sql(local, f"UPDATE noria_schema SET version = {state_migrations.SCHEMA}")
     assert known(local) == (["a"], [CHANGE])
 
 
@@ -280,12 +291,12 @@ def test_no_file_on_a_read_only_disk(disk):
 
 
 def test_an_older_file_on_a_read_only_disk_is_not_migrated(disk, monkeypatch):
-    monkeypatch.setattr(state_migrations, "MIGRATIONS", {0: newer})
+    monkeypatch.setattr(state_migrations, "MIGRATIONS", {OLD: newer})
     settings = Settings(home=disk.folder / "home")
     older(settings)
     disk.lock()
     assert refused(settings) == (
-        f"Cannot write {settings.home}/state.db.0.backup.\n"
+        f"Cannot write {settings.home}/state.db.{OLD}.backup.\n"
         "  got: Read-only file system\n"
         "  do:  Set NORIA_HOME to a folder that can be written."
     )

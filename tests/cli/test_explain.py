@@ -57,6 +57,14 @@ def test_json_has_the_prediction_the_parts_and_the_change(trained, row):
     assert told["prediction"]["prediction"] in ("cat", "dog")
 
 
+def test_a_full_disk_leaves_the_earlier_page_as_it_was(trained, row, small_disk):
+    page = small_disk("16k").folder / "it.html"
+    page.write_text("before", encoding="utf-8")
+    done = trained("explain", "pets", row, "-o", page, "-q")
+    assert done.err.startswith(f"error: Cannot write {page}.\n  got: No space left on device")
+    assert [path.read_text() for path in page.parent.iterdir()] == ["before"]
+
+
 def test_without_rows_the_model_as_a_whole(trained):
     done = trained("explain", "pets", "-q")
     assert done.out.splitlines()[0] == "What pets goes by: roc_auc lost by shuffling a column"

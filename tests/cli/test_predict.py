@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -47,13 +48,54 @@ def test_json_is_one_line_per_row(trained, new):
 def test_output_goes_to_a_file(trained, new, file):
     done = trained("predict", "pets", new, "-o", file)
     read = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}[Path(file).suffix]
-    assert done.out == f"3 rows with predictions are in {file}\n"
+    assert re.fullmatch(rf"3 rows with predictions are in {file} \([\d.]+ m?s, [\d,]+ rows/s\)\n", done.out)
     assert read(file)["prediction"].to_list() == ["cat", "dog", "dog"]
 
 
 def test_output_as_json(trained, new):
     said = json.loads(trained("predict", "pets", new, "-o", "scored.csv", "--json").out)
+    assert said.pop("seconds") > 0
     assert said == {"rows": 3, "output": "scored.csv", "bytes": Path("scored.csv").stat().st_size}
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "scored.jsonl"]])
+def test_several_files_follow_each_other(trained, new, tmp_path, output):
+    (tmp_path / "more.jsonl").write_text('{"colour": "red", "weight": 30, "legs": 4}\n', encoding="utf-8")
+    done = trained("predict", "pets", new, "more.jsonl", new, "-q", *(output or ["--json"]))
+    assert done.code == 0, done.err
+    lines = (tmp_path / "scored.jsonl").read_text(encoding="utf-8") if output else done.out
+    rows = [json.loads(line) for line in lines.splitlines()]
+    assert [row["prediction"] for row in rows] == ["cat", "dog", "dog", "dog", "cat", "dog", "dog"]
+    assert [row["weight"] for row in rows] == [5, 24, 22, 30, 5, 24, 22]
+
+
+def test_columns_of_another_order_stay_in_their_places(trained, new, tmp_path):
+    (tmp_path / "more.csv").write_text("colour,weight,legs\nred,30,4\n", encoding="utf-8")
+    assert trained("predict", "pets", new, "more.csv", "-q", "-o", "scored.csv").code == 0
+    scored = pl.read_csv("scored.csv")
+    assert scored.columns[:3] == ["weight", "legs", "colour"]
+    assert scored["weight"].to_list() == [5, 24, 22, 30]
+
+
+def test_several_files_of_unlike_columns(trained, new, tmp_path):
+    (tmp_path / "more.csv").write_text("colour,weight,legs,tail\nred,30,4,1\n", encoding="utf-8")
+    for output in ([], ["-o", "scored.csv"], ["-o", "scored.parquet"]):
+        done = trained("predict", "pets", new, "more.csv", "-q", *output)
+        assert done.code == 3
+        assert done.err.splitlines()[:2] == [
+            "error: The inputs do not have the same columns.",
+            "  got: not in all of them: tail",
+        ]
+        assert not list(tmp_path.glob("*scored*"))
+
+
+def test_several_files_of_unlike_types(trained, new, tmp_path):
+    (tmp_path / "more.csv").write_text("weight,legs,colour\nheavy,4,red\n24,4,red\n", encoding="utf-8")
+    done = trained("predict", "pets", new, "more.csv", "-q", "-o", "scored.parquet")
+    assert done.code == 3
+    assert done.err.startswith("error: A column is not of the same type in all inputs.")
+    assert not list(tmp_path.glob("*scored*"))
+    assert trained("predict", "pets", new, "more.csv", "-q", "-o", "scored.csv").code == 0
 
 
 def test_a_model_folder_is_a_model(trained, home, new):
@@ -133,7 +175,7 @@ def test_rows_or_a_question_but_not_both_and_not_neither(trained, new):
     for arguments in ([], [new, "--ask", "why?"]):
         done = trained("predict", "pets", *arguments)
         assert done.code == 2
-        assert "Name a file of rows, or ask a question." in done.err
+        assert "Name files of rows, or ask a question." in done.err
 
 
 def test_a_model_of_rows_takes_no_question(trained):

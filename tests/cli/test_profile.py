@@ -74,7 +74,7 @@ def test_the_page_of_a_source_that_is_no_file(noria, shop):
 
 def test_opening_it(noria, shop, monkeypatch):
     opened = []
-    monkeypatch.setattr("typer.launch", opened.append)
+    monkeypatch.setattr("webbrowser.open", opened.append)
     noria("profile", "shop.csv", "--json", "--open")
     assert opened == [(shop / "shop-profile.html").resolve().as_uri()]
 

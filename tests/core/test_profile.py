@@ -19,7 +19,7 @@ from noria.core.profile import (
 from noria.core.schema import Type
 from noria.errors import ColumnError
 
-BARS = Histogram((0.0, 1.0, 2.0), (3.0, 1.0), below=1.0)
+BARS = Histogram((0.0, 1.0, 2.0), (3.0, 1.0), below=1.0, whole=True)
 
 
 def full() -> Profile:
@@ -28,7 +28,7 @@ def full() -> Profile:
     numbers = Numbers(0.0, 9.0, 2.0, 1.0, None, quantiles, 1, 0, 0, BARS, Outliers(1, -1, 8, "r"))
     times = Times("2020-01-01", "2020-01-05", 86_400.0, 1.0, True, BARS)
     shift = Shift(
-        "n", 0.2, None, (0.1, 0.2), (1.0, 2.0), ("a",), (1.0,), (1.0,), (("b", 3),), ("number", "text")
+        "n", 0.2, None, (0.1, 0.2), (1.0, 2.0), ("a",), (1.0,), (1.0,), (("b", 3),), ("number", "text"), 0.5
     )
     return Profile(
         source="shop",

@@ -62,6 +62,26 @@ def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
         assert frame["d"].to_list() == [None, None, None, True]
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "jsonl"])
+def test_a_pattern_is_scanned_in_batches_as_it_is_read(tmp_path, settings, suffix):
+    write = {"parquet": "write_parquet", "arrow": "write_ipc", "jsonl": "write_ndjson"}[suffix]
+    parts = [
+        pl.DataFrame({"a": range(60_000), "b": [1, 2] * 30_000, "c": 1}),
+        pl.DataFrame({"b": [0.5], "a": [7], "c": ["x"]}),
+    ]
+    for at, part in enumerate(parts):
+        getattr(part, write)(tmp_path / f"p{at}.{suffix}")
+    pattern = str(tmp_path / f"p*.{suffix}")
+    whole, batches = read(pattern, settings=settings), list(scan(pattern, settings=settings))
+    assert whole.schema == {"a": pl.Int64, "b": pl.Float64, "c": pl.String}
+    assert max(batch.height for batch in batches) <= 50_000
+    assert pl.concat(batches).equals(whole)
+    getattr(parts[0].select("a"), write)(tmp_path / f"p2.{suffix}")
+    for how in (read, lambda *a, **k: list(scan(*a, **k))):
+        with pytest.raises(SourceError, match="p2"):
+            how(pattern, settings=settings)
+
+
 def test_json_lines_of_unlike_batches(tmp_path, settings):
     early = [{"n": 1, "l": [], "late": None}] * 50_000
     for last in ({"n": 2.5, "l": ["x"], "late": "y"}, {"n": "text", "new": 1}, {"n": True}):
@@ -79,7 +99,10 @@ def test_broken_json_names_the_line(tmp_path, settings):
     path.write_text('{"a": 1}\n{"a":\n')
     with pytest.raises(SourceError) as caught:
         read(path, settings=settings)
-    assert str(caught.value) == f'{path}, line 2 is not JSON.\n  got: {{"a":'
+    assert str(caught.value) == (
+        f'{path}, line 2 is not JSON.\n  got: {{"a":\n'
+        "  do:  Is the file whole? One object a line is JSON lines; all else has to be one array of objects."
+    )
 
 
 def test_one_object_over_several_lines_is_one_row(tmp_path, settings):
@@ -92,6 +115,21 @@ def test_json_that_is_no_table(tmp_path, settings):
     path = tmp_path / "t.json"
     path.write_text('{\n "a": {"b": 1}\n}')
     with pytest.raises(SourceError, match=r"t\.json is not a table: it needs a JSON array of objects"):
+        read(path, settings=settings)
+    path.write_text("[1, 2]")
+    with pytest.raises(SourceError, match=r"got: \[1, 2\]\n  do:  Write it as"):
+        read(path, settings=settings)
+    path.write_text("{}")
+    with pytest.raises(SourceError, match=r"t\.json has no columns\."):
+        read(path, settings=settings)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv.gz"])
+def test_a_file_that_was_cut_short_says_what_to_look_at(tmp_path, settings, name):
+    path = tmp_path / name
+    pl.DataFrame({"a": range(500)}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SourceError, match=r"do:  Is it whole, and is its extension the right one\?"):
         read(path, settings=settings)
 
 

@@ -188,6 +188,10 @@ def test_damaged_compression(write, settings):
     ("content", "text"),
     [
         (b"", "{path} is empty.\n  do:  Give a file with a header and rows."),
+        (
+            b",,\n1,2,3\n",
+            "{path} has no names in its first line.\n  do:  Give a file with a header and rows.",
+        ),
         (b"\n \n", "{path} is empty.\n  do:  Give a file with a header and rows."),
         (
             b"a,b\n",

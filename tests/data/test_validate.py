@@ -48,6 +48,14 @@ def test_rows_without_a_target_and_classes_of_one_row_go() -> None:
     assert (schema.rows, schema["y"].nulls, schema["y"].distinct) == (194, 0, 2)
 
 
+@pytest.mark.parametrize("name", ["count", "value", "target", "len", "most"])
+def test_a_target_may_have_any_name(name: str) -> None:
+    table = table_of().with_columns(y=pl.when(pl.int_range(200) == 7).then(pl.lit("odd")).otherwise("y"))
+    typed, schema, notes = run(table.rename({"y": name}), target=name)
+    assert (typed.height, schema[name].distinct) == (199, 2)
+    assert notes == ("1 row left out, the only one of its class: 'odd'",)
+
+
 def test_copies_are_ignored() -> None:
     table = table_of().with_columns(again=pl.col("x"), truth=pl.col("y"), text=pl.col("x").cast(pl.String))
     typed, schema, notes = run(table)

@@ -8,7 +8,7 @@ import pytest
 
 import noria
 from noria.errors import ParamError
-from noria.lifecycle.compare import text
+from noria.lifecycle.compare import compare, text
 from noria.settings import Settings
 
 QUICK = {"budget": "60s", "trials": 3, "name": "toy", "learners": ["naive_bayes"]}
@@ -111,6 +111,14 @@ def test_there_must_be_two_finished_runs(session, runs, tmp_path):
 )  # fmt: skip
 def test_facts_in_words(value, said):
     assert text(value) == said
+
+
+def test_a_run_may_be_called_as_a_column_of_the_differences_is(session, runs):
+    one, two, _ = (noria.show(run.id, session=session) for run in runs)
+    found = compare({"what": one, "section": two})
+    assert found.differences().columns == ["section", "what", "run what", "run section"]
+    assert found.differences().filter(what="search.learners").row(0)[2:] == ("naive_bayes", "logistic")
+    assert "run section" in found.page()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

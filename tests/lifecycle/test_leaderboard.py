@@ -64,7 +64,8 @@ def drawn(*leaders: Leader):
     ("others", "said"),
     [
         ([], "a has the best accuracy."),
-        ([leader("b", 0.8, even=False)], "a is better than all others by more than chance."),
+        ([leader("b", 0.8, low=0.7)], "a is better than all others by more than chance."),
+        ([leader("b", 0.8, low=0.7), leader("c", 0.5)], "a has the best accuracy."),
         ([leader("b", 0.8, even=True)], "a is best, but its lead over b may be chance."),
         (
             [leader(name, 0.8, even=True) for name in "bcdef"],

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+import signal
+import time
+
+import fsspec
 import polars as pl
 import pytest
 
@@ -45,6 +50,22 @@ def test_a_missing_target_ends_the_reading():
     assert len(read) < 4
 
 
+def test_ctrl_c_ends_what_is_read_before_the_first_rows():
+    looked = []
+
+    def rows():
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+        for piece in range(20):
+            time.sleep(0.02)
+            looked.append(piece)
+        yield from batches()
+
+    with pytest.raises(KeyboardInterrupt):
+        profile(rows(), source="shop")
+    assert len(looked) < 20
+
+
 def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
     made = profile(batches(), source="shop")
     (tmp_path / "taken").write_text("a file")
@@ -82,3 +103,19 @@ def test_repairs_of_both_tables_are_findings(tmp_path, session):
     made = noria.profile(paths[0], compare=paths[1], session=session)
     seen = [finding.seen for finding in made.findings if finding.code == "NOR124"]
     assert seen == [f"{path}: a second column 'a' is called 'a_2'." for path in paths]
+
+
+def test_a_long_query_is_a_source(session):
+    query = f"sql:SELECT 1 AS a {'UNION ALL SELECT 2 ' * 40}"
+    assert noria.profile(query, session=session).source == query
+    for text in ("x" * 300, "x" * 300 + "/*.csv", "x:" * 300):
+        with pytest.raises(SourceError):
+            noria.profile(text, session=session)
+
+
+def test_a_password_is_told_nowhere(tmp_path, session):
+    page, source = tmp_path / "page.html", "memory://ann:se@c/ret@host/shop.csv"
+    fsspec.filesystem("memory").pipe(source, batches()[0].write_csv().encode())
+    made = noria.profile(source, compare=source, output=page, session=session)
+    assert made.source == made.contrast.source == "memory://host/shop.csv"
+    assert "ret@" not in page.read_text() + str(made.to_dict())

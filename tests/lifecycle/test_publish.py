@@ -177,6 +177,26 @@ def test_a_mark_that_names_files_elsewhere_takes_none_away(session, recipes, tra
     assert (tmp_path / "precious").read_text() == "mine"
 
 
+def test_whoever_is_interrupted_can_publish_again(session, recipes, trained, site, tmp_path, monkeypatch):
+    folder, move, moved = tmp_path / "site", shutil.move, []
+
+    def interrupted(source, target):
+        moved.append(target)
+        if len(moved) == 6:
+            raise KeyboardInterrupt
+        return move(source, target)
+
+    for only in ((), ["idle"]):  # the first site, and one of fewer pages than what is there
+        moved.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "move", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                publish(session.registry, recipes, folder, only=only)
+        publish(session.registry, recipes, folder, only=only)
+        shown = {"idle"} if only else {path.name for path in (site / "recipes").iterdir()}
+        assert {path.name for path in (folder / "recipes").iterdir()} == shown
+
+
 def test_a_damaged_run_is_told_and_spoils_nothing_else(recipes, session, trained, tmp_path):
     home = shutil.copytree(session.settings.home, tmp_path / "home")
     (home / "runs" / trained.id / "run.json").write_text("{}", encoding="utf-8")

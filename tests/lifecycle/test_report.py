@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
+import polars as pl
 import pytest
 
 import noria
+from noria.core.explanation import word
+from noria.core.insight import Finding, Severity
 from noria.core.recipe import Recipe
-from noria.core.result import Evaluation, Goal, Leader, Score
+from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column, Schema, Type
 from noria.errors import ArtifactError, ParamError, StorageError
 from noria.lifecycle.report import markdown
@@ -50,6 +55,19 @@ def test_learners_columns_notes_and_facts_are_listed():
     assert "## Notes\n\n- 7 rows left out" in text
     assert "| seed | 0 |" in text
     assert "noria predict demo new.csv -o scored.parquet" in text
+
+
+def test_what_comes_from_the_data_is_no_markdown():
+    evil = "<img src=x onerror=alert(1)>\n\n| a"
+    recipe = Recipe.parse({"name": "demo", "title": evil, "about": evil})
+    columns = Schema((Column(evil, Type.NUMBER, notes=(evil,)),))
+    finding = Finding("NOR021", Severity.LOW, evil, evil, evil, (evil,))
+    figure = Figure("it", evil, pl.DataFrame(), {}, "results")
+    evaluation = replace(EVALUATION, how=evil)
+    text = markdown(recipe, evaluation, columns, (evil,), {"data": evil}, [figure], [finding])
+    assert text.count("<img") == text.count(r"\<img")
+    assert text.count(r"\<img src=x onerror=alert(1)\> \| a") == 11
+    assert [line for line in text.splitlines() if line.startswith("|") and not line.endswith(" |")] == []
 
 
 def test_what_is_empty_is_left_out():
@@ -117,6 +135,29 @@ def test_no_form_of_it_tells_a_password(session, people, tmp_path):
         text = noria.report("shop", kind=kind, session=session).read_text()
         assert "postgresql://host/shop" in text
         assert "secret" not in text
+
+
+def test_it_tells_no_text_and_puts_no_row_together(session, tmp_path):
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "income": rng.normal(5e4, 1e4, 300).round(2),
+            "height": rng.normal(170, 9, 300).round(2),
+            "remark": [
+                " ".join(rng.choice(["late", "good", "again"], 6)) + f" secret{at}" for at in range(300)
+            ],
+        }
+    )
+    table = table.with_columns(y=pl.col("income") + 900 * pl.col("height"))
+    run = noria.train(table, "y", name="private", session=session, **{**QUICK, "learners": ["ridge"]})
+    assert "remark" in (page := run.report.read_text(encoding="utf-8"))
+    assert "secret" not in page
+    assert not any("secret" in path.read_text() for path in (run.folder / "figures").iterdir())
+    strips = next(one for one in run.figures if one.name == "explanation-2-attributions").frame
+    income, height = (strips.filter(feature=name)["value"] for name in ("income", "height"))
+    rows = set(zip(map(word, table["income"]), map(word, table["height"])))
+    assert set(income) <= {one for one, _ in rows}
+    assert sum(pair in rows for pair in zip(income, height)) < 5
 
 
 def test_no_such_kind(session, trained):

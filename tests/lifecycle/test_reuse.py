@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 import noria
@@ -54,6 +55,24 @@ def test_a_new_goal_needs_no_new_search(session, people):
     assert [figure.name for figure in second.figures] == [figure.name for figure in first.figures]
     rows = people(20, seed=4)
     assert noria.load("toy@3", session=session).predict(rows).equals(first.model.predict(rows))
+
+
+def test_findings_that_read_the_goals_are_those_of_the_new_goals(session, people):
+    rare = people(600).with_columns(y=pl.Series(["yes" if at % 9 == 0 else "no" for at in range(600)]))
+    keys = {**QUICK, "metric": "log_loss", "session": session}
+
+    def told(**goal):
+        run = noria.train(rare, "y", goal=goal, **keys)
+        return run, [str(one) for one in run.findings if one.code in ("NOR007", "NOR032")]
+
+    first, before = told()
+    _, missed = told(accuracy="> 0.99")
+    _, close = told(accuracy=f"> {first.evaluation.scores['accuracy'].value - 0.001}")
+    _, after = told(roc_auc="> 0")
+    assert (before, after) == ([], [])
+    assert [one[:6] for one in missed] == ["NOR032"]
+    assert [one[:6] for one in close] == ["NOR007", "NOR032"]
+    assert "'no' is 89% of the rows" in close[1]
 
 
 def changed(session, people, tmp_path):

@@ -65,6 +65,18 @@ def test_a_weak_slice_is_found_and_named(tmp_path, well_drawn, hard, where, metr
     assert one.low > rest.high if metric == "log_loss" else one.high < rest.low
 
 
+def test_a_slice_whose_labels_are_not_what_was_learned_is_a_surprise(tmp_path):
+    table = clients(0)
+    wrong = pl.when(pl.col("town") == "Gouda").then(pl.lit("leaves")).otherwise("y")
+    run = noria.train(
+        table[:2_000], "y", test=table[2_000:].with_columns(y=wrong),
+        session=noria.Session(Settings(home=tmp_path / "home", workers=2)), **QUICK,
+    )  # fmt: skip
+    slices = run.record["insight"]["slices"]
+    assert any("town is Gouda" in one["where"] and one["surprising"] for one in slices)
+    assert "NOR034" in {one.code for one in run.findings}
+
+
 def test_where_all_are_alike_hard_there_is_none(tmp_path):
     for seed in range(3):
         run = train(clients(seed), tmp_path / str(seed), metric="log_loss")
@@ -117,6 +129,7 @@ def test_categories_booleans_and_what_is_missing():
     assert said([7, 7, 3], Type.NUMBER, Role.SERIES) == {"x is 7": 2, "x is 3": 1}
     many = said([f"level {at % 50}" for at in range(100)], Type.CATEGORY)
     assert len(many) == 12
+    assert max(map(len, said(["a" * 5_000, "b" * 5_000], Type.CATEGORY))) < 50
 
 
 def test_moments_are_told_by_order_and_by_their_parts():
@@ -129,6 +142,8 @@ def test_moments_are_told_by_order_and_by_their_parts():
     assert found["x is 2024-01-02 or later"] + found["x is before 2024-01-02"] == 16
     days = said([date(2024, 1, 1) + timedelta(days=at) for at in range(40)], Type.DATETIME)
     assert not any("between" in name for name in days)
+    far = pl.Series([0, 400_000, 4_000_000, 8_000_000] * 4, dtype=pl.Int32).cast(pl.Date)
+    assert "x is 12921-08-18 or later" in said(far, Type.DATETIME)
 
 
 def test_texts_are_told_by_their_length():

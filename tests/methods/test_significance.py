@@ -101,3 +101,19 @@ def test_calibration_of_honest_and_of_bold_probabilities():
         assert tests.calibration_gap(sure / sure.sum(axis=1, keepdims=True), y)[2] > 4
     assert max(scores) < 4
     assert abs(np.mean(scores)) < 0.5
+
+
+def test_honest_probabilities_are_no_surprise_and_bold_ones_are():
+    chances, shares = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        p = rng.dirichlet([1.0, 0.5, 2.0], 200)
+        y = (rng.random(200)[:, None] > p.cumsum(axis=1)).sum(axis=1)
+        chances.append(tests.surprise(p, y)[1])
+        sure = p**3 / (p**3).sum(axis=1, keepdims=True)
+        shares.append(tests.surprise(sure, y)[0])
+        assert tests.surprise(sure, y)[1] < 1e-3
+        assert tests.surprise(p**0.3 / (p**0.3).sum(axis=1, keepdims=True), y)[0] < 0.1
+    assert np.mean(np.array(chances) < 0.05) < 0.08
+    assert min(shares) > 0.2
+    assert np.isnan(tests.surprise(np.eye(3), np.arange(3))).all()

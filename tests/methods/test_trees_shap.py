@@ -11,6 +11,7 @@ import pytest
 from sklearn import datasets, ensemble, tree
 from threadpoolctl import threadpool_limits
 
+from noria.core.deadline import Deadline, OutOfTime
 from noria.methods.trees import TreePredictor
 from noria.methods.trees import _text as model_text
 
@@ -160,6 +161,15 @@ def test_large_trees_many_rows_no_rows_and_trees_without_a_split():
     assert predictor.contributions(X[:0]).shape == (0, 4, 1)
     constant = TreePredictor.from_forest(tree.DecisionTreeRegressor().fit(X, np.ones(3000)))
     assert constant.contributions(X[:2]).tolist() == [[[0.0]] * 3 + [[1.0]]] * 2
+
+
+def test_a_deadline_holds_before_the_trees_are_ready_and_after():
+    X, y = datasets.load_diabetes(return_X_y=True)
+    forest = TreePredictor.from_forest(ensemble.RandomForestRegressor(50, random_state=0).fit(X, y))
+    for late in (1e-3, 0.0):  # too little to prepare the trees; none at all
+        with pytest.raises(OutOfTime):
+            forest.contributions(X, Deadline(late))
+        assert forest.contributions(X[:2], Deadline(60)).shape == (2, 11, 1)
 
 
 def test_covers_count_a_row_as_often_as_it_was_drawn():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import re
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from noria.core.column_profile import ColumnProfile
 from noria.core.profile import Profile
 from noria.core.schema import Type
 from noria.lifecycle.profile import write
+from noria.pages.profile import page as page_of
 
 SCRIPT = "<script>window.hacked = 1</script>"
 IMAGE = '"><img src=x onerror="window.hacked = 2">'
@@ -61,6 +63,26 @@ def test_no_words_run_into_one_another(look, page):
     cut = """() => [...document.querySelectorAll("h1, h2, h3, dt, dd, .figure, .finding p")]
         .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
     assert seen.page.evaluate(cut) == []
+
+
+def test_the_bars_of_one_chart_begin_and_end_together(look, page):
+    apart = """() => [...document.querySelectorAll(".gauges")].filter((chart) => new Set(
+        [...chart.querySelectorAll(".rail, .both")].map((rail) => {
+            const box = rail.getBoundingClientRect();
+            return `${box.left.toFixed()} ${box.right.toFixed()}`;
+        })).size > 1).length"""
+    seen = look(page, width=820).page
+    seen.evaluate("document.querySelector('.gauge .figure').textContent = 'under 0.1% or more'")
+    assert seen.evaluate(apart) == 0
+
+
+def test_associations_are_shown_down_to_the_last_row(look, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "wide.html"
+    noria.profile({f"x{at}": rng.normal(size=60) for at in range(30)}, output=path)
+    box = look(path, width=390).page.locator(".wide:has(svg.heatmap)")
+    assert box.evaluate("box => box.scrollHeight - box.clientHeight") == 0
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") > 100  # across it scrolls, and is shaded
 
 
 def test_columns_are_searched_and_sorted(look, page):
@@ -138,6 +160,50 @@ def test_names_of_every_kind(look, tmp_path):
     assert told == "\u2068ثابت\u2069 has only the value '1'."
 
 
+def test_the_worst_gaps_are_shown():
+    def column(at: int) -> ColumnProfile:
+        return ColumnProfile(f"c{at}", Type.CATEGORY, "String", rows=30, nulls=at, distinct=3)
+
+    html = page_of(Profile("gaps", 30, 100, tuple(column(at) for at in range(20)), (), 30))
+    shown = html.partition('id="missing"')[2].partition("</section>")[0]
+    assert re.findall(r'title="(c\d+)"', shown) == [f"c{at}" for at in range(19, 4, -1)]
+    assert "4 more columns lack fewer values." in shown
+
+
+def test_spans_and_times_of_day_have_a_unit(tmp_path):
+    spans = [timedelta(hours=at) for at in range(30)]
+    table = pl.DataFrame(
+        {"took": spans, "at": [time(at % 24, 7 * at % 60) for at in range(30)], "raw": [b"x"] * 30}
+    )
+    noria.profile(table, output=tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert html.count("<dt>unit</dt><dd>seconds</dd>") == 1
+    assert html.count("<dt>unit</dt><dd>seconds since midnight</dd>") == 1
+    assert html.count("<dt>values</dt><dd>not looked into</dd>") == 1
+
+
+def test_values_that_occur_once_are_examples_not_bars():
+    top = tuple((str(1000 + at), 1) for at in range(10))
+    column = ColumnProfile("order", Type.ID, "Int64", rows=30, nulls=0, distinct=30, top=top)
+    card = (
+        page_of(Profile("shop", 30, 100, (column,), (), 30))
+        .partition("<article")[2]
+        .partition("</article>")[0]
+    )
+    assert re.findall(r"<li><bdi>(\d+)</bdi></li>", card) == ["1000", "1001", "1002"]
+    assert "rail" not in card
+
+
+def test_lengths_end_with_the_longest_text(tmp_path):
+    texts = ["word " * (at % 29 + 3) for at in range(200)]
+    noria.profile(
+        {"a": [f"{at} {text}".strip() for at, text in enumerate(texts)]}, output=tmp_path / "page.html"
+    )
+    html = (tmp_path / "page.html").read_text()
+    shortest, longest = re.search(r"<dd>(\d+) to (\d+) characters</dd>", html).groups()
+    assert f"<span>{shortest}</span><span>length in characters</span><span>{longest}</span>" in html
+
+
 def test_five_thousand_columns_open(look, tmp_path):
     columns = [
         ColumnProfile(f"column {at}", Type.CATEGORY, "String", 30, at % 7, 3, top=(("x", 20), ("y", 3)))
@@ -173,3 +239,19 @@ def test_odd_tables_have_a_page(look, tmp_path, odd):
     assert seen.faults() == []
     assert not seen.overflows()
     assert path.stat().st_size < 100_000
+
+
+def test_bins_are_told_by_their_edges():
+    values = [0.5, 24.5, *np.random.default_rng(0).uniform(0.5, 24.5, 500)]
+    fine, whole = (noria.profile({"v": column}) for column in (values, list(range(2, 20)) * 9))
+    assert ">0.5 to 1.5: " in page_of(fine)
+    assert ">2: 9 rows<" in page_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("every", "told"),
+    [("1mo", "1 month,"), ("3mo", "3 months,"), ("1y", "1 year,"), ("4w", "4 weeks,"), ("23h", "23 hours,")],
+)
+def test_a_step_is_told_in_its_unit(every, told):
+    when = pl.datetime_range(datetime(2015, 1, 1), datetime(2024, 12, 1), every, eager=True)
+    assert f"<dd>{told}" in page_of(noria.profile(pl.DataFrame({"when": when})))

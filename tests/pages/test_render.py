@@ -23,3 +23,16 @@ def test_the_frame_of_every_page(look, tmp_path, width, scheme):
     assert seen.page.locator("html").get_attribute("data-theme") == scheme
     seen.page.get_by_role("button", name="Switch between light and dark").click()
     assert seen.page.locator("html").get_attribute("data-theme") != scheme
+
+
+def test_a_theme_is_remembered_and_no_other_word_is_one(look, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(render("base.html", title="Penguins"), encoding="utf-8")
+    seen = look(path)
+    seen.page.get_by_role("button", name="Switch between light and dark").click()
+    seen.page.reload()
+    assert seen.page.locator("html").get_attribute("data-theme") == "dark"
+    seen.page.evaluate("for (const key of Object.keys(localStorage)) localStorage.setItem(key, 'auto')")
+    seen.page.evaluate("localStorage.setItem('theme', 'dark')")  # of another site of the same origin
+    seen.page.reload()
+    assert seen.page.locator("html").get_attribute("data-theme") == "light"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from noria.api._explain import explain
+from noria.api._export import export
+from noria.api._findings import findings
 from noria.api._mlflow import import_model, mirror
 from noria.api._models import history, load, predict, promote, rollback, tag
 from noria.api._profile import profile
 from noria.api._recipes import find_recipe, recipes
 from noria.api._runs import compare, reindex, report, runs, show
+from noria.api._serve import create_key, desk, feedback, keyring, keys, predictions, revoke_key
 from noria.api._session import Session
 from noria.api._sites import publish
 from noria.api._upkeep import prune
@@ -17,13 +20,21 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "create_key",
+    "desk",
     "explain",
+    "export",
+    "feedback",
     "find_recipe",
+    "findings",
     "history",
     "import_model",
+    "keyring",
+    "keys",
     "load",
     "mirror",
     "predict",
+    "predictions",
     "profile",
     "promote",
     "prune",
@@ -33,6 +44,7 @@ __all__ = [
     "reindex",
     "report",
     "reproduce",
+    "revoke_key",
     "rollback",
     "run",
     "runs",

@@ -10,6 +10,7 @@ from noria.api._models import load, model_folder
 from noria.api._session import Session
 from noria.core import manifest
 from noria.core.insight import Insight
+from noria.core.words import times
 from noria.errors import NoriaError, NotFoundError, ParamError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _chosen(table: pl.DataFrame, row: int | range | None) -> pl.DataFrame:
     if isinstance(row, range):
         return table[[at - 1 for at in row if 1 <= at <= table.height]]
     if not 1 <= row <= table.height:
-        raise ParamError(f"There is no row {row}.", got=f"{table.height:,} rows", do="Count from 1.")
+        raise ParamError(f"There is no row {row}.", got=times(table.height, "row"), do="Count from 1.")
     return table[row - 1]
 
 

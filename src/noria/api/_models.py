@@ -58,7 +58,8 @@ def predict(
     ----------
     model : str or Path
         A name or a folder.
-    source : str, path or table
+    source : str, path or table, or a list of them
+        Of several, one follows the other.
     ask : str, optional
         A question, in place of a source, to a model that takes one text.
     output : str or Path, optional
@@ -74,17 +75,22 @@ def predict(
     ParamError
         If the model takes more than one text, or there is neither source nor question.
     """
+    import polars as pl
+
     from noria.data import sources
     from noria.lifecycle import predict as batch
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
     source = source if ask is None else batch.asked(loaded, ask)
+    several = list(source) if isinstance(source, list | tuple) else [source]
+    told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:
-        batches = sources.scan(source, settings=session.settings, events=session.events)
+        batches = (rows for one in several for rows in sources.scan(one, **told))
         return batch.write(loaded, batches, Path(output), session.events)
-    rows = sources.read(source, settings=session.settings, events=session.events)
-    return batch.joined(rows, loaded.predict(rows))
+    tables = (sources.read(one, **told) for one in several)
+    scored = batch.aligned(batch.joined(rows, loaded.predict(rows)) for rows in tables)
+    return pl.concat(scored, how="vertical_relaxed")
 
 
 def promote(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.api._session import Session
+from noria.core.files import exists
 
 if TYPE_CHECKING:
     from noria.core.profile import Profile
@@ -80,7 +81,9 @@ def profile(
 
 def _name(source: Any, otherwise: str) -> str:
     """What a source is called."""
+    from noria.pages.units import without_password
+
     if not isinstance(source, str | os.PathLike):
         return otherwise
     text = str(source)
-    return Path(text).name if Path(text).exists() else text
+    return Path(text).name if exists(text) else without_password(text)

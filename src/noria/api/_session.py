@@ -54,7 +54,8 @@ class Session:
     @cached_property
     def state(self) -> State:
         """The index of runs and models."""
-        return registry.backend("state", "sql")(self.settings)
+        where = self.settings.index or self.settings.state
+        return registry.backend("state", "sql")(self.settings.model_copy(update={"state": where}))
 
     @cached_property
     def tracker(self) -> Tracker | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Database"]
 
 _WAIT = 120.0  # seconds that a writer waits for others; the lock of a process that dies is gone with it
-_CONNECT = 10  # seconds that a server may take to answer
+_PATIENCE = {"connect_timeout": "10", "tcp_user_timeout": "10000"}  # of a server: seconds, milliseconds
 _ALL = 0x6E6F726961  # the advisory lock that every writer shares, and that whoever needs all tables has alone
 _ONE = 0x6E6F7269  # the class of advisory locks of single runs and names
 
@@ -39,10 +39,12 @@ class Database:
     ----------
     settings : Settings
         ``settings.state`` is the address; without it the database is ``state.db`` in the home folder.
+    wait : float
+        Seconds that a writer of SQLite waits for others.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, wait: float = _WAIT) -> None:
+        self.settings, self.wait = settings, wait
         self._ready = False
 
     @cached_property
@@ -56,7 +58,7 @@ class Database:
         """Whether the database has its tables; those of an older version are brought up to date first."""
         if self._ready or (self.file is not None and not _filled(self.file)):
             return self._ready
-        with self._telling(), self._engine.connect() as connection:
+        with self.telling(), self._engine.connect() as connection:
             version = _version(connection)
         if version is None:
             if self.file is not None:
@@ -79,7 +81,7 @@ class Database:
         if not self.made():
             yield None
             return
-        with self._telling(), self._engine.connect() as connection:
+        with self.telling(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -94,6 +96,11 @@ class Database:
         self._make()
         with self._alone(hold) as connection:
             yield connection
+
+    def connect(self) -> Connection:
+        """A connection of the caller's own, to be closed; its transactions begin with the write lock."""
+        self._make()
+        return self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
 
     def mend(self) -> None:
         """Set a SQLite file aside that is damaged, so that a new one can be made in its place."""
@@ -126,7 +133,7 @@ class Database:
             draft = self.file.with_name(f"{self.file.name}.new")
             try:
                 engine = _sqlite(draft, new=True)
-                with self._telling(), engine.begin() as connection:
+                with self.telling(), engine.begin() as connection:
                     _fill(connection)
                 engine.dispose()
                 draft.rename(self.file)
@@ -189,19 +196,18 @@ class Database:
     @cached_property
     def _engine(self) -> Engine:
         if self.file is not None:
-            return _sqlite(self.file)
+            return _sqlite(self.file, wait=self.wait)
         from sqlalchemy import create_engine
 
         require("psycopg", extra="postgres")
         url = self._url.set(drivername="postgresql+psycopg")
-        if "connect_timeout" not in url.query:
-            url = url.update_query_dict({"connect_timeout": str(_CONNECT)})
+        url = url.update_query_dict({**_PATIENCE, **url.query})
         return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
 
     @contextmanager
     def _alone(self, hold: str | None) -> Iterator[Connection]:
         with (
-            self._telling(),
+            self.telling(),
             self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
             connection.begin(),
         ):
@@ -212,8 +218,13 @@ class Database:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_ONE, hold))
             yield connection
 
+    def close(self) -> None:
+        """Let go of all connections that nobody uses."""
+        if "_engine" in vars(self):
+            self._engine.dispose()
+
     @contextmanager
-    def _telling(self) -> Iterator[None]:
+    def telling(self) -> Iterator[None]:
         """Turn the database's errors into our own."""
         from sqlalchemy.exc import DBAPIError
 
@@ -243,7 +254,7 @@ class Database:
         except DBAPIError as error:
             if _is_damage(error):
                 return False
-            with self._telling():
+            with self.telling():
                 raise
 
 
@@ -279,7 +290,7 @@ def _fill(connection: Connection) -> None:
     connection.execute(insert(SchemaRow), [{"version": migrations.SCHEMA}])
 
 
-def _sqlite(file: Path, *, new: bool = False) -> Engine:
+def _sqlite(file: Path, *, new: bool = False, wait: float = _WAIT) -> Engine:
     """An engine whose writers wait for each other; a file that cannot be written is read as it lies."""
     from sqlalchemy import URL, create_engine, event
 
@@ -290,7 +301,7 @@ def _sqlite(file: Path, *, new: bool = False) -> Engine:
         database = f"file:{quote(database)}"
         query = {"uri": "true", **({"mode": "ro"} if used else {"immutable": "1"})}
     url = URL.create("sqlite", database=database, query=query)
-    engine = create_engine(url, connect_args={"timeout": _WAIT})
+    engine = create_engine(url, connect_args={"timeout": wait})
 
     @event.listens_for(engine, "connect")
     def _connected(connection: Any, _: Any) -> None:

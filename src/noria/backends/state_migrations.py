@@ -10,10 +10,19 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "SCHEMA", "migrate"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of `noria.backends.state_tables`. Whoever changes a table raises it and adds a step."""
 
-MIGRATIONS: Mapping[int, Callable[[Any], None]] = {}
+
+def _add_service(operations: Any) -> None:
+    """What a service keeps: its answers, what they should have been, and who may call it."""
+    from noria.backends.state_tables import Table
+
+    for name in ("predictions", "feedback", "keys"):
+        Table.metadata.tables[name].create(operations.get_bind())
+
+
+MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_service}
 """What makes version n + 1 of version n on either database, given ``alembic.operations.Operations``."""
 
 

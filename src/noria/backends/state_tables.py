@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["ChangeRow", "RunRow", "ScoreRow", "Table"]
+__all__ = ["ChangeRow", "KeyRow", "LabelRow", "PredictionRow", "RunRow", "ScoreRow", "Table"]
 
 
 class Table(DeclarativeBase):
@@ -19,6 +19,7 @@ class Table(DeclarativeBase):
         bool: Boolean,
         str: String().with_variant(String(collation="C"), "postgresql"),
         dict[str, Any]: JSON,
+        list[str]: JSON,
     }
 
 
@@ -79,6 +80,54 @@ class ChangeRow(Table):
     before: Mapped[int | None]
     why: Mapped[str] = mapped_column(Text)
     tags: Mapped[dict[str, Any]]
+
+
+class PredictionRow(Table):
+    """A row that a service predicted; its fields are those of `noria.core.serving.LoggedPrediction`."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (Index("predictions_name_when", "name", "when"), Index("predictions_row", "id"))
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    id: Mapped[str]
+    request: Mapped[str]
+    name: Mapped[str]
+    version: Mapped[int]
+    role: Mapped[str]
+    when: Mapped[float]
+    seconds: Mapped[float]
+    caller: Mapped[str | None]
+    inputs: Mapped[str] = mapped_column(Text)
+    outputs: Mapped[str] = mapped_column(Text)
+
+
+class LabelRow(Table):
+    """What a prediction should have been; its fields are those of `noria.core.serving.Label`, and a name."""
+
+    __tablename__ = "feedback"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(Text)
+    when: Mapped[float] = mapped_column(index=True)
+    caller: Mapped[str | None]
+
+
+class KeyRow(Table):
+    """Who may call a service; its fields are those of `noria.core.serving.Key`."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    digest: Mapped[str]
+    models: Mapped[list[str]]
+    verbs: Mapped[list[str]]
+    created: Mapped[float]
+    expires: Mapped[float | None]
+    revoked: Mapped[float | None]
 
 
 class SchemaRow(Table):

@@ -105,6 +105,12 @@ class MlflowTracker:
             shutil.copytree(got / "data" / "model", folder / "model")
         return {"server": self.address, "model": found.name, "version": int(found.version)}
 
+    def pack(self, run: Path, folder: Path) -> None:
+        """Write the model of a run's folder as the pyfunc model that `mirror` would send."""
+        with self._library(), TemporaryDirectory() as draft:
+            copy = _copy(run, Path(draft) / "run")
+            shutil.copytree(_pyfunc(run / "model", copy), folder)
+
     def _number(self, client: MlflowClient, version: Version, record: Mapping[str, Any]) -> str | None:
         """MLflow's number of a version, if it was mirrored, or came from there."""
         origin = record.get("imported", {})
@@ -134,14 +140,20 @@ class MlflowTracker:
 
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
-        """A client that is quiet and gives up soon, and whose errors are our own."""
+        """A client of the server; making one looks for the server, and where there is none begins one."""
+        with self._library() as mlflow:
+            yield mlflow.MlflowClient(tracking_uri=self.uri)
+
+    @contextmanager
+    def _library(self) -> Iterator[Any]:
+        """MLflow, quiet and soon giving up, with errors that are our own."""
         with _environment(self.uri), _Telling(self.address):
             mlflow = require("mlflow", extra="mlflow")
             logger = logging.getLogger("mlflow")
             level = logger.level
             logger.setLevel(logging.ERROR)
             try:
-                yield mlflow.MlflowClient(tracking_uri=self.uri)
+                yield mlflow
             finally:
                 logger.setLevel(level)
 
@@ -320,7 +332,7 @@ def _trials(path: Path, record: Mapping[str, Any]) -> Iterator[Metric]:
             yield Metric(f"trial/{record['evaluation']['metric']}", trial["score"], when, trial["number"])
 
 
-def _pyfunc(folder: Path, copy: Path, run: str, model: str) -> Path:
+def _pyfunc(folder: Path, copy: Path, run: str | None = None, model: str | None = None) -> Path:
     """The MLflow model around a model folder; `copy` goes into it, so that it can be imported again."""
     from mlflow import pyfunc
     from mlflow.models import Model

@@ -17,14 +17,18 @@ from typer.main import get_command
 from noria._version import __version__
 from noria.cli.compare import compare
 from noria.cli.explain import explain
+from noria.cli.export import export
+from noria.cli.feedback import feedback
 from noria.cli.findings import findings
 from noria.cli.history import history
 from noria.cli.import_model import import_model
+from noria.cli.keys import keys
 from noria.cli.learners import learners
 from noria.cli.mirror import mirror
 from noria.cli.models import models
 from noria.cli.new import new
 from noria.cli.predict import predict
+from noria.cli.predictions import predictions
 from noria.cli.profile import profile
 from noria.cli.promote import promote
 from noria.cli.prune import prune
@@ -36,6 +40,7 @@ from noria.cli.reproduce import reproduce
 from noria.cli.rollback import rollback
 from noria.cli.run import run
 from noria.cli.runs import runs
+from noria.cli.serve import serve
 from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
@@ -46,6 +51,7 @@ __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, explain, profile, recipes, new),
+    *(serve, predictions, feedback, export),
     *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, findings, version),
@@ -66,6 +72,7 @@ app = typer.Typer(
 )
 for _verb in _VERBS:
     app.command(_NAMES.get(_verb), no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
+app.add_typer(keys)
 
 
 def _print_version(wanted: bool) -> None:

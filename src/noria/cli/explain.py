@@ -80,6 +80,7 @@ def explain(
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import following, print_json, show
+    from noria.core.files import write_text
 
     with following(Path(model).name, quiet=flags["quiet"]) as session:
         found = noria.explain(
@@ -88,7 +89,7 @@ def explain(
             session=session,
         )  # fmt: skip
     if output is not None:
-        _write(output, found.page())
+        write_text(output, found.page())
     if flags["json"]:
         print_json(found.to_dict())
         return
@@ -118,16 +119,15 @@ def _row(found: Explained, at: int) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from noria.cli.ui import table
-    from noria.lifecycle.explain import said, unit
     from noria.pages.units import number
 
     assert found.explanation is not None
-    why, parts = found.explanation, found.explanation.row(at)
+    why, parts, card = found.explanation, found.explanation.row(at), found.card(at)
     number_of = f"row {at + 1}: " if found.predictions.height > 1 else ""
-    yield Text.assemble(number_of, (said(found.predictions.row(at, named=True)), "bold"))
+    yield Text.assemble(number_of, (card["said"], "bold"))
     base, output = number(why.base[at]), number(why.outputs[at])
     of = f" of what {found.made_by} makes" if found.made_by else ""
-    yield Text(f"{unit(why, at)}: {output}, {base} if nothing were known; {why.method}, parts{of}\n", "dim")
+    yield Text(f"{card['unit']}: {output}, {base} if nothing were known; {why.method}, parts{of}\n", "dim")
     made = table(
         "feature", "value", "added", *(["±"] if why.errors is not None else []), "", right=("added", "±")
     )
@@ -211,16 +211,3 @@ def _label(value: Any) -> str:
 
 def _short(text: str, most: int = 28) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _write(path: Path, page: str) -> None:
-    """Write the page; one clear error if it cannot be."""
-    from noria.errors import StorageError
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"Cannot write {path}.", got=error.strerror or str(error), do="Write elsewhere."
-        ) from error

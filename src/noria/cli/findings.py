@@ -31,11 +31,11 @@ def findings(
       noria findings NOR021
       noria train houses.csv -t price --silence NOR024,NOR025
     """  # noqa: D301 - \b keeps click from joining the lines
+    import noria
     from noria.cli.ui import print_json, show, table
     from noria.errors import NotFoundError, suggestion
-    from noria.lifecycle.findings import codes
 
-    known = codes()
+    known = noria.findings()
     if code is not None and code not in known:
         raise NotFoundError(f"There is no code {code!r}.", do=suggestion(code, known))
     chosen = known if code is None else {code: known[code]}

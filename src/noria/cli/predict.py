@@ -20,8 +20,9 @@ def predict(
             metavar="MODEL", help="A trained name, or a model folder.", autocompletion=complete_model
         ),
     ],
-    file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Rows, from any source that can be trained on.")
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE...", help="Rows, from any sources that can be trained on."),
     ] = None,
     ask: Annotated[
         str | None,
@@ -48,22 +49,30 @@ def predict(
     Examples:
       noria predict titanic new.csv
       noria predict titanic new.csv -o scored.parquet
+      noria predict titanic monday.csv tuesday.csv -o week.csv
       noria predict docs-qa --ask "How do I make an older version answer again?"
       noria predict ./titanic-model 's3://bucket/day-*.parquet' -o scored.csv --trust
     """  # noqa: D301 - \b keeps click from joining the lines
+    import time
+
     import noria
     from noria.cli.ui import following, print_json, show_answer, show_frame
     from noria.errors import ParamError
+    from noria.pages.units import duration
 
-    if (file is None) == (ask is None):
-        raise ParamError("Name a file of rows, or ask a question.", do='Use FILE or --ask "...".')
+    if bool(files) == (ask is not None):
+        raise ParamError("Name files of rows, or ask a question.", do='Use FILE or --ask "...".')
+    began = time.monotonic()
     with following(Path(model).name, quiet=flags["quiet"]) as session:
-        table: Any = noria.predict(model, file, ask=ask, output=output, trust=trust, session=session)
+        table: Any = noria.predict(model, files, ask=ask, output=output, trust=trust, session=session)
+    seconds = time.monotonic() - began
     if output is not None:
         if flags["json"]:
-            print_json({"rows": table, "output": str(output), "bytes": output.stat().st_size})
+            told = {"rows": table, "output": str(output), "bytes": output.stat().st_size}
+            print_json({**told, "seconds": round(seconds, 3)})
         else:
-            typer.echo(f"{table:,} rows with predictions are in {output}")
+            speed = f"{duration(seconds)}, {table / seconds:,.0f} rows/s"
+            typer.echo(f"{table:,} rows with predictions are in {output} ({speed})")
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
     elif "citations" in table.columns and ask is not None:

@@ -57,6 +57,8 @@ def profile(
       noria profile train.csv --compare new.csv
       noria profile "sql:SELECT * FROM 'day-*.csv' WHERE price > 0" --json
     """  # noqa: D301 - \b keeps click from joining the lines
+    import webbrowser
+
     import noria
     from noria.cli.ui import following, print_json
 
@@ -69,12 +71,14 @@ def profile(
     else:
         _show(made, output)
     if open_ and output is not None:
-        typer.launch(output.resolve().as_uri())
+        webbrowser.open(output.resolve().as_uri())
 
 
 def _stem(file: str) -> str:
     """What the page of a source is called."""
-    stem = Path(file).name.partition(".")[0]
+    from noria.pages.units import without_password
+
+    stem = Path(without_password(file)).name.partition(".")[0]
     return re.sub(r"[^\w-]+", "-", stem)[:_LONGEST].strip("-") or "table"
 
 
@@ -92,23 +96,24 @@ def _show(made: Profile, output: Path | None) -> None:
 def _facts(made: Profile) -> Table:
     """The table in a few lines."""
     from noria.cli.ui import grid
-    from noria.core.words import data_size, percent
+    from noria.core.words import data_size, percent, times
 
     kinds = Counter(str(column.type) for column in made.columns)
     cells = made.rows * len(made.columns)
     lost = sum(column.nulls for column in made.columns)
     facts = {
-        "table": f"{made.source}: {made.rows:,} rows, {len(made.columns):,} columns, {data_size(made.bytes)}",
+        "table": f"{made.source}: {times(made.rows, 'row')}, {times(len(made.columns), 'column')}, "
+        f"{data_size(made.bytes)}",
         "columns": ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common()),
         "missing": f"{percent(lost / max(1, cells))} of all values",
     }
     if made.duplicates:
-        facts["repeated"] = f"{made.duplicates:,} rows"
+        facts["repeated"] = times(made.duplicates, "row")
     if made.target is not None and made.target.relations:
         strongest = (f"{one.column} {abs(one.strength):.2f}" for one in made.target.relations[:5])
         facts[made.target.column] = f"goes with {', '.join(strongest)}"
     if made.contrast is not None:
-        facts["compared"] = f"with {made.contrast.source}: {made.contrast.rows:,} rows"
+        facts["compared"] = f"with {made.contrast.source}: {times(made.contrast.rows, 'row')}"
     lines = grid()
     lines.add_column(style="dim", no_wrap=True, max_width=20, overflow="ellipsis")
     lines.add_column(overflow="fold")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.events import Event
+from noria.core.words import times
 from noria.pages.units import ago, data_size, duration, number
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _DOING = {
     "keep": "saving",
     "mirror": "sending to MLflow",
     "import": "importing",
+    "export": "exporting",
     "index": "writing the index",
     "profile": "relating columns",
 }
@@ -112,10 +114,10 @@ class State:
         self.trying = f"{learner}, {data['done']:,} of {data['total']:,} texts embedded"
 
     def _predict_progress(self, data: dict[str, Any]) -> None:
-        self.doing, self.trying = "predicting", f"{data['rows']:,} rows"
+        self.doing, self.trying = "predicting", times(data["rows"], "row")
 
     def _profile_progress(self, data: dict[str, Any]) -> None:
-        self.doing, self.trying = "profiling", f"{data['rows']:,} rows"
+        self.doing, self.trying = "profiling", times(data["rows"], "row")
 
     def _reindex_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.share = "reading", data["done"] / data["total"]
@@ -246,21 +248,27 @@ def _search_line(data: dict[str, Any], _: State) -> str:
     learners, folds = len(data["learners"]), data["folds"]
     doing = f"searching for up to {duration(data['budget'])}" if data["budget"] else "fitting known settings"
     return (
-        f"{doing} by {data['metric']}: {data['rows']:,} rows, "
-        f"{folds} {'fold' if folds == 1 else 'folds'}, {learners} learners"
+        f"{doing} by {data['metric']}: {times(data['rows'], 'row')}, "
+        f"{times(folds, 'fold')}, {times(learners, 'learner')}"
     )
+
+
+def _table(data: dict[str, Any]) -> str:
+    return f"{times(data['rows'], 'row')}, {times(data['columns'], 'column')}"
 
 
 def _found_line(data: dict[str, Any], state: State) -> str:
     best = (
         f", best {state.metric} {number(state.best)} ({state.best_learner})" if state.best is not None else ""
     )
-    return f"{data['trials']} trials in {duration(data['seconds'])}{best}; ended because {data['why']}"
+    return (
+        f"{times(data['trials'], 'trial')} in {duration(data['seconds'])}{best}; ended because {data['why']}"
+    )
 
 
 _LINES = {
     "stage.started": _stage_line,
-    "data.read": lambda data, _: f"{data['rows']:,} rows, {data['columns']} columns from {data['source']}",
+    "data.read": lambda data, _: f"{_table(data)} from {data['source']}",
     "run.resumed": lambda data, _: _resumed(data),
     "run.unchanged": lambda data, _: _unchanged(data),
     "search.started": _search_line,

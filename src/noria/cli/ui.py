@@ -165,7 +165,8 @@ def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
     for line in cells:
         made.add_row(*line[:shown])
     more, hidden = max(frame.height - rows, 0), frame.width - shown
-    left = [f"{more:,} more rows"] * (more > 0) + [f"{hidden} more columns"] * (hidden > 0)
+    counts = ((more, "row"), (hidden, "column"))
+    left = [f"{count:,} more {what}{'s' * (count > 1)}" for count, what in counts if count]
     show(made, *([Text(f"\n{' and '.join(left)}; -o FILE writes everything.", style="dim")] if left else []))
 
 

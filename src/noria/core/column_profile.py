@@ -25,17 +25,20 @@ class Histogram:
     counts : tuple of float
     below, above : float
         How many values lie outside of all bins: a long tail is cut off so that the rest can be seen.
+    whole : bool
+        Whether bins hold whole numbers, so that edges lie half-way between two of them.
     """
 
     edges: tuple[float, ...]
     counts: tuple[float, ...]
     below: float = 0.0
     above: float = 0.0
+    whole: bool = False
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
         """The inverse of ``dataclasses.asdict``."""
-        return cls(tuple(given["edges"]), tuple(given["counts"]), given["below"], given["above"])
+        return cls(**{**given, "edges": tuple(given["edges"]), "counts": tuple(given["counts"])})
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date, time
+from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.result import html_table
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Explanation", "word"]
+__all__ = ["Explanation", "plain", "word"]
 
 _SHOWN = 10
 
@@ -102,6 +104,39 @@ class Explanation:
         ]
         return {"unit": self.unit, "method": self.method, "rows": rows}
 
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Self:
+        """The inverse of `to_dict`, except that the values are words, and features stand as in the first row.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> table = pl.DataFrame({"age": [0.3], "sex": [-0.1]})
+        >>> found = Explanation(pl.Series([0.5]), table, pl.Series([0.7]), "probability")
+        >>> Explanation.from_dict(found.to_dict()).attributions.equals(table)
+        True
+        """
+        import polars as pl
+
+        rows = told["rows"]
+        names = dict.fromkeys(one["feature"] for row in rows for one in row["features"])
+
+        def table(field: str, kind: Any) -> pl.DataFrame:
+            parts = [{one["feature"]: one[field] for one in row["features"]} for row in rows]
+            return pl.DataFrame(parts, schema=dict.fromkeys(names, kind))
+
+        outcome = pl.Series("outcome", [row["outcome"] for row in rows], pl.String)
+        return cls(
+            base=pl.Series("base", [row["base"] for row in rows], pl.Float64),
+            attributions=table("added", pl.Float64),
+            outputs=pl.Series("output", [row["output"] for row in rows], pl.Float64),
+            unit=told["unit"],
+            method=told["method"],
+            errors=None if told["method"] == "exact" else table("error", pl.Float64),
+            values=table("value", pl.String),
+            outcome=None if outcome.null_count() == len(outcome) else outcome,
+        )
+
     def _repr_html_(self) -> str:
         if len(self.base) != 1:
             return html_table(self.frame(), f"Mean absolute {self.unit} added, {self.method}")
@@ -109,6 +144,25 @@ class Explanation:
             f"{self.outputs[0]:.4g} {self.unit} from {self.base[0]:.4g} without any feature, {self.method}"
         )
         return html_table(self.row(0).head(_SHOWN), about)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it, or a mapping or list of values: moments as ISO text, others as they are.
+
+    Examples
+    --------
+    >>> plain({"day": date(2026, 1, 31), "price": 3.5})
+    {'day': '2026-01-31', 'price': 3.5}
+    """
+    match value:
+        case dict():
+            return {name: plain(part) for name, part in value.items()}
+        case list() | tuple():
+            return [plain(part) for part in value]
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return value
 
 
 def word(value: Any) -> str:

@@ -11,7 +11,18 @@ from pathlib import Path
 
 from noria.errors import StorageError
 
-__all__ = ["new_folder", "write_text"]
+__all__ = ["exists", "new_folder", "write_text"]
+
+
+def exists(text: str | os.PathLike[str]) -> bool:
+    """Whether there is such a file or folder; a text that can be no path, such as a long query, is none.
+
+    Examples
+    --------
+    >>> exists("."), exists("x" * 5_000)
+    (True, False)
+    """
+    return os.path.exists(text)  # noqa: PTH110 - Path raises where a name is too long
 
 
 @contextmanager

@@ -96,12 +96,15 @@ class Slice:
         How many of the held-out rows have it.
     score, rest : Score
         On them, and on all the others.
+    surprising : bool
+        Whether it does worse there than its own probabilities say; always so where it has none.
     """
 
     where: str
     rows: int
     score: Score
     rest: Score
+    surprising: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,19 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
+from noria.core.serving import Key, Label, LoggedPrediction, Outcome
 
-__all__ = ["Artefacts", "Executor", "History", "Kept", "Snapshots", "State", "Tracker"]
+__all__ = [
+    "Artefacts",
+    "Executor",
+    "History",
+    "Kept",
+    "Keys",
+    "PredictionLog",
+    "Snapshots",
+    "State",
+    "Tracker",
+]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -181,6 +192,66 @@ class State(Protocol):
         ...
 
 
+class PredictionLog(Protocol):
+    """Keeps what a service answered; what `append` returned from survives the death of the process."""
+
+    quick: bool
+    """Whether `append` without waiting takes so little time that an event loop may do it itself."""
+
+    def append(self, lines: Sequence[LoggedPrediction], *, wait: bool = True) -> bool:
+        """Add lines, all or none; False if somebody else writes and `wait` is false.
+
+        StorageError if they cannot be written; OverloadError if that may be over in a moment: somebody holds
+        the database for seconds, or its server is away.
+        """
+        ...
+
+    def read(
+        self, name: str | None = None, *, since: float | None = None, limit: int | None = None
+    ) -> Iterator[LoggedPrediction]:
+        """The lines of a model, or of all, oldest first."""
+        ...
+
+    def count(self, name: str | None = None) -> int:
+        """How many lines there are."""
+        ...
+
+    def tell(self, name: str, labels: Sequence[Label], *, replace: bool = False) -> list[Outcome]:
+        """Keep what predictions of a model should have been; what became of each label, in their order.
+
+        A label that contradicts one that is there is kept only if it may `replace` it.
+        """
+        ...
+
+    def labels(self, name: str, *, since: float | None = None) -> Iterator[Label]:
+        """The labels of a model, by the ids of the rows."""
+        ...
+
+    def tidy(self) -> None:
+        """Work that need not be done while somebody waits."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class Keys(Protocol):
+    """Keeps who may call a service."""
+
+    def add(self, key: Key) -> None:
+        """Take a new key in."""
+        ...
+
+    def all(self) -> list[Key]:
+        """All keys, oldest first, those that are not valid any more too."""
+        ...
+
+    def revoke(self, key: str, when: float) -> None:
+        """Let a key, given by its id, count no more."""
+        ...
+
+
 class Tracker(Protocol):
     """Shows runs and models where others look for them, and brings models from there."""
 
@@ -193,4 +264,8 @@ class Tracker(Protocol):
 
     def fetch(self, address: str, folder: Path) -> dict[str, Any]:
         """Bring the files of a run with its model into an empty folder; where they were, JSON-ready."""
+        ...
+
+    def pack(self, run: Path, folder: Path) -> None:
+        """Write the model of a run's folder into a new folder that their programs read; asks no server."""
         ...

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from noria.core.column_profile import ColumnProfile
 from noria.core.insight import Finding, Severity
 from noria.core.result import html_table
+from noria.core.words import times
 from noria.errors import ColumnError, suggestion
 
 if TYPE_CHECKING:
@@ -142,9 +143,13 @@ class Shift:
     here, there : tuple of float
         The share of the values in each group.
     new : tuple of (str, int)
-        Categories that are only there.
+        Categories that are only there, the most frequent ones.
     types : tuple of str
         Here and there.
+    p : float, optional
+        How likely two samples of one distribution differ as much, by chi-squared over the bins of the PSI.
+    unknown : int
+        How many categories are only there; an estimate, if these were too many to be counted.
     """
 
     column: str
@@ -157,6 +162,8 @@ class Shift:
     there: tuple[float, ...]
     new: tuple[tuple[str, int], ...]
     types: tuple[str, str]
+    p: float | None = None
+    unknown: int = 0
 
 
 @dataclass(frozen=True)
@@ -287,7 +294,7 @@ class Profile:
         told = "".join(
             f"<li><b>{html.escape(one.severity)}</b> {html.escape(str(one))}</li>" for one in self.findings
         )
-        caption = f"{self.source}: {self.rows:,} rows, {len(self.columns):,} columns"
+        caption = f"{self.source}: {times(self.rows, 'row')}, {times(len(self.columns), 'column')}"
         return f"<ul>{told}</ul>{html_table(self.frame(), caption)}"
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "Evidence",
     "Experiments",
     "Fold",
+    "Graphs",
     "Inspects",
     "Learner",
     "Metric",
@@ -238,7 +239,10 @@ class Model(Protocol):
         ...
 
     def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
-        """What each feature added to each prediction; what is sampled becomes no finer after the deadline."""
+        """What each feature added to each prediction.
+
+        After the deadline what is sampled becomes no finer, and what takes long at once raises OutOfTime.
+        """
         ...
 
     def save(self, folder: Path) -> None:
@@ -252,6 +256,18 @@ class Rowwise(Protocol):
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as ``predict`` of a table of this one row."""
+        ...
+
+
+@runtime_checkable
+class Graphs(Protocol):
+    """A model that can be written as one ONNX graph, encodings included."""
+
+    def to_onnx(self, path: Path) -> dict[str, Any]:
+        """Write it; what goes in and comes out, and how far it is from ``predict``, JSON-ready.
+
+        ParamError naming the part that cannot be expressed; MissingExtraError without the extra ``onnx``.
+        """
         ...
 
 
@@ -368,6 +384,8 @@ class Evidence:
         Held out, with all columns; what the model and the baseline say of them, row by row.
     fold_truth, fold_predictions : Table
         Validated on in the search, and the joint model's out-of-fold predictions.
+    model : Model, optional
+        That said it.
     """
 
     train: pl.DataFrame
@@ -376,6 +394,7 @@ class Evidence:
     baseline: pl.DataFrame
     fold_truth: pl.DataFrame
     fold_predictions: pl.DataFrame
+    model: Model | None = None
 
 
 @runtime_checkable

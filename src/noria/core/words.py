@@ -1,15 +1,18 @@
-"""Numbers, shares, moments and sizes as people write them."""
+"""Numbers, shares, moments, sizes and names as people write them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-__all__ = ["data_size", "moment", "number", "percent", "quoted"]
+__all__ = ["clock", "data_size", "moment", "named", "number", "percent", "quoted", "times"]
 
 _EPOCH = datetime(1970, 1, 1)
+_MONTH = 86_400.0 * 30
 _EXACT = 1e15
 _SHOWN = 40
+_NAMED = 3
 
 
 def number(value: float) -> str:
@@ -52,9 +55,20 @@ def moment(seconds: float) -> str:
     """
     try:
         when = _EPOCH + timedelta(seconds=round(seconds))
-    except OverflowError:
+    except (OverflowError, ValueError):
         return number(seconds)
     return when.isoformat(sep=" ").removesuffix(" 00:00:00")
+
+
+def clock(low: float, high: float) -> Callable[[float], str]:
+    """How moments between two are written: without the time of day, where they lie months apart.
+
+    Examples
+    --------
+    >>> clock(0.0, 1e8)(3661.0), clock(0.0, 1e5)(3661.0)
+    ('1970-01-01', '1970-01-01 01:01:01')
+    """
+    return (lambda when: moment(when).partition(" ")[0]) if high - low > _MONTH else moment
 
 
 def data_size(count: float) -> str:
@@ -80,3 +94,29 @@ def quoted(text: str) -> str:
     ("'tea'", 42)
     """
     return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…")
+
+
+def times(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    Examples
+    --------
+    >>> times(1, "row"), times(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "es" if noun.endswith("s") else "s")
+
+
+def named(names: Sequence[str]) -> str:
+    """The first of some names in quotes, and how many more there are.
+
+    Examples
+    --------
+    >>> named(["a", "b", "c", "d", "e"])
+    "'a', 'b', 'c' and 2 more"
+    """
+    told = [quoted(name) for name in names]
+    more = len(told) - _NAMED
+    if more > 0:
+        return f"{', '.join(told[:_NAMED])} and {more:,} more"
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)

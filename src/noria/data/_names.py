@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["says_code", "says_id", "says_strong_id", "says_time"]
+__all__ = ["says_calendar", "says_code", "says_id", "says_strong_id", "says_time"]
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _ID = frozenset(
@@ -33,6 +33,9 @@ _TIME = frozenset(
     {"date", "time", "timestamp", "ts", "datetime", "epoch", "created", "updated", "modified", "day", "when"}
     | {"dt", "at", "year", "yr", "month", "week", "quarter", "ymd", "period", "step", "t"}
 )
+_CALENDAR = frozenset(
+    {"year", "quarter", "month", "week", "weekday", "day", "hour", "minute", "second", "of"}
+)
 
 
 def _words(name: str) -> list[str]:
@@ -60,3 +63,9 @@ def says_code(name: str) -> bool:
 def says_time(name: str) -> bool:
     """Whether it is the name of a moment: created_at, orderDate."""
     return not _TIME.isdisjoint(_words(name))
+
+
+def says_calendar(name: str) -> bool:
+    """Whether it is the name of a part of a moment: month, dayOfWeek."""
+    words = _words(name)
+    return bool(words) and _CALENDAR.issuperset(words)

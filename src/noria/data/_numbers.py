@@ -11,16 +11,32 @@ import polars as pl
 
 from noria.core.schema import Parse
 
-__all__ = ["BLANK", "LOST", "PLACEHOLDERS", "Reading", "as_number", "number_expr", "number_reader"]
+__all__ = [
+    "BLANK",
+    "INFINITE",
+    "LOST",
+    "PLACEHOLDERS",
+    "Reading",
+    "as_number",
+    "number_expr",
+    "number_reader",
+]
 
 BLANK = " \t\r\n\x0b\x0c\u00a0\u2007\u2009\u202f\ufeff"
 
 LOST = frozenset({"?", "n/a", "n.a.", "#n/a", "nan", "null", "(null)", "<na>", "\\n"})
 """Texts, folded to lower case, that mean a missing value in every column."""
 
-PLACEHOLDERS = LOST | frozenset(
-    {"na", "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "undefined", "not available"}
-    | {"#na", "#value!", "#div/0!", "#null!", "#ref!", "inf", "-inf", "infinity", "-infinity", "+inf"}
+INFINITE = frozenset({"inf", "-inf", "+inf", "infinity", "-infinity", "+infinity"})
+"""Texts that mean an infinite number."""
+
+PLACEHOLDERS = (
+    LOST
+    | INFINITE
+    | frozenset(
+        {"na", "-", "--", "---", ".", "..", "none", "nil", "missing", "unknown", "undefined", "not available"}
+        | {"#na", "#value!", "#div/0!", "#null!", "#ref!"}
+    )
 )
 """Texts that mean a missing value among numbers and dates."""
 

@@ -216,11 +216,11 @@ def _words(parse: Parse) -> tuple[frozenset[str], frozenset[str] | None]:
 
 
 def _moment(raw: pl.Expr, _: Parse) -> pl.Expr:
-    return raw.cast(pl.Datetime("us"))
+    return raw.cast(pl.Datetime("us"), strict=False)  # null beyond 290,000 years
 
 
 def _zoned(raw: pl.Expr, _: Parse) -> pl.Expr:
-    return raw.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+    return raw.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"), strict=False)
 
 
 def _moment_text(raw: pl.Expr, parse: Parse) -> pl.Expr:

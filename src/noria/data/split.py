@@ -10,6 +10,7 @@ import numpy as np
 
 from noria.core.schema import Column, Role, Schema, Type
 from noria.core.split import Split
+from noria.core.words import times
 from noria.data.conform import column_expr
 from noria.errors import DataError, ParamError, suggestion
 
@@ -387,7 +388,7 @@ def _duplicates(table: pl.DataFrame, schema: Schema) -> tuple[Ints, str]:
     copies = table.height - distinct
     if distinct < 100 or np.bincount(unit).max() > 0.05 * table.height:
         return alone, ""
-    return unit, f"; rows with the features of another ({copies:,}) stay on its side"
+    return unit, f"; {times(copies, 'row')} with the features of another on the same side as that one"
 
 
 # --- columns as numbers -----------------------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
+from noria.core.words import times
 from noria.data._seen import Seen, measure
 from noria.data.conform import conform
 from noria.errors import DataError, TargetError
@@ -137,14 +138,14 @@ def _drop_rows(
     known = typed.filter(pl.col(name).is_not_null())
     if known.height < typed.height:
         lost = typed.height - known.height
-        notes.append(f"{_rows(lost)} without a value of the target {name!r} left out")
+        notes.append(f"{times(lost, 'row')} without a value of the target {name!r} left out")
     if target.type in _CLASSES:
-        counts = known[name].value_counts(name="count").filter(pl.col("count") < 2)
-        if 0 < counts.height < known[name].n_unique():
-            rare = counts[name].cast(pl.String).sort().to_list()
-            known = known.filter(~pl.col(name).is_in(counts[name].implode()))
+        alone = known[name].filter(known[name].is_unique())
+        if 0 < alone.len() < known[name].n_unique():
+            rare = alone.cast(pl.String).sort().to_list()
+            known = known.filter(~pl.col(name).is_in(alone.implode()))
             named = ", ".join(repr(one) for one in rare[:5]) + (", ..." if len(rare) > 5 else "")
-            notes.append(f"{_rows(len(rare))} left out, the only one of its class: {named}")
+            notes.append(f"{times(len(rare), 'row')} left out, the only one of its class: {named}")
     if known[name].n_unique() < 2 and target.type is not Type.TEXT:
         only = f"only {known[name][0]!r}" if known.height else "no value at all"
         raise TargetError(
@@ -155,10 +156,6 @@ def _drop_rows(
     measured = replace(measure(Seen(known[name]), replace(target, parse=Parse())), parse=target.parse)
     columns = tuple(measured if column.name == name else column for column in schema)
     return known, replace(schema, columns=columns)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 # --- the features -----------------------------------------------------------------------------
@@ -207,7 +204,7 @@ def _flag_leaks(typed: pl.DataFrame, schema: Schema, target: Column, notes: list
     step = -(-typed.height // _LOOK)
     names = [column.name for column in schema.features if column.type in _COMPARED]
     some = typed.select([*names, target.name]).gather_every(step).unique(maintain_order=True)
-    chance = float(some[target.name].value_counts(name="count")["count"].max()) / some.height  # type: ignore[arg-type]
+    chance = float(some[target.name].unique_counts().max()) / some.height  # type: ignore[arg-type]
     for name in names:
         found = ""
         if target.type is Type.NUMBER and schema[name].type in _PLACES:

@@ -88,8 +88,10 @@ class Comparison:
 
     def differences(self, *, every: bool = False) -> pl.DataFrame:
         """What differs, in words: one row per fact, one column per run; with `every`, what is equal too."""
+        own = ("section", "what")
+        names = (f"run {name}" if name in own else name for name in self.names)
         rows = [(fact.section, fact.name, *map(text, fact.values)) for fact in self._facts(every)]
-        schema = dict.fromkeys(["section", "what", *self.names], pl.String)
+        schema = dict.fromkeys([*own, *names], pl.String)
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def to_dict(self, *, every: bool = False) -> dict[str, Any]:

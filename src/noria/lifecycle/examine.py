@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from noria.core.deadline import Deadline
-from noria.core.insight import Insight
+from noria.core.insight import Importance, Insight
 from noria.core.ports import Executor
 from noria.core.protocol import Context, Evidence, Experiments, Learner, System
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure
 from noria.lifecycle import learning_curve, slices
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import diagnose
 from noria.lifecycle.explain import insights
 from noria.lifecycle.prepare import Prepared
@@ -54,27 +55,41 @@ class Case:
 
 
 def examine(case: Case) -> tuple[Insight, list[Figure]]:
-    """Find out what can be found out before the deadline, most useful first."""
-    deadline, recipe, data = case.deadline, case.recipe, case.data
-    importance, figures = insights(
+    """Find out what can be found out before the deadline, most useful first; what fails is left out."""
+    deadline = case.deadline
+    importance, drawn = attempt("What the model goes by", lambda: _explained(case), ((), ()))
+    figures = [*drawn]
+    weak = attempt("Weak slices", lambda: slices.worst(case, _part(_SLICES, deadline)), ())
+    figures += attempt("A figure of the slices", lambda: [slices.draw(weak)] if weak else [], ())
+    judging = replace(case, deadline=_part(_DIAGNOSTICS, deadline))
+    found = attempt("What is wrong", lambda: diagnose(judging, weak), ())
+    until = _part(_CURVE, deadline)
+    curve = attempt("A learning curve", lambda: learning_curve.learning_curve(case, until), None)
+    figures += [] if curve is None else [curve]
+    figures += attempt("Experiments", lambda: _experiments(case), ())
+    return Insight(tuple(found), tuple(weak), tuple(importance)), figures
+
+
+def _explained(case: Case) -> tuple[tuple[Importance, ...], list[Figure]]:
+    recipe, data = case.recipe, case.data
+    return insights(
         case.tuned.model,
         case.evidence.truth,
         case.tuned.metric,
         target=None if data.task.numeric else recipe.data.target,
         explains=case.system.tags.explains,
         held_out=recipe.split.holdout > 0 or data.test is not None,
-        deadline=_part(_EXPLANATION, deadline),
+        deadline=_part(_EXPLANATION, case.deadline),
         seed=recipe.search.seed,
     )
-    weak = slices.worst(case, _part(_SLICES, deadline))
-    figures += [slices.draw(weak)] if weak else []
-    found = diagnose(replace(case, deadline=_part(_DIAGNOSTICS, deadline)), weak)
-    curve = learning_curve.learning_curve(case, _part(_CURVE, deadline))
-    figures += [] if curve is None else [curve]
-    if isinstance(case.system, Experiments):
-        ctx = Context(data.schema, data.task, recipe.search.seed, deadline, case.executor.workers)
-        figures += case.system.experiments(case.evidence, ctx)
-    return Insight(tuple(found), tuple(weak), tuple(importance)), figures
+
+
+def _experiments(case: Case) -> list[Figure]:
+    if not isinstance(case.system, Experiments):
+        return []
+    seed, workers = case.recipe.search.seed, case.executor.workers
+    ctx = Context(case.data.schema, case.data.task, seed, case.deadline, workers)
+    return case.system.experiments(case.evidence, ctx)
 
 
 def _part(share: float, deadline: Deadline) -> Deadline:

@@ -94,13 +94,13 @@ def _share(leader: Leader) -> str:
 def _said(leaders: tuple[Leader, ...], metric: Metric) -> str:
     best, others = leaders[0], leaders[1:]
     text = "Each learner's best setting, judged on rows that it was not fitted to, with 95% intervals. "
-    if not others or np.isnan(best.low):
-        return f"{text}{best.learner} has the best {metric.name}."
     even = [leader.learner for leader in others if leader.even]
-    if not even:
+    if even:
+        few = ", ".join(even[:3]) + (f" and {len(even) - 3} more" if len(even) > 3 else "")
+        return f"{text}{best.learner} is best, but its lead over {few} may be chance."
+    if others and np.isfinite([leader.low for leader in leaders]).all():
         return f"{text}{best.learner} is better than all others by more than chance."
-    few = ", ".join(even[:3]) + (f" and {len(even) - 3} more" if len(even) > 3 else "")
-    return f"{text}{best.learner} is best, but its lead over {few} may be chance."
+    return f"{text}{best.learner} has the best {metric.name}."
 
 
 def _scale(leaders: tuple[Leader, ...], metric: Metric) -> dict[str, object]:

@@ -14,9 +14,9 @@ from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
 from noria.core.schema import Type
-from noria.errors import ParamError, StorageError
+from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["asked", "joined", "write"]
+__all__ = ["aligned", "asked", "joined", "save", "write"]
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -29,6 +29,38 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     output : Path
         Ends in ``.csv``, ``.parquet`` or ``.jsonl``.
     events : Events
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    ParamError, StorageError
+        As `save`.
+    ColumnError
+        If batches do not have the same columns.
+    """
+
+    def scored() -> Iterator[pl.DataFrame]:
+        rows = 0
+        for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
+            yield table
+            rows += table.height
+            events.emit("predict.progress", rows=rows)
+
+    return save(scored(), output)
+
+
+def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
+    """Write tables of the same columns, one below the other, to a file, which appears when it is complete.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+    output : Path
+        Ends in ``.csv``, ``.parquet`` or ``.jsonl``.
 
     Returns
     -------
@@ -54,10 +86,9 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with kind(draft) as put:
-            for batch in batches:
-                put(joined(batch, model.predict(batch)))
-                rows += batch.height
-                events.emit("predict.progress", rows=rows)
+            for table in tables:
+                put(table)
+                rows += table.height
         draft.replace(output)
     except OSError as error:
         raise StorageError(
@@ -94,6 +125,27 @@ def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     return rows.drop(predictions.columns, strict=False).hstack(predictions)
 
 
+def aligned(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same tables, all with the columns of the first, in its order.
+
+    Raises
+    ------
+    ColumnError
+        If one has others.
+    """
+    names: list[str] | None = None
+    for table in tables:
+        names = table.columns if names is None else names
+        unlike = sorted(set(names) ^ set(table.columns))
+        if unlike:
+            raise ColumnError(
+                "The inputs do not have the same columns.",
+                got=f"not in all of them: {', '.join(unlike[:12])}",
+                do="Predict them one by one, or give them the same columns.",
+            )
+        yield table.select(names)
+
+
 class _Put(Protocol):
     def __call__(self, table: pl.DataFrame, /) -> Any: ...
 
@@ -127,6 +179,7 @@ def _json_lines(path: Path) -> Iterator[_Put]:
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[_Put]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     writer: Any = None
@@ -136,7 +189,14 @@ def _parquet(path: Path) -> Iterator[_Put]:
         arrow = table.to_arrow()
         if writer is None:
             writer = pq.ParquetWriter(path, arrow.schema, compression="zstd")
-        writer.write_table(arrow.cast(writer.schema))
+        try:
+            writer.write_table(arrow.cast(writer.schema))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ColumnError(
+                "A column is not of the same type in all inputs.",
+                got=str(error).splitlines()[0],
+                do="Write a .csv or .jsonl file, or predict them one by one.",
+            ) from error
 
     try:
         yield put

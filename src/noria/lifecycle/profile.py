@@ -82,13 +82,18 @@ def _take(profiler: Profiler, batches: Batches, events: Events) -> None:
 
 
 def _ahead(batches: Batches) -> Iterator[pl.DataFrame]:
-    """The same; the next batch is read while one is worked on."""
+    """The same; the next batch is read while one is worked on.
+
+    The first one is read here: all of a text may have to be looked at for it, and only this thread hears
+    Ctrl-C.
+    """
     source = iter(batches)
+    batch = next(source, None)
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, source, None)
-        while (batch := coming.result()) is not None:
+        while batch is not None:
             coming = reader.submit(next, source, None)
             yield batch
+            batch = coming.result()
 
 
 def write(made: Profile, path: Path) -> None:

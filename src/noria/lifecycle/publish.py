@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,7 @@ __all__ = ["MARK", "Entry", "Published", "publish"]
 
 MARK = ".noria-site"
 """The file that tells a site of ours, and which files it is made of."""
+_BEGUN = f"{MARK}-begun"
 _ASSETS = ("style.css", "page.js", "figures.js", "vega.js", "LICENSE-vega.txt")
 
 Status = Literal["met", "missed", "no goal", "no run", "damaged"]
@@ -299,30 +300,39 @@ def _check(folder: Path, force: bool) -> None:
 
 
 def _place(files: Mapping[str, str], folder: Path) -> None:
-    """Write all files beside the folder, move them in, and take away what only an earlier site had."""
+    """Write all files beside the folder, move them in, and take away what only an earlier site had.
+
+    Until all of it stands, the mark names the files of both, so that whoever is interrupted can go on.
+    """
     earlier = _earlier(folder)
+    whole = {*files, MARK}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as draft:
-            told = {**files, MARK: json.dumps({"files": sorted({*files, MARK})}, indent=1)}
-            for name, text in told.items():
+            marks = {_BEGUN: _marked(earlier | whole), MARK: _marked(whole)}
+            for name, text in {**files, **marks}.items():
                 path = Path(draft) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, encoding="utf-8")
-            for name in told:
-                target = folder / name
+            for name in (_BEGUN, *files):
+                target = folder / (MARK if name == _BEGUN else name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(Path(draft) / name, target)
-        for name in sorted(earlier - {*told}, reverse=True):
-            (folder / name).unlink(missing_ok=True)
-            parent = (folder / name).parent
-            if parent != folder and parent.is_dir() and not any(parent.iterdir()):
-                parent.rmdir()
+            for name in sorted(earlier - whole, reverse=True):
+                (folder / name).unlink(missing_ok=True)
+                parent = (folder / name).parent
+                if parent != folder and parent.is_dir() and not any(parent.iterdir()):
+                    parent.rmdir()
+            shutil.move(Path(draft) / MARK, folder / MARK)
     except OSError as error:
         raise StorageError(
             f"The site cannot be written to {folder}.", got=error.strerror or str(error),
             do="Free some space, or name another folder with -o.",
         ) from error  # fmt: skip
+
+
+def _marked(names: Collection[str]) -> str:
+    return json.dumps({"files": sorted(names)}, indent=1)
 
 
 def _earlier(folder: Path) -> set[str]:

@@ -17,6 +17,7 @@ from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
 from noria.core.signature import Signature
 from noria.errors import ParamError, suggestion
+from noria.pages.render import markdown as plain
 from noria.pages.render import render
 from noria.pages.story import Story
 from noria.pages.units import without_password
@@ -157,22 +158,22 @@ def markdown(
         Worst first.
     """
     sections = [
-        f"# {recipe.title or recipe.name}",
-        recipe.about.strip(),
+        f"# {plain(recipe.title or recipe.name)}",
+        plain(recipe.about),
         "## Results",
         _results(evaluation),
         "## Findings" if findings else "",
-        "\n".join(f"- **{one.severity}** {one} {one.do}" for one in findings),
+        "\n".join(f"- **{one.severity}** {plain(f'{one} {one.do}')}" for one in findings),
         "## Learners compared",
         _leaderboard(evaluation),
         "## Figures" if figures else "",
-        "\n".join(f"- {figure.title}: `{_FIGURES}/{figure.name}{_SUFFIX}`" for figure in figures),
+        "\n".join(f"- {plain(figure.title)}: `{_FIGURES}/{figure.name}{_SUFFIX}`" for figure in figures),
         "## Data",
         _columns(schema),
         "## Notes" if notes else "",
-        "\n".join(f"- {note}" for note in notes),
+        "\n".join(f"- {plain(note)}" for note in notes),
         "## How it was made",
-        _table(["fact", "value"], [[label, value] for label, value in facts.items()]),
+        _table(["fact", "value"], [[label, plain(value)] for label, value in facts.items()]),
         "## Use it",
         f"```\nnoria predict {recipe.name} new.csv -o scored.parquet\n```",
     ]
@@ -188,7 +189,7 @@ def _results(evaluation: Evaluation) -> str:
             f"{goal.compare} {goal.value:g}: {'met' if goal.met(score.value) else 'missed'}" if goal else ""
         )
         rows.append([name, str(score), f"{base.value:.4g}" if base else "", verdict])
-    head = f"Measured on {evaluation.rows:,} rows, with 95% intervals: {evaluation.how}."
+    head = f"Measured on {evaluation.rows:,} rows, with 95% intervals: {plain(evaluation.how)}."
     return f"{head}\n\n{_table(['metric', 'value', 'baseline', 'goal'], rows)}"
 
 
@@ -214,7 +215,7 @@ def _leader(leader: Leader) -> list[str]:
 
 def _columns(schema: Schema) -> str:
     rows = [
-        [c.name, c.type.value, c.role.value, f"{c.distinct:,}", f"{c.nulls:,}", "; ".join(c.notes)]
+        [plain(c.name), c.type, c.role, f"{c.distinct:,}", f"{c.nulls:,}", plain("; ".join(c.notes))]
         for c in schema
     ]
     return _table(["column", "type", "role", "distinct", "missing", "notes"], rows)
@@ -222,4 +223,4 @@ def _columns(schema: Schema) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from noria.core import artifact, files, keep
 from noria.core.features import FeaturedModel
 from noria.core.insight import Insight
@@ -22,6 +24,7 @@ from noria.core.runs import RunEntry
 from noria.data.conform import conform
 from noria.errors import ArtifactError, NotFoundError
 from noria.lifecycle import lineage
+from noria.lifecycle.diagnose import by_goals
 from noria.lifecycle.prepare import Prepared
 
 __all__ = ["Found", "key", "link", "taken"]
@@ -117,14 +120,25 @@ def taken(artefacts: Artefacts, earlier: RunEntry, recipe: Recipe, data: Prepare
     except (ArtifactError, NotFoundError):
         return None
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    evaluation = replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals)
+    insight = Insight.from_dict(record["insight"])
     return Found(
         model=model,
-        evaluation=replace(Evaluation.from_dict(record["evaluation"]), goals=recipe.goals),
-        insight=Insight.from_dict(record["insight"]),
+        evaluation=evaluation,
+        insight=replace(insight, findings=by_goals(insight.findings, evaluation, _counts(recipe, data))),
         pipeline=record["lineage"]["parameters"]["pipeline"],
         **{name: record[name] for name in ("trials", "until", "seconds", "notes", "recipe")},
         earlier=record["earlier"] or earlier.id,
     )
+
+
+def _counts(recipe: Recipe, data: Prepared) -> dict[str, int]:
+    """Rows of each class, if there are classes."""
+    target = recipe.data.target
+    if target is None or data.task.numeric:
+        return {}
+    counts = data.table[target].drop_nulls().cast(pl.String).alias("class").value_counts(name="rows")
+    return dict(counts.sort("class").iter_rows())
 
 
 def link(earlier: Path, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,11 +12,14 @@ import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline
+from noria.core.explanation import word
 from noria.core.insight import Slice
 from noria.core.protocol import Metric
 from noria.core.result import Figure
 from noria.core.schema import Column, Role, Type
 from noria.lifecycle import evaluate
+from noria.lifecycle.explain.view import PROBABILITY
+from noria.methods.significance import surprise
 from noria.methods.slices import Property, WeakSlice, weak_slices
 from noria.pages import charts
 from noria.pages.charts import amount, number, words
@@ -32,6 +35,7 @@ _BINS, _FEW, _LEVELS, _PAIRED = 8, 8, 12, 6
 _ROLES = frozenset({Role.FEATURE, Role.SERIES, Role.GROUP, Role.TIME})
 _NAMES = frozenset({Role.SERIES, Role.GROUP})
 _SEARCHING = 0.5  # of the time
+_EXCESS, _CHANCE = 0.1, 1e-3
 
 
 class Worded(NamedTuple):
@@ -60,7 +64,24 @@ def worst(case: Case, deadline: Deadline) -> list[Slice]:
     least, searching = max(_LEAST, round(_SHARE * truth.height)), _SEARCHING * deadline.remaining
     found = weak_slices(losses, kinds, least=least, deadline=Deadline(searching, within=deadline))
     named = [(_named(one, worded), one.rows(kinds)) for one in found]
-    return _scored(named, truth, predictions, metrics, case.recipe.search.seed, deadline)
+    scored = _scored(named, truth, predictions, metrics, case.recipe.search.seed, deadline)
+    target = case.recipe.data.target
+    return [
+        replace(one, surprising=target is None or _surprising(truth[target], predictions, inside))
+        for one, (_, inside) in zip(scored, named)
+    ]
+
+
+def _surprising(truth: pl.Series, predictions: pl.DataFrame, inside: np.ndarray) -> bool:
+    """Whether the classes of some rows are missed more than the probabilities say."""
+    names = [name for name in predictions.columns if name.startswith(PROBABILITY)]
+    if not names:
+        return True
+    codes = {name.removeprefix(PROBABILITY): at for at, name in enumerate(names)}
+    y = truth.cast(pl.String).replace_strict(codes, default=None, return_dtype=pl.Int64)
+    known = inside & y.is_not_null().to_numpy()
+    excess, p = surprise(predictions.select(names).to_numpy()[known], y.filter(known).to_numpy())
+    return excess >= _EXCESS and p < _CHANCE
 
 
 def _named(found: WeakSlice, worded: Sequence[Worded]) -> str:
@@ -162,7 +183,7 @@ class _Said(NamedTuple):
 
 
 _NUMBER = _Said(partial(amount, digits=6), "below", "more")
-_DAY = _Said(lambda day: str(date(1970, 1, 1) + timedelta(days=day)), "before", "later")
+_DAY = _Said(lambda day: str(np.datetime64(int(day), "D")), "before", "later")
 
 
 def _numbers(values: pl.Series) -> Iterator[Worded]:
@@ -240,7 +261,7 @@ def _levels(name: str, values: pl.Series, said: Callable[[object], str]) -> Iter
 
 
 def _categories(values: pl.Series) -> Iterator[Worded]:
-    yield from _levels(values.name, values, lambda level: f"is {level}")
+    yield from _levels(values.name, values, lambda level: f"is {word(level)}")
 
 
 def _booleans(values: pl.Series) -> Iterator[Worded]:

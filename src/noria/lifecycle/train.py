@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from noria.errors import (
 )
 from noria.lifecycle import _columns as columns
 from noria.lifecycle import evaluate, leaderboard, lineage, report, reuse
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import check_silence
 from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
@@ -189,7 +191,8 @@ class Training:
         with self._stage("evaluate"):
             evaluation, evidence = self._evaluate(tuned, train, held_out, metrics, how)
             compared = leaderboard.draw(evaluation, metric)
-            report.draw([*system.figures(evidence, evaluation), compared], folder)
+            drawn = attempt("Figures of the result", partial(system.figures, evidence, evaluation), ())
+            report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
             case = Case(
@@ -385,7 +388,9 @@ class Training:
             leaderboard=leaderboard.compared(tuned, budget=0.4 * time, seed=seed),
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
-        return evaluation, Evidence(train, rows, predictions, baseline, tuned.truth, tuned.predictions)
+        return evaluation, Evidence(
+            train, rows, predictions, baseline, tuned.truth, tuned.predictions, tuned.model
+        )
 
     def _keep(self, data: Prepared, system: System, found: Found, run_id: str, journal: Journal) -> Walk:
         """Save model, report, record and manifest, in this order; a run counts once it is registered."""

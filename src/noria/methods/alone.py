@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from noria.methods.significance import ranks
+from noria.methods.association import spearman
 
 __all__ = ["Alone", "alone", "binned"]
 
@@ -112,7 +112,4 @@ def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     known = ~(np.isnan(a) | np.isnan(b))
     if known.sum() < max(10, 0.9 * len(a)):
         return 0.0
-    first, second = ranks(a[known]), ranks(b[known])
-    if not (first.std() > 0 and second.std() > 0):
-        return 0.0
-    return float(np.corrcoef(first, second)[0, 1])
+    return float(np.nan_to_num(spearman(a[known, None], b[known, None]))[0, 0])

@@ -19,6 +19,8 @@ import math
 
 import numpy as np
 
+from noria.methods import significance
+
 __all__ = ["association", "correlation_ratio", "cramers_v", "pearson", "ranks", "spearman"]
 
 _FEWEST = 3
@@ -86,8 +88,7 @@ def ranks(x: np.ndarray) -> np.ndarray:
     made = np.full(x.shape, math.nan)
     for at in range(x.shape[1]):
         known = np.isfinite(x[:, at])
-        _, place, counts = np.unique(x[known, at], return_inverse=True, return_counts=True)
-        made[known, at] = (np.cumsum(counts) - (counts - 1) / 2)[place]
+        made[known, at] = significance.ranks(x[known, at])
     return made
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "crossed",
     "ranks",
     "separable",
+    "surprise",
     "trend",
     "unequal",
     "values_differ",
@@ -321,6 +322,41 @@ def calibration_gap(
     gap = error(p.argmax(axis=1) == y)
     spread = max(float(drawn.std()), 1.0 / n)
     return gap, float(drawn.mean()), (gap - float(drawn.mean())) / spread
+
+
+def surprise(p: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Whether classes are missed more than probabilities say themselves: Spiegelhalter's test, one-sided.
+
+    Parameters
+    ----------
+    p : (n, K) array
+    y : (n,) array of codes
+
+    Returns
+    -------
+    excess : float
+        How much larger the Brier score is than the one that is to be expected, as a share of that.
+    p_value : float
+
+    References
+    ----------
+    Spiegelhalter, Probabilistic prediction in patient management and clinical trials, 1986.
+
+    Examples
+    --------
+    >>> fair, bold = (np.tile([sure, 1 - sure], (200, 1)) for sure in (0.6, 0.9))
+    >>> y = np.repeat([0, 1], [120, 80])
+    >>> surprise(fair, y)[1] > 0.4, surprise(bold, y)[1] < 1e-6
+    (True, True)
+    """
+    from scipy.special import ndtr
+
+    squares = (p**2).sum(axis=1)
+    excess, stated = 2 * (squares - p[np.arange(len(y)), y]), 1 - squares
+    variance = float(4 * ((p**3).sum(axis=1) - squares**2).sum())
+    if len(y) < _FEWEST or not (variance > 0 and stated.sum() > 0):
+        return math.nan, math.nan
+    return float(excess.sum() / stated.sum()), float(ndtr(-excess.sum() / math.sqrt(variance)))
 
 
 def trend(x: np.ndarray, errors: np.ndarray) -> tuple[float, float]:

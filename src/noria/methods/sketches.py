@@ -137,7 +137,6 @@ class Moments:
     high: float = -math.inf
     _m2: float = 0.0
     _m3: float = 0.0
-    _m4: float = 0.0
 
     def update(self, values: np.ndarray, counts: np.ndarray | None = None) -> None:
         """Take in values (n,), each as often as `counts` (n,) says, or once."""
@@ -149,21 +148,22 @@ class Moments:
         with np.errstate(over="ignore", invalid="ignore"):
             off = values - mean
             squares = off * off
-            sums = [float((power * weights).sum()) for power in (squares, squares * off, squares * squares)]
+            sums = [float((power * weights).sum()) for power in (squares, squares * off)]
         self.merge(Moments(n, mean, float(values.min()), float(values.max()), *sums))
 
     def merge(self, other: Moments) -> None:
-        """Take in what another has seen."""
+        """Take in what another has seen; what is too large for a float becomes infinite or NaN."""
         if not other.n:
             return
-        n = self.n + other.n
-        a, b, d = self.n, other.n, other.mean - self.mean
-        self._m4 += other._m4 + d**4 * a * b * (a * a - a * b + b * b) / n**3
-        self._m4 += 6 * d * d * (a * a * other._m2 + b * b * self._m2) / n**2
-        self._m4 += 4 * d * (a * other._m3 - b * self._m3) / n
-        self._m3 += other._m3 + d**3 * a * b * (a - b) / n**2 + 3 * d * (a * other._m2 - b * self._m2) / n
-        self._m2 += other._m2 + d * d * a * b / n
-        self.mean += d * b / n
+        a, b = self.n, other.n
+        n = a + b
+        if a:
+            d = other.mean - self.mean
+            self._m3 += d * d * d * a * b * (a - b) / n**2 + 3 * d * (a * other._m2 - b * self._m2) / n
+            self._m2 += d * d * a * b / n
+        self._m3 += other._m3
+        self._m2 += other._m2
+        self.mean = self.mean * (a / n) + other.mean * (b / n)
         self.n = n
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
@@ -175,12 +175,7 @@ class Moments:
     @property
     def skew(self) -> float:
         """Third standardised moment, without correction for bias; NaN where values do not vary."""
-        return self._m3 * math.sqrt(self.n) / self._m2**1.5 if self._m2 > 0 else math.nan
-
-    @property
-    def kurtosis(self) -> float:
-        """Fourth standardised moment less 3, that of a normal distribution; NaN where values do not vary."""
-        return self._m4 * self.n / self._m2**2 - 3 if self._m2 > 0 else math.nan
+        return self._m3 / self._m2 * math.sqrt(self.n / self._m2) if self._m2 > 0 else math.nan
 
 
 @dataclass

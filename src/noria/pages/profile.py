@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from noria.core.column_profile import QUANTILES, ColumnProfile, Histogram
 from noria.core.insight import Finding
 from noria.core.profile import Profile, Relation, Shift, Timeline
 from noria.core.schema import Type
-from noria.core.words import data_size, moment, number, percent
+from noria.core.words import clock, data_size, number, percent
 from noria.pages import svg
 from noria.pages.render import render
 
@@ -20,12 +20,14 @@ __all__ = ["page"]
 
 _CARDS = 150
 _STRONGEST = 15
-_DAYS = 86_400.0 * 30
+_EXAMPLES = 3
 _SHIFTS = 60
 _CELL = 60
+_UNITS = {"Duration": "seconds", "Time": "seconds since midnight"}
+_SHORTEST = {"month": 29 / 30.44}  # in the unit
 _SPACINGS = {
     "year": 86_400 * 365,
-    "month": 86_400 * 28,
+    "month": 86_400 * 30.44,
     "week": 604_800,
     "day": 86_400,
     "hour": 3_600,
@@ -54,6 +56,7 @@ def page(profile: Profile) -> str:
     (True, True)
     """
     told = _codes(profile.findings)
+    holed = sorted((column for column in profile.columns if column.nulls), key=lambda one: -one.nulls)
     cards = [_card(column, told.get(column.name, [])) for column in profile.columns[:_CARDS]]
     rest = [_row(column, told.get(column.name, [])) for column in profile.columns[_CARDS:]]
     return render(
@@ -69,7 +72,8 @@ def page(profile: Profile) -> str:
         rest=rest,
         heatmap=_heatmap(profile),
         strongest=profile.associations.strongest[:_STRONGEST],
-        holed=[column for column in profile.columns if column.nulls][:_STRONGEST],
+        holed=holed[:_STRONGEST],
+        less=len(holed[_STRONGEST:]),
         relations=_relations(profile),
         plain=_unplotted(profile),
         times=[_time(timeline) for timeline in profile.timelines],
@@ -141,14 +145,21 @@ def _card(column: ColumnProfile, findings: Sequence[Finding]) -> dict[str, Any]:
         **_row(column, findings),
         "facts": [*_shared(column), *_figures(column)],
         "picture": None if listed else picture,
-        "listed": top if listed else [],
+        "listed": top if listed and most > 1 else [],
         "top": [] if listed or most < 2 else top,
-        "examples": [_short(text, 200) for text in column.texts.examples] if column.texts else [],
+        "examples": [_short(text, 200) for text in _examples(column, listed=listed and most < 2)],
         "odd": [(_short(text), count) for text, count in column.odd],
         "quantiles": list(zip((f"{share:.0%}" for share in QUANTILES), column.numbers.quantiles))
         if column.numbers and column.type is Type.NUMBER
         else [],
     }
+
+
+def _examples(column: ColumnProfile, *, listed: bool) -> Sequence[str]:
+    """Some values of texts, and of what has every value once."""
+    if listed:
+        return [text for text, _ in column.top[:_EXAMPLES]]
+    return column.texts.examples if column.texts else ()
 
 
 def _shared(column: ColumnProfile) -> Iterator[tuple[str, str]]:
@@ -160,7 +171,11 @@ def _shared(column: ColumnProfile) -> Iterator[tuple[str, str]]:
 def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
     """What is told of numbers, texts and moments."""
     numbers, texts, times = column.numbers, column.texts, column.times
+    if column.type is Type.VECTOR:
+        yield "values", "not looked into"
     if numbers is not None and column.type is Type.NUMBER:
+        if unit := _unit(column):
+            yield "unit", unit
         yield "range", f"{number(numbers.low)} to {number(numbers.high)}"
         yield "mean", number(numbers.mean)
         yield "median", number(numbers.median)
@@ -186,10 +201,15 @@ def _figures(column: ColumnProfile) -> Iterator[tuple[str, str]]:
         yield "rows in order", "yes" if times.ordered else "no"
 
 
+def _unit(column: ColumnProfile) -> str:
+    """What is counted where values are stored as spans or times of day."""
+    return next((unit for kind, unit in _UNITS.items() if column.storage.startswith(kind)), "")
+
+
 def _spacing(seconds: float) -> str:
     """A time span in its own unit."""
     for unit, size in _SPACINGS.items():
-        if seconds >= size:
+        if seconds >= size * _SHORTEST.get(unit, 1.0):
             count = round(seconds / size, 1)
             return f"{count:g} {unit}{'s' * (count != 1)}"
     return f"{number(seconds)} seconds"
@@ -198,13 +218,15 @@ def _spacing(seconds: float) -> str:
 def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
     """Bars with what lies below them."""
     edges = histogram.edges
-    whole = column.times is None and edges[0] % 1 == 0.5 and (edges[1] - edges[0]) % 1 == 0
-    write = _clock(edges) if column.times is not None else number
-    spans = [(low + 0.5, high - 0.5) if whole else (low, high) for low, high in itertools.pairwise(edges)]
+    write = clock(edges[0], edges[-1]) if column.times is not None else number
+    half = 0.5 if histogram.whole else 0.0
+    spans = [(low + half, high - half) for low, high in itertools.pairwise(edges)]
     titles = [f"{_span(*map(write, span))}: {_rows(count)}" for span, count in zip(spans, histogram.counts)]
     low, high = spans[0][0], spans[-1][1]
     if column.numbers is not None:  # bins of whole width may reach beyond the values
         low, high = max(low, column.numbers.low), min(high, column.numbers.high)
+    if column.texts is not None:
+        low, high = max(low, column.texts.shortest), min(high, column.texts.longest)
     what = "lengths" if column.texts is not None else "values"
     beyond = [f"{_rows(histogram.below)} below"] * (histogram.below > 0)
     beyond += [f"{_rows(histogram.above)} above"] * (histogram.above > 0)
@@ -213,17 +235,12 @@ def _histogram(column: ColumnProfile, histogram: Histogram) -> dict[str, Any]:
         "low": write(low),
         "high": write(high),
         "beyond": ", ".join(beyond),
-        "caption": "length in characters" if column.texts is not None else "",
+        "caption": "length in characters" if column.texts is not None else _unit(column),
     }
 
 
 def _span(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
-
-
-def _clock(edges: Sequence[float]) -> Callable[[float], str]:
-    """How moments between these are written: without the time of day where that says nothing."""
-    return (lambda when: moment(when)[:10]) if edges[-1] - edges[0] > _DAYS else moment
 
 
 def _rows(count: float) -> str:
@@ -277,7 +294,7 @@ def _unplotted(profile: Profile) -> list[Relation]:
 
 def _time(timeline: Timeline) -> dict[str, Any]:
     """Lines over time."""
-    write = _clock(timeline.edges)
+    write = clock(timeline.edges[0], timeline.edges[-1])
     spans = [f"{write(low)} to {write(high)}" for low, high in itertools.pairwise(timeline.edges)]
     titles = [f"{span}: {_rows(rows)}" for span, rows in zip(spans, timeline.rows)]
     lines = [

@@ -19,7 +19,7 @@ from noria.pages.words import against, measure
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["asset", "prose", "render"]
+__all__ = ["asset", "markdown", "prose", "render"]
 
 _HERE, _LONGEST = "noria.pages", 200
 _SIGNS = re.compile(r"[\\`*<>\[\]|]|\b_|_\b|^[#+-]|(?<=^\d)\.(?=\s)")  # not in words, such as log_loss
@@ -94,7 +94,7 @@ def _templates() -> Environment:
     }  # fmt: skip
     made.filters |= {
         "cell": _cell, "day": day, "duration": duration, "interval": interval, "json": _json,
-        "md": _markdown, "measure": measure, "number": number, "size": data_size, "yaml": _yaml,
+        "md": markdown, "measure": measure, "number": number, "size": data_size, "yaml": _yaml,
     }  # fmt: skip
     made.tests["finite"] = math.isfinite
     return made
@@ -104,7 +104,7 @@ def _is_html(name: str | None) -> bool:
     return not (name or "").endswith(".md")
 
 
-def _markdown(text: object) -> str:
+def markdown(text: object) -> str:
     """A text that means nothing but itself in Markdown, on one line."""
     return _SIGNS.sub(r"\\\g<0>", " ".join(str(text).split()))
 

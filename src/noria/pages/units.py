@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ago", "data_size", "day", "duration", "interval", "number", "without_password"]
 
-_PASSWORD = re.compile(r"(?<=://)[^/@\s\"]+@")
+_PASSWORD = re.compile(r"(?<=://)(?:[^/@:\s\"]*:(?!\d+/)[^\s\"'<>`]*@|[^/@\s\"]+@)")  # it may hold @ and /
 
 
 def number(value: float | None) -> str:
@@ -25,11 +25,15 @@ def number(value: float | None) -> str:
     --------
     >>> number(0.83214), number(23145.6), number(float("nan"))
     ('0.8321', '23,146', '')
+    >>> number(0.0), number(0.05), number(0.0000123456)
+    ('0', '0.0500', '1.23e-05')
     """
     if value is None or math.isnan(value):
         return ""
     size = abs(value)
-    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}" if size >= 10 else f"{value:.4f}"
+    if size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if size < 0.01 else f"{value:.4f}" if size < 10 else f"{value:.4g}"
 
 
 def interval(score: Score | None) -> str:
@@ -94,7 +98,9 @@ def without_password(text: str) -> str:
 
     Examples
     --------
-    >>> without_password("postgresql://ann:secret@host/shop")
-    'postgresql://host/shop'
+    >>> without_password("postgresql://ann:secret@host/shop"), without_password("s3://ann:p@ss/w@host/a")
+    ('postgresql://host/shop', 's3://host/a')
+    >>> without_password("https://host:8080/chart@2")
+    'https://host:8080/chart@2'
     """
     return _PASSWORD.sub("", text)

@@ -2,6 +2,7 @@
 
 from noria.testing.artefacts_contract import ArtefactsContract
 from noria.testing.check import Check, CheckFailed, check_system, checks
+from noria.testing.predictions_contract import PredictionLogContract
 from noria.testing.state_contract import StateContract
 from noria.testing.toy import Problem, problems
 
@@ -9,6 +10,7 @@ __all__ = [
     "ArtefactsContract",
     "Check",
     "CheckFailed",
+    "PredictionLogContract",
     "Problem",
     "StateContract",
     "check_system",

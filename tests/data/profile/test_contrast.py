@@ -60,6 +60,22 @@ def test_categories_that_come_and_go():
     assert (town.here[3], town.there[3]) == (0.0, pytest.approx(0.1))
 
 
+def test_rare_categories_of_unlike_tables_are_no_change():
+    rng = np.random.default_rng(0)
+    cabins = [f"C{at}" for at in range(150)]
+    here, there = (pl.DataFrame({"cabin": rng.choice(cabins, rows)}) for rows in (140, 65))
+    (shift,) = contrasted(here, there).shifts
+    assert (shift.psi, shift.p) == (0.0, 1.0)
+    assert len(shift.groups) == 13
+
+
+def test_all_new_categories_are_counted():
+    here = pl.DataFrame({"ticket": [f"t{at % 300}" for at in range(900)]})
+    there = pl.DataFrame({"ticket": [f"t{at % 300 + 200}" for at in range(900)]})
+    (shift,) = contrasted(here, there).shifts
+    assert (len(shift.new), shift.unknown) == (20, 200)
+
+
 def test_columns_of_other_types_are_not_compared():
     there = table(500, 0, 1).with_columns(pl.col("x").cast(pl.String) + " apples", n=None)
     found = contrasted(table(500, 0, 0), there)
@@ -67,3 +83,14 @@ def test_columns_of_other_types_are_not_compared():
     assert shifts["n"].types == ("number", "constant")
     assert shifts["n"].psi is None
     assert shifts["n"].missing == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("there", [[False, True] * 50, ["Yes", "No"] * 50, ["f", "t", "na", None] * 25])
+def test_yes_and_no_are_the_same_however_they_are_written(there):
+    (shift,) = contrasted(pl.DataFrame({"a": [0, 1] * 50}), pl.DataFrame({"a": there})).shifts
+    assert (shift.types, shift.psi, shift.new) == (("boolean", "boolean"), 0.0, ())
+    assert sorted(shift.groups) == ["false", "true"]
+    (same,) = contrasted(
+        pl.DataFrame({"a": ["yes", "no"] * 50}), pl.DataFrame({"a": ["no", "yes"] * 50})
+    ).shifts
+    assert sorted(same.groups) == ["no", "yes"]

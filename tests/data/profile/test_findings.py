@@ -87,7 +87,7 @@ PLANTED = {
     "NOR115": (column([f"{x:.2f} km" for x in NORMAL]), "odd: numbers with the unit 'km'."),
     "NOR116": (
         column([date(1, 1, 1), date(9999, 12, 31), *(date(2020, 1, 1) + timedelta(at) for at in range(598))]),
-        "odd has dates 1 before 1900 (from 0001-01-01) and 1 after 2100 (to 9999-12-31).",
+        "odd has 1 date before 1900 (from 0001-01-01) and 1 date after 2100 (to 9999-12-31).",
     ),
     "NOR117": (column([f"shop {at % 250}" for at in EVERY]), "odd has 250 categories."),
     "NOR119": (
@@ -178,6 +178,20 @@ def test_a_change_is_found(code):
     assert said(found(made, code), words), made.findings
 
 
+def test_one_is_told_as_one():
+    assert found(profiled(column([*NORMAL[:-1], 90.0])), "NOR108")[0].startswith(
+        "1 value of odd (0.2%) lies above"
+    )
+    lacking = clean().with_columns(left=pl.when(pl.int_range(pl.len()) > 0).then("left"))
+    assert found(profiled(lacking, "left"), "NOR112") == ["1 row (0.2%) has no left."]
+
+
+@pytest.mark.parametrize(("name", "key"), [("odd", "odd"), ("my fare: $", '"my fare: $"')])
+def test_what_to_write_names_the_column(name, key):
+    made = profiled(PLANTED["NOR114"][0].rename({"odd": name}))
+    assert made.findings[0].do.endswith(f" columns: {{{key}: {{parse: {{nulls: [...]}}}}}}.")
+
+
 def test_repairs_are_findings():
     made = profiled(clean(), repairs=("a.csv: a second column 'a' is called 'a_2'",))
     assert found(made, "NOR124") == ["a.csv: a second column 'a' is called 'a_2'."]
@@ -187,6 +201,43 @@ def test_repairs_are_findings():
 def test_clean_tables_have_no_findings(seed):
     made = profiled(clean(seed), "left", clean(seed + 100))
     assert made.findings == ()
+
+
+@pytest.mark.parametrize("rows", [20, 60, 150])
+def test_two_small_samples_of_one_distribution_hardly_ever_differ(rows):
+    def some(seed: int) -> pl.DataFrame:
+        rng = np.random.default_rng(seed)
+        made = {f"x{at}": rng.normal(size=rows) for at in range(10)}
+        made |= {f"c{at}": rng.choice([*"abcdefghij"], rows) for at in range(5)}
+        made |= {f"k{at}": rng.poisson(3, rows) for at in range(5)}
+        table = pl.DataFrame(made | {f"m{at}": rng.normal(size=rows) for at in range(5)})
+        gaps = {f"m{at}": pl.Series(rng.random(rows) < 0.2) for at in range(5)}
+        return table.with_columns(pl.when(~gap).then(name).alias(name) for name, gap in gaps.items())
+
+    codes = {"NOR134", "NOR136", "NOR137"}
+    told = [one for seed in range(6) for one in profiled(some(seed), other=some(seed + 99)).findings]
+    assert sum(len(one.columns) for one in told if one.code in codes) <= 1  # of 450
+
+
+@pytest.mark.parametrize("rows", [3, 5, 12, 30])
+def test_noise_of_few_rows_is_neither_a_leak_nor_the_same(rows):
+    told = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        made = {f"x{at}": rng.normal(size=rows) for at in range(10)}
+        made |= {f"c{at}": rng.choice([*"abcdefgh"], rows) for at in range(3)}
+        told += [profiled(pl.DataFrame(made), name) for name in ("x0", "c0")]
+    assert [found(made, code) for made in told for code in ("NOR107", "NOR111")] == [[]] * 2 * len(told)
+    table = pl.DataFrame({"x": [at**3 for at in range(rows)], "y": [f"{at / 2} kg" for at in range(rows)]})
+    assert len(found(profiled(table, "y"), "NOR111")) == (rows >= 30)
+
+
+@pytest.mark.parametrize("written", [str, int], ids=["texts", "numbers"])
+def test_a_rare_class_is_found_among_more_than_ten(written):
+    classes = ["99"] * 2 + [f"{at % 11}" for at in range(5_000)]
+    made = profiled(pl.DataFrame({"y": list(map(written, classes)), "x": NORMAL.sum()}), "y")
+    (seen,) = [finding for finding in made.findings if finding.code == "NOR110"]
+    assert (seen.seen, seen.severity) == ("'99' is the target of 2 rows (under 0.1%).", Severity.HIGH)
 
 
 def test_every_code_has_its_fault():

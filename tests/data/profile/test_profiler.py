@@ -13,8 +13,11 @@ from scipy import stats
 from noria.core.column_profile import QUANTILES
 from noria.core.profile import Profile
 from noria.core.schema import Type
+from noria.data.infer import infer
 from noria.data.profile import Profiler
 from noria.errors import ColumnError, SourceError
+
+FAR = pl.Series([2**60, 1])
 
 
 def profiled(table: pl.DataFrame, target: str | None = None, batches: int = 1) -> Profile:
@@ -90,6 +93,14 @@ def test_numbers_with_units_are_read(many, told):
     assert "numbers with the unit 'kg'" in told["text"].notes
 
 
+def test_the_infinite_is_told_of_texts_as_of_floats():
+    texts = ["inf", "-Infinity", "NaN", "", *(f"{at / 7:.3f}" for at in range(60))]
+    floats = [float(text) if text else None for text in texts]
+    for values in (texts, floats):
+        column = profiled(pl.DataFrame({"a": values}))["a"]
+        assert (column.numbers.infinite, column.nulls, column.odd) == (2, 2, ())
+
+
 def test_outliers_are_counted_by_their_rule(many, told):
     values, outliers = many["tail"].to_numpy(), told["tail"].numbers.outliers
     low, high = np.quantile(values, [0.25, 0.75])
@@ -115,6 +126,14 @@ def test_moments_are_described(many, told):
     assert sum(times.histogram.counts) == pytest.approx(120_000)
     assert [line.column for line in told.timelines] == ["when"]
     assert sum(told.timelines[0].rows) == pytest.approx(120_000)
+
+
+def test_parts_of_the_moment_have_no_mean_over_time():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    table = pl.DataFrame({"when": when, "y": np.arange(300) / 7})
+    table = table.with_columns(month=pl.col("when").dt.month(), dayOfWeek=pl.col("when").dt.weekday())
+    (line,) = profiled(table).timelines
+    assert [name for name, _ in line.means] == ["y"]
 
 
 def test_relations_are_of_a_sample(told):
@@ -255,6 +274,12 @@ def test_that_a_value_is_missing_may_be_what_matters(people):
     assert relation.values[-1] == (0.0, 1.0)
 
 
+def test_ranges_of_dates_are_told_in_days():
+    when = [datetime(2020, 1, 1) + timedelta(hours=7 * at) for at in range(300)]
+    (relation,) = profiled(pl.DataFrame({"when": when, "y": np.arange(300) / 7}), "y").target.relations
+    assert relation.groups[0] == "2020-01-01 to 2020-01-09"
+
+
 def test_columns_missing_together():
     table = pl.DataFrame({"a": range(500), "b": range(500), "c": range(500)}).with_columns(
         pl.when(pl.int_range(500) % 5 > 0).then(pl.col("a", "b")),
@@ -284,6 +309,23 @@ def test_ids_among_very_many_rows_are_ids():
     made = profiled(table, batches=3)
     assert [str(column.type) for column in made.columns] == ["id", "id"]
     assert [column.distinct for column in made.columns] == [rows, rows]
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_whole_numbers_are_ids_as_in_training(batches):
+    running = np.arange(50, 250)
+    mixed = np.random.default_rng(0).permutation(running)
+    table = pl.DataFrame({"up": running, "down": running[::-1].astype(float), "mixed": mixed})
+    table = table.with_columns(
+        turned=pl.Series([*running[100:], *running[:100]]), first=pl.Series(mixed - 50)
+    )
+    profiler = Profiler("table")
+    for batch in table.iter_slices(-(-table.height // batches)):
+        profiler.sketch.update(batch)
+        profiler.rows += batch.height
+    told = {column.name: column.type for column in profiler.finish().columns}
+    assert told == {column.name: column.type for column in infer(table)}
+    assert [name for name, kind in told.items() if kind is Type.ID] == ["up", "down", "first"]
 
 
 def test_rows_that_cannot_be_compared_are_not_called_repeated():
@@ -317,19 +359,79 @@ def test_no_rows():
         pl.DataFrame({"a": [1]}),
         pl.DataFrame({"a": [None, None], "b": [None, None]}),
         pl.DataFrame({"a": [np.inf, -np.inf, np.nan, 1.0]}),
-        pl.DataFrame({"a": [1e308, -1e308, 0.0], "b": [5e-324, 0.0, 1.0]}),
+        pl.DataFrame({"a": [1e308, -1e308, 0.0], "b": [5e-324, 0.0, 1.0], "c": [1e300, 2e300, 1e80]}),
         pl.DataFrame({"a": [date(1, 1, 1), date(9999, 12, 31)]}),
         pl.DataFrame({"a": pl.Series([2**64 - 1, 0], dtype=pl.UInt64), "b": [2**63 - 1, -(2**63)]}),
+        pl.DataFrame({"a": pl.Series([1, 2, 2**100], dtype=pl.Int128)}),
+        pl.DataFrame({"a": pl.Series([10_000_000, 2**31 - 1, 1], dtype=pl.Int32).cast(pl.Date)}),
+        pl.DataFrame({"a": pl.Series([885 * 10**15, 2**62, 1]).cast(pl.Datetime("us"))}),
+        pl.DataFrame({"a": pl.Series([2**60, 1]).cast(pl.Datetime("ms")), "b": FAR.cast(pl.Duration("ms"))}),
+        pl.DataFrame({"a": FAR.cast(pl.Datetime("ms", "Europe/Amsterdam"))}),
         pl.DataFrame({"a": [b"x"], "b": [[1]], "c": [{"k": 1}], "d": [timedelta(1)]}),
         pl.DataFrame({"a": ["x" * 100_000 + str(at) for at in range(50)]}),
         pl.DataFrame({"": [1, 2], " ": [3, 4], "😀": ["🎉", "שלום"]}),
     ],
-    ids=["one value", "nulls", "infinite", "huge", "year 1", "64 bits", "others", "long", "names"],
+    ids=[
+        "one value",
+        "nulls",
+        "infinite",
+        "huge",
+        "year 1",
+        "64 bits",
+        "128 bits",
+        "far days",
+        "far moments",
+        "very far",
+        "very far in a zone",
+        "others",
+        "long",
+        "names",
+    ],
 )
 def test_odd_tables_are_described(table):
     made = profiled(table, target=table.columns[0])
     assert len(made.columns) == table.width
     json.dumps(made.to_dict(), allow_nan=False)
+
+
+def test_moments_beyond_the_calendar_are_told():
+    days = pl.Series([10_000_000, 1, None], dtype=pl.Int32).cast(pl.Date)
+    far = pl.Series([2**60, 1_000, None]).cast(pl.Datetime("ms"))
+    zoned = pl.Series([datetime(2024, 6, 1, 12), None, None]).dt.replace_time_zone("Europe/Amsterdam")
+    made = profiled(pl.DataFrame({"day": days, "far": far, "zoned": zoned}))
+    assert made.head == (
+        ("+29349-01-26", "1152921504606846976", "2024-06-01 12:00:00+02:00"),
+        ("1970-01-02", "1970-01-01 00:00:01", None),
+        (None, None, None),
+    )
+    assert made["day"].times.last == "864,000,000,000"
+    assert made["far"].nulls == 2
+
+
+@pytest.mark.parametrize("name", ["count", "text", "key"])
+def test_a_column_may_have_any_name(name):
+    texts = [*("1 kg", "2 kg", "3 kg", "4 kg") * 10, "heavy"]
+    days = ["2020-01-01", "2020-01-02", "2020-01-03"] * 10
+    told = profiled(pl.DataFrame({name: texts}))[name]
+    assert (told.type, told.distinct, told.odd) == (Type.NUMBER, 4, (("heavy", 1),))
+    assert profiled(pl.DataFrame({name: days}))[name].distinct == 3
+    assert profiled(pl.DataFrame({name: [*"abca"]}))[name].top[0] == ("a", 2)
+
+
+@pytest.mark.parametrize(
+    "large", ["x" * 100_000, b"x" * 100_000, ["x" * 1_000] * 100], ids=["text", "bytes", "list"]
+)
+def test_what_waits_and_what_is_kept_is_bounded(large, monkeypatch):
+    monkeypatch.setattr("noria.data.profile.profiler._MANY_BYTES", 1_000_000)
+    profiler, most = Profiler("table"), 0
+    for _ in range(60):
+        profiler.update(pl.DataFrame({"large": [large, None]}))
+        most = max(most, sum(batch.estimated_size() for batch in profiler._waiting))
+    assert most < 1_000_000
+    made = profiler.finish()
+    assert (made["large"].rows, made["large"].nulls) == (120, 60)
+    assert profiler.sketch.sample.estimated_size() < 100_000
+    assert len(made.head[0][0]) == 200
 
 
 def test_long_texts_are_not_kept():

@@ -47,6 +47,12 @@ def test_nothing_is_found_in_sound_rows(classes, role, diagnosed):
     assert list(map(str, run.findings)) == []
 
 
+def test_rows_near_the_border_of_two_classes_are_no_fault(diagnosed):
+    run, _ = diagnosed(sound(5_000, classes=True), holdout=0.5, trials=2, learners=["logistic"])
+    assert run.record["insight"]["slices"]
+    assert list(map(str, run.findings)) == []
+
+
 def test_a_date_among_the_features_that_says_nothing_is_no_finding(diagnosed):
     moments = [datetime(2024, 1, 1) + timedelta(hours=5 * at) for at in range(600)]
     run, _ = diagnosed(sound(600, 3).with_columns(at=pl.Series(moments)), learners=NUMBERS)

@@ -43,7 +43,7 @@ SEEN = {
     "NOR025": "'fahrenheit' follows from 'a'",
     "NOR026": "Whether 'form' is missing (28% of the rows) has a correlation of 0.66 with 'y'",
     "NOR027": "'street' has 190 levels of 1.7 training rows each; 25% of the held-out rows have one that",
-    "NOR028": "the most probable class gets 95% on average and is right in 70% of 400 rows",
+    "NOR028": "the most probable class gets 94.6% on average and is right in 70% of 400 rows",
     "NOR029": "41% of 300 held-out truths lie inside their intervals, 90% were promised",
     "NOR030": "A curve over 'z' explains 7",
     "NOR031": "labels contradict it",
@@ -62,6 +62,13 @@ def test_a_planted_fault_is_found_with_its_numbers(code, diagnosed):
     assert SEEN[code] in found[code].seen
     assert found[code].severity == SEVERITY.get(code, "medium") or code == "NOR010"
     assert (found[code].title, found[code].do) == (codes()[code].title, codes()[code].do)
+
+
+def test_a_target_may_have_any_name(diagnosed):
+    fault = FAULTS["NOR019"](0)
+    run, _ = diagnosed(fault.table.rename({"y": "rows"}), "rows", **fault.keys)
+    (finding,) = [one for one in run.findings if one.code == "NOR019"]
+    assert finding.seen == "'perhaps' of 'rows' has 6 of 320 training rows."
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,11 @@ def test_slices_that_were_found_are_told(joint):
     (finding,) = diagnose(joint, slices)
     assert (finding.code, finding.severity) == ("NOR034", Severity.MEDIUM)
     assert finding.seen == "Where kind is oak (70 rows), rmse is 2.5 instead of 1; 1 slice more."
+
+
+def test_a_slice_that_the_model_knows_to_be_hard_is_no_fault(joint):
+    known = Slice("a is 2 or more", 70, Score("rmse", 2.0), Score("rmse", 1.1), surprising=False)
+    assert diagnose(joint, [known]) == []
 
 
 def test_every_code_is_planted():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 
 from noria.core.deadline import Deadline
 from noria.errors import ColumnError, ParamError
-from noria.lifecycle.explain import Wanted, counterfactual
+from noria.lifecycle.explain import Change, Counterfactual, Wanted, counterfactual
 
 
 @pytest.fixture
@@ -144,6 +145,16 @@ def test_it_is_json(view, people):
     assert told["found"] is True
     assert told["changes"] == [{"column": "town", "before": "Gouda", "after": "Delft"}]
     assert told["text"].startswith("If town were Delft")
+
+
+def test_moments_become_text():
+    before, after = datetime(2020, 1, 1), date(2021, 1, 1)
+    changed = Counterfactual("", {"prediction": before}, {"prediction": after}, (Change("d", before, after),))
+    told = json.loads(json.dumps(changed.to_dict()))
+    assert (told["before"], told["after"]) == (
+        {"prediction": "2020-01-01T00:00:00"}, {"prediction": "2021-01-01"},
+    )  # fmt: skip
+    assert told["changes"] == [{"column": "d", "before": "2020-01-01T00:00:00", "after": "2021-01-01"}]
 
 
 def test_very_many_columns_are_searched_where_the_prediction_moves(view):

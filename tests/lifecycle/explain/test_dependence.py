@@ -79,6 +79,12 @@ def test_a_grid_holds_values_that_were_seen(kind, values, expected):
     assert (None if found is None else found.to_list()) == expected
 
 
+@pytest.mark.parametrize("name", ["count", "value", "proportion"])
+def test_a_category_may_have_any_name(name):
+    found = grid(Column(name, Type.CATEGORY), pl.Series(name, [*"abb"]), 5)
+    assert (found.name, found.to_list()) == (name, ["b", "a"])
+
+
 def test_moments_are_spaced_evenly():
     days = pl.Series("x", [datetime(2020, 1, 1) + timedelta(days=at) for at in range(101)])
     found = grid(Column("x", Type.DATETIME), days, 3)

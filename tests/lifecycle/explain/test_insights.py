@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -106,6 +108,24 @@ def test_the_deadline_holds_and_what_comes_first_is_done_first(view, numbers, ms
             assert figures[0].name == "explanation-1-importance"
     assert len(found) == 3
     assert insights(shown.model, shown.rows, mse, deadline=Deadline(0)) == ((), [])
+
+
+@pytest.mark.parametrize(("budget", "rows"), [(10, [10]), (102, [10, 24]), (1_000, [10, 150])])
+def test_attributions_are_of_as_many_rows_as_there_is_time_for(view, numbers, mse, monkeypatch, budget, rows):
+    shown = view(lambda rows: rows["a"], numbers.with_columns(y=numbers["a"]), target="y")
+    explain, asked, ticks = type(shown.model).explain, [], count()
+
+    def slow(self, rows, *, deadline=None):  # a second for each; all else takes next to no time
+        asked.append(rows.height)
+        deadline.check()
+        return explain(self, rows, deadline=deadline)
+
+    monkeypatch.setattr(type(shown.model), "explain", slow)
+    clock = SimpleNamespace(monotonic=lambda: sum(asked) + 1e-6 * next(ticks))
+    monkeypatch.setattr("noria.core.deadline.time", clock)
+    _, figures = insights(shown.model, shown.rows, mse, deadline=Deadline(budget))
+    drawn = [figure.name for figure in figures if figure.name == "explanation-2-attributions"]
+    assert (asked, len(drawn)) == (rows, int(budget > 10))
 
 
 def test_a_system_that_does_not_explain_is_not_asked_to(view, numbers, mse):

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import noria
 from noria.core.schema import Column, Role, Schema, Type
@@ -103,6 +105,17 @@ def test_a_step_without_a_row_counts_as_nothing_and_rows_of_one_step_add_up():
     by_shop = {shop: part.sort("day")["sold"].to_list() for (shop,), part in whole.group_by("shop")}
     assert by_shop == {"a": [3.0, 0.0, 5.0], "b": [0.0, 7.0, 0.0], None: [3.0, 7.0, 5.0]}
     assert notes == ["1 sums of series, forecast with them", "3 steps without a row count as 0"]
+
+
+@pytest.mark.parametrize(
+    "names", [("step", "shop", "sold"), ("day", "step", "value"), ("value", "time", "step")]
+)
+def test_columns_may_have_any_name(names):
+    called = dict(zip(("day", "shop", "sold"), names))
+    plain, _ = completed(sales().drop("region"), schema("shop"), ["shop"])
+    columns = tuple(replace(column, name=called[column.name]) for column in schema("shop"))
+    found, _ = completed(sales().drop("region").rename(called), Schema(columns), [called["shop"]])
+    assert_frame_equal(found, plain.rename(called))
 
 
 @pytest.mark.parametrize("levels", [["shop"], ["shop", "region", "shop"], ["shop", "country"]])

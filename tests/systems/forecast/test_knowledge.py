@@ -257,11 +257,12 @@ def test_an_attribute_that_changes_is_an_error_that_names_column_and_series():
     assert str(caught.value) == text
 
 
-def test_an_attribute_may_be_missing_here_and_there():
+@pytest.mark.parametrize("name", ["size", "", "series"])
+def test_an_attribute_may_be_missing_here_and_there(name):
     some = (pl.col("shop") == "s1") & (pl.col("day") < START + timedelta(days=20))
     table = shops(40).with_columns(size=pl.when(some).then(None).otherwise("size"))
-    typed, schema = read(table)
-    sizes = knowledge(typed, schema, **STATIC).static[:, 0]
+    typed, schema = read(table.rename({"size": name}))
+    sizes = knowledge(typed, schema, static=(name,)).static[:, 0]
     assert sizes[0] == sizes[2] != sizes[1] == sizes[3]
 
 

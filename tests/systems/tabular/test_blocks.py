@@ -112,6 +112,13 @@ def test_ties_are_broken_by_name_not_by_chance():
     assert Codes.fit(pl.Series("v", ["b", "a", "c", "c", "a", "b"])).levels == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("name", ["n", "level", "count"])
+@pytest.mark.parametrize("block", [Codes, Counts, OneHot])
+def test_a_category_may_have_any_name(block, name):
+    found, plain = (block.fit(TOWNS.alias(called)) for called in (name, "v"))
+    assert (found.column, found.levels) == (name, plain.levels)
+
+
 def test_one_hot_tells_rare_from_missing():
     block = OneHot.fit(TOWNS, least=2)
     assert block.names == ["v = Delft", "v = Gouda", "v = (other)", "v = (missing)"]

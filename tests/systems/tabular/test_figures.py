@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import polars as pl
 import pytest
+import vl_convert
 
 from noria.core.protocol import Evidence
 from noria.core.result import Evaluation, Figure, Score
+from noria.core.schema import Schema
 from noria.methods.threshold import Decision, best_f1
+from noria.pages.theme import themes
 from noria.systems.tabular.figures import draw
 from noria.systems.tabular.finish import Finish
+from noria.systems.tabular.model import TabularModel
 from noria.systems.tabular.options import DecisionRule, TabularOptions
 from noria.systems.tabular.target import ClassTarget, NumberTarget, Target
 
@@ -20,9 +27,10 @@ def drawn(
     truth: pl.Series,
     predictions: pl.DataFrame,
     options: TabularOptions | None = None,
+    model: TabularModel | None = None,
     **scores: Score,
 ) -> dict[str, Figure]:
-    evidence = Evidence(NONE, truth.to_frame(target.name), predictions, NONE, NONE, NONE)
+    evidence = Evidence(NONE, truth.to_frame(target.name), predictions, NONE, NONE, NONE, model)
     evaluation = Evaluation(len(truth), "at random", "log_loss", scores)
     figures = draw(target, options or TabularOptions(), evidence, evaluation)
     return {figure.name: figure for figure in figures}
@@ -105,14 +113,19 @@ def test_the_threshold_that_was_learned_is_marked():
     assert "0.50 is the model's" in drawn(target, truth, target.table(p))["threshold"].text
 
 
-def test_a_threshold_that_all_or_none_reach():
+@pytest.mark.parametrize("limit", [0.0, 0.25, 0.9, 1.5])
+def test_a_threshold_that_all_or_none_reach(limit):
     target, truth, p = classes(2)
+    p = 0.3 + 0.4 * p if 0.0 < limit < 1.0 else p
+    finish = Finish(decision=Decision("threshold", limit))
     options = TabularOptions(decision=DecisionRule(by="f1"))
-    for limit, said in ((0.0, 0.0), (1.5, 1.0)):
-        decided = target.answers(p, Finish(decision=Decision("threshold", limit)))
-        text = drawn(target, truth, decided, options)["threshold"].text
-        at = float(text.split("line at ")[1].split(" ")[0])
-        assert at == pytest.approx(said, abs=0.05)
+    decided = target.answers(p, finish)
+    known = drawn(target, truth, decided, options, TabularModel(Schema(()), target, {}, [], finish))
+    unknown = drawn(target, truth, decided, options)
+    for name in ("threshold", "cost"):
+        assert f"The dashed line at {min(limit, 1.0):.2f} is the model's threshold." in known[name].text
+        assert "model's threshold" not in unknown[name].text
+    assert f"The point is the model's threshold, {min(limit, 1.0):.2f}." in known["roc"].text
 
 
 def test_costs_are_the_recipes_or_of_several_worths():
@@ -179,3 +192,13 @@ def test_ranges_are_told_apart_with_as_few_digits_as_do():
     y = pl.Series([2001.0, 2002.0, 2003.0, 2004.0] * 50)
     frame = drawn(NumberTarget("year"), y, pl.DataFrame({"prediction": y + 1}))["error_by_range"].frame
     assert frame["range"].to_list() == ["2001", "2002", "2003", "2004"]
+
+
+def test_the_bars_of_the_errors_are_as_wide_as_their_bins():
+    y, predictions = numbers(600)
+    figure = drawn(NumberTarget("y"), y, predictions)["errors"]
+    told = json.dumps({**figure.to_dict(), "width": 500, "config": themes()["light"]})
+    marks = vl_convert.vegalite_to_svg(told).partition("mark-rect")[2]
+    widths = [float(width) for width in re.findall(r'" d="M[^h"]*h(-?[0-9.]+)v', marks)]
+    assert len(widths) >= figure.frame.height
+    assert min(widths[: figure.frame.height]) > 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,14 +71,15 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR107": Kind(
         "Nearly the same column", _LOW,
-        "Two columns have an association of 0.95 or more: one says little that the other does not.",
+        "Two columns have an association of 0.95 or more in 30 rows or more: one says little that the other "
+        "does not.",
         "Keep the one that is known earlier or measured better; linear models and explanations gain from "
         "it.",
     ),
     "NOR108": Kind(
         "Outliers", _LOW,
         "Values lie more than 3 interquartile ranges below the first quartile or above the third.",
-        "Check the extreme values; use robust measures, or a learner that is (trees are).",
+        "Check the extreme values; use what they hardly move: medians, ranks, trees.",
     ),
     "NOR109": Kind(
         "Very skewed", _LOW,
@@ -90,8 +93,8 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR111": Kind(
         "Target leak?", _HIGH,
-        "A column has an association with the target of 0.98 or more. Few honest features are that good: "
-        "it is often filled in once the target is known.",
+        "A column has an association with the target of 0.98 or more in 30 rows or more. Few honest features "
+        "are that good: it is often filled in once the target is known.",
         "Ask when this column is known; leave it out if that is after the prediction is needed.",
     ),
     "NOR112": Kind(
@@ -145,7 +148,7 @@ CODES: Mapping[str, Kind] = {
         "Placeholder among numbers", _MEDIUM,
         "A number such as -999 or 9999 is frequent and far from all others: it may stand for a missing "
         "value.",
-        "Name it as missing: columns: {NAME: {parse: {nulls: ['-999']}}}.",
+        "Name it as missing: columns: {NAME: {parse: {nulls: [...]}}}.",
     ),
     "NOR122": Kind(
         "Nearly constant", _LOW,
@@ -192,12 +195,14 @@ CODES: Mapping[str, Kind] = {
     ),
     "NOR136": Kind(
         "More or fewer missing", _MEDIUM,
-        "The share of missing values differs by 5 points or more. High from 20 points on.",
+        "The share of missing values differs by 5 points or more, beyond what chance gives. High from 20 "
+        "points on.",
         "Find out what changed at the source.",
     ),
     "NOR137": Kind(
         "Out of range", _LOW,
-        "More than one value in a hundred lies below the smallest or above the largest value here.",
+        "More than one value in a hundred lies below the smallest or above the largest value here, beyond "
+        "what chance gives.",
         "Check the unit; models that cannot extrapolate treat such values as the nearest known one.",
     ),
 }  # fmt: skip
@@ -217,4 +222,10 @@ def finding(code: str, seen: str, *columns: str, severity: Severity | None = Non
         If it is not that of the kind.
     """
     kind = CODES[code]
-    return Finding(code, severity or kind.severity, kind.title, seen, kind.do, columns)
+    do = kind.do.replace("{NAME:", f"{{{_key(columns[0])}:") if len(columns) == 1 else kind.do
+    return Finding(code, severity or kind.severity, kind.title, seen, do, columns)
+
+
+def _key(name: str) -> str:
+    """A column's name as a key in YAML."""
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else json.dumps(name, ensure_ascii=False)

@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Column, Type
-from noria.data._numbers import BLANK, LOST
+from noria.data._numbers import BLANK, INFINITE, LOST
 from noria.data.conform import column_expr, family
 from noria.methods.sketches import Distinct, Frequencies, Moments, Quantiles, sort_counts, sum_counts
 
 __all__ = ["NumberSketch", "OpaqueSketch", "TimeSketch", "WordSketch", "says_missing"]
 
+_WIDE = (pl.Int128, pl.UInt128)
 _ODD = 20
 _SHOWN = 200
 _UNSURE = 0.03  # of an estimated number of distinct values
@@ -99,21 +100,30 @@ class _Counted(OpaqueSketch):
 
 @dataclass
 class NumberSketch(_Counted):
-    """A column of numbers, or of anything that is one: lengths of texts, microseconds since 1970."""
+    """A column of numbers, or of anything that is one: lengths of texts, microseconds since 1970.
+
+    Attributes
+    ----------
+    orderly : bool
+        Whether all neighbouring rows differ by one.
+    """
 
     moments: Moments = field(default_factory=Moments)
     quantiles: Quantiles | None = None
     whole: bool = True
+    orderly: bool = True
     zeros: int = 0
     negatives: int = 0
     infinite: int = 0
     odd: dict[str, int] = field(default_factory=dict)
     kind: np.dtype = field(default_factory=lambda: np.dtype(np.int64))
+    _end: pl.Series | None = None
 
     def reading(self) -> pl.Expr:
-        """Numbers as they are, anything else as the column says."""
+        """Numbers as they are, those of 128 bits as floats, anything else as the column says."""
+        raw = pl.col(self.column.name)
         if family(self.dtype) in {"whole", "real"}:
-            return pl.col(self.column.name)
+            return raw.cast(pl.Float64) if self.dtype in _WIDE else raw
         return column_expr(replace(self.column, type=Type.NUMBER), self.dtype)
 
     def _take(self, raw: pl.Series) -> None:
@@ -121,17 +131,23 @@ class NumberSketch(_Counted):
             self._take_texts(raw)
             return
         typed = self._typed(raw)
+        if self.orderly:
+            steps = (typed if self._end is None else pl.concat([self._end, typed])).diff().drop_nulls()
+            self.orderly, self._end = bool((steps.abs() == 1).all()), typed.tail(1)
         self.nulls += typed.null_count()
         self.take(*sort_counts(self._finite(typed.drop_nulls())))
 
     def _take_texts(self, raw: pl.Series) -> None:
         """Read each distinct text once."""
-        counts = raw.drop_nulls().value_counts(name="count")
-        typed = self._typed(counts[raw.name])
+        self.orderly = False
+        counts = raw.drop_nulls().alias("text").value_counts(name="count")
+        typed = self._typed(counts["text"].alias(raw.name))
         known = typed.is_not_null()
+        infinite = 0
         if not known.all():
-            self._set_aside(counts.filter(~known))
-        self.nulls += raw.len() - int(counts["count"].filter(known).sum())
+            infinite = self._set_aside(counts.filter(~known))
+        self.infinite += infinite
+        self.nulls += raw.len() - int(counts["count"].filter(known).sum()) - infinite
         weights = counts["count"].filter(known).cast(pl.Int64).to_numpy()
         self.take(*sum_counts(self._finite(typed.drop_nulls()), weights))
 
@@ -185,12 +201,14 @@ class NumberSketch(_Counted):
         order = np.argsort(values)
         return values[order], self.frequencies.counts[order]
 
-    def _set_aside(self, lost: pl.DataFrame) -> None:
-        """Count what could not be read, and keep some of it."""
-        frequent = lost.sort("count", lost.columns[0], descending=[True, False]).head(_ODD)
+    def _set_aside(self, lost: pl.DataFrame) -> int:
+        """Keep some of what could not be read; how often the infinite occurs among it."""
+        frequent = lost.sort("count", "text", descending=[True, False]).head(_ODD)
         for text, count in frequent.iter_rows():
             if text in self.odd or len(self.odd) < _ODD:
                 self.odd[text] = self.odd.get(text, 0) + count
+        infinite = lost["text"].str.strip_chars(BLANK).str.to_lowercase().is_in(list(INFINITE))
+        return int(lost["count"].filter(infinite).sum())
 
 
 @dataclass

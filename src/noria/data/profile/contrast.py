@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,13 @@ from noria.core.insight import Finding, Severity
 from noria.core.profile import Contrast, Shift
 from noria.core.schema import Type
 from noria.core.words import moment, number, percent, quoted
+from noria.data._numbers import BLANK
+from noria.data.conform import FALSE_WORDS, TRUE_WORDS
 from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.describe import histogram
 from noria.data.profile.findings import gathered
 from noria.methods.drift import kolmogorov_smirnov, population_stability
+from noria.methods.significance import beyond, counts_differ
 from noria.methods.sketches import weighted_quantiles
 
 __all__ = ["Side", "contrast", "differences"]
@@ -29,6 +33,8 @@ _LEVELS, _BARS, _NEW = 50, 12, 20
 _CHANGED, _ANOTHER = 0.1, 0.25
 _MISSING, _MUCH_MISSING = 0.05, 0.2
 _OUTSIDE = 0.01
+_CHANCE = 1e-3
+_EXPECTED = 5  # rows of a category, in the smaller table
 _REST = "other"
 _QUANTITIES = {Type.NUMBER, Type.DATETIME}
 _CLASSES = {Type.CATEGORY, Type.BOOLEAN}
@@ -94,17 +100,19 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
     share = np.concatenate([weights * (_EVEN / weights.sum()) for _, weights in (here, there)])
     order = np.argsort(both, kind="stable")
     whole = column.numbers is not None and bool((both % 1 == 0).all())
-    edges = np.array(histogram(both[order], share[order], whole=whole).edges)
+    bins = histogram(both[order], share[order], whole=whole)
+    edges = np.array(bins.edges)
     shares = []
     for values, weights in (here, there):
         place = np.clip(np.searchsorted(edges, values * scale, side="right") - 1, 0, edges.size - 2)
         shares.append(tuple((np.bincount(place, weights, minlength=edges.size - 1) / weights.sum()).tolist()))
     write = moment if column.type is Type.DATETIME else number
-    half = 0.5 if whole else 0.0
+    half = 0.5 if bins.whole else 0.0
     spans = [(write(low + half), write(high - half)) for low, high in itertools.pairwise(edges.tolist())]
     groups = tuple(low if low == high else f"{low} to {high}" for low, high in spans)
     return {
         "psi": population_stability(*tenths),
+        "p": _chance(*tenths),
         "ks": kolmogorov_smirnov(here, there),
         "groups": groups,
         "here": shares[0],
@@ -115,30 +123,48 @@ def _of_numbers(column: ColumnProfile, here: _Counts, there: _Counts) -> dict[st
 def _of_categories(
     here: OpaqueSketch, there: OpaqueSketch, one: ColumnProfile, other: ColumnProfile
 ) -> dict[str, Any]:
-    """PSI and shares over the most frequent categories, and those that are new."""
+    """PSI over the categories that are not rare, shares of the largest, and those that are new."""
     known, found = _tally(here, one), _tally(there, other)
+    if one.type is other.type is Type.BOOLEAN and not found.keys() <= known.keys():
+        known, found = _folded(known), _folded(found)
     rows, others = max(1, one.rows - one.nulls), max(1, other.rows - other.nulls)
     names = sorted(
         {*known, *found}, key=lambda name: -known.get(name, 0) / rows - found.get(name, 0) / others
     )
-    shown = names[:_LEVELS]
-    counts = [np.array([tally.get(name, 0) for name in shown], dtype=float) for tally in (known, found)]
-    counts = [np.append(each, max(0.0, all_ - each.sum())) for each, all_ in zip(counts, (rows, others))]
-    bars = shown[:_BARS]
-    rest = len(names) > len(bars)
+    bars = names[:_BARS]
+    width = len(bars) + (len(names) > len(bars))
     new = [(name, count) for name, count in found.items() if name not in known] if one.exact else []
+    seldom = 0 if other.exact else other.distinct - len(found)
     shares = [
-        tuple((np.append(each[: len(bars)], each[len(bars) :].sum()) / each.sum()).tolist())
-        for each in counts
+        tuple((counts / counts.sum()).tolist()[:width])
+        for counts in (_counts(known, bars, rows), _counts(found, bars, others))
     ]
-    width = len(bars) + rest
+    # chosen by both tables' rows: a choice by shares would favour chance hits of the smaller one
+    least = _EXPECTED * (rows + others) / min(rows, others)
+    both = (Counter(known) + Counter(found)).most_common(_LEVELS)
+    common = [name for name, count in both if count >= least]
+    tables = _counts(known, common, rows), _counts(found, common, others)
     return {
-        "psi": population_stability(*counts),
+        "psi": population_stability(*tables),
+        "p": _chance(*tables),
         "groups": (*bars, _REST)[:width],
-        "here": shares[0][:width],
-        "there": shares[1][:width],
+        "here": shares[0],
+        "there": shares[1],
         "new": tuple(sorted(new, key=lambda pair: -pair[1])[:_NEW]),
+        "unknown": len(new) + (seldom if new else 0),
     }
+
+
+def _counts(tally: Mapping[str, int], names: Sequence[str], rows: int) -> np.ndarray:
+    """The counts of some categories, and of all others together."""
+    counts = np.array([tally.get(name, 0) for name in names], dtype=float)
+    return np.append(counts, max(0.0, rows - counts.sum()))
+
+
+def _chance(here: np.ndarray, there: np.ndarray) -> float | None:
+    """How likely two samples of one distribution have counts (bins,) as different; None of too few."""
+    _, p = counts_differ(here, there)
+    return None if np.isnan(p) else p
 
 
 def _tally(sketch: OpaqueSketch, column: ColumnProfile) -> dict[str, int]:
@@ -147,6 +173,13 @@ def _tally(sketch: OpaqueSketch, column: ColumnProfile) -> dict[str, int]:
     values, weights = sketch.values()
     numbers = {number(value): round(weight) for value, weight in zip(values.tolist(), weights.tolist())}
     return counts or numbers or dict(column.top)
+
+
+def _folded(tally: Mapping[str, int]) -> dict[str, int]:
+    """The counts of yes and no, however they are written."""
+    folded = [(name.strip(BLANK).lower(), count) for name, count in tally.items()]
+    kinds = (("true", TRUE_WORDS), ("false", FALSE_WORDS))
+    return {kind: sum(count for name, count in folded if name in words) for kind, words in kinds}
 
 
 # --- in words --------------------------------------------------------------------------------------
@@ -169,19 +202,26 @@ def _told(shift: Shift, here: Side, there: Side) -> Iterator[_Seen]:
         told = f"{was} here, {now} there"
         yield "NOR133", (name,), f"{name} is {told}.", told, None
     quantity = here.columns[name].type is not Type.DATETIME
-    if quantity and shift.psi is not None and shift.psi >= _CHANGED:
+    sure = shift.p is not None and shift.p < _CHANCE
+    if quantity and sure and shift.psi is not None and shift.psi >= _CHANGED:
         severity = Severity.HIGH if shift.psi >= _ANOTHER else Severity.MEDIUM
         yield "NOR134", (name,), _changed(shift), f"PSI {shift.psi:.2f}", severity
     if shift.new:
         named = ", ".join(f"{quoted(text)} ({count:,})" for text, count in shift.new[:5])
-        more = f", and {len(shift.new) - 5} more" if len(shift.new) > 5 else ""
+        more = f", and {shift.unknown - 5:,} more" if shift.unknown > 5 else ""
         yield "NOR135", (name,), f"{name} has categories that are not known here: {named}{more}.", named, None
     before, after = shift.missing
-    if abs(after - before) >= _MISSING:
+    if abs(after - before) >= _MISSING and _lost(here.columns[name], there.columns[name]) < _CHANCE:
         severity = Severity.HIGH if abs(after - before) >= _MUCH_MISSING else Severity.MEDIUM
         told = f"{percent(before)} here, {percent(after)} there"
         yield "NOR136", (name,), f"{name} is missing in {told}.", told, severity
     yield from _beyond(name, here, there)
+
+
+def _lost(*columns: ColumnProfile) -> float:
+    """How likely two samples of one distribution lack values as unequally often."""
+    counts = (np.array([column.nulls, column.rows - column.nulls]) for column in columns)
+    return counts_differ(*counts)[1]
 
 
 def _changed(shift: Shift) -> str:
@@ -197,12 +237,13 @@ def _changed(shift: Shift) -> str:
 
 def _beyond(name: str, here: Side, there: Side) -> Iterator[_Seen]:
     """Numbers outside of the range that they have here."""
-    known = here.columns[name].numbers
-    values, weights = there.sketches[name].values()
+    column = here.columns[name]
+    known, (values, weights) = column.numbers, there.sketches[name].values()
     if known is None or there.columns[name].type is not Type.NUMBER or not values.size:
         return
-    outside = (values < known.low) | (values > known.high)
-    share = float(weights[outside].sum() / weights.sum())
-    if share >= _OUTSIDE:
+    below, above = (int(weights[mask].sum()) for mask in (values < known.low, values > known.high))
+    others = int(weights.sum())
+    share = (below + above) / others
+    if share >= _OUTSIDE and beyond(max(below, above), others, column.rows - column.nulls) < _CHANCE / 2:
         told = f"{percent(share)} outside of {number(known.low)} to {number(known.high)}"
         yield "NOR137", (name,), f"{name} has {told}, the range here.", told, None

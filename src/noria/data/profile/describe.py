@@ -147,7 +147,7 @@ def _kind_of_number(sketch: NumberSketch, distinct: int) -> Type:
     coded = None
     if sketch.whole and distinct > 1:
         rows = sketch.rows - sketch.nulls
-        coded = kind_of_whole(sketch.column.name, (rows, distinct), (low, high), orderly=True)
+        coded = kind_of_whole(sketch.column.name, (rows, distinct), (low, high), orderly=sketch.orderly)
     return _settled(coded[0] if coded else Type.NUMBER, sketch)
 
 
@@ -225,17 +225,18 @@ def histogram(
     if reach > 0:
         low = low if inner[0] - low <= _LONG_TAIL / 4 * reach else float(inner[0]) - reach / 4
         high = high if high - inner[1] <= _LONG_TAIL / 4 * reach else float(inner[1]) + reach / 4
+    whole = whole and high - low < 2**52
     edges = _edges(low, high, whole=whole)
     inside = (values >= edges[0]) & (values <= edges[-1])
     place = np.clip(np.searchsorted(edges, values[inside], side="right") - 1, 0, edges.size - 2)
     counts = np.bincount(place, weights[inside], minlength=edges.size - 1)
     below, above = (float(weights[mask].sum()) for mask in (values < edges[0], values > edges[-1]))
-    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()), below, above)
+    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()), below, above, whole)
 
 
 def _edges(low: float, high: float, *, whole: bool) -> np.ndarray:
     """Edges that hold both bounds."""
-    if whole and high - low < 2**52:
+    if whole:
         low, high = math.floor(low), math.ceil(high)
         step = max(1, math.ceil((high - low + 1) / (_FEW if high - low < _FEW else _BINS)))
         return np.arange(low, high + step + 1, step)[: math.ceil((high - low + 1) / step) + 1] - 0.5

@@ -12,9 +12,9 @@ from noria.core.column_profile import QUANTILES, ColumnProfile
 from noria.core.insight import Finding, Severity, worst_first
 from noria.core.profile import Associations, Missing, Target
 from noria.core.schema import Type
-from noria.core.words import number, percent, quoted
+from noria.core.words import number, percent, quoted, times
 from noria.data.profile.codes import CODES, finding
-from noria.data.profile.columns import OpaqueSketch
+from noria.data.profile.columns import OpaqueSketch, says_missing
 from noria.data.profile.relations import Sample
 
 __all__ = ["Facts", "find", "gathered"]
@@ -23,6 +23,7 @@ _NAMED, _PAIRS = 8, 100
 _APART = {Severity.HIGH: 6, Severity.MEDIUM: 4, Severity.LOW: 2}
 _MISSING = (0.2, 0.5)
 _ONE_VALUE, _SAME, _LEAK = 0.99, 0.95, 0.98
+_TOGETHER = 30
 _RARE, _RARE_AMONG = 5, 1_000
 _SKEWED, _CATEGORIES, _ROWS = 5.0, 200, 100
 _YEARS = (-2_208_988_800.0, 4_102_444_800.0)
@@ -112,8 +113,8 @@ def gathered(seen: Iterable[tuple[str, tuple[str, ...], str, str, Severity | Non
 def _few_rows(facts: Facts) -> Iterator[_Seen]:
     width = len(facts.columns)
     if facts.rows < _ROWS or facts.rows < width:
-        rows = f"{facts.rows:,} row{'s' * (facts.rows != 1)}"
-        yield _Seen("NOR118", (), f"The table has {rows} and {width:,} column{'s' * (width != 1)}.")
+        size = f"{times(facts.rows, 'row')} and {times(width, 'column')}"
+        yield _Seen("NOR118", (), f"The table has {size}.")
 
 
 def _repeated_rows(facts: Facts) -> Iterator[_Seen]:
@@ -144,8 +145,14 @@ def _same_columns(facts: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR106", (name, first), f"{name} equals {first}.", "equal")
     for a, b, value in itertools.islice(facts.associations.strongest, _PAIRS):
         known = copies.get(a, a) == copies.get(b, b)
-        if abs(value) >= _SAME and not known and facts.wanted not in (a, b):
+        told = abs(value) >= _SAME and not known and facts.wanted not in (a, b)
+        if told and _enough(facts, a, b):
             yield _Seen("NOR107", (a, b), f"{a} and {b} have an association of {value:.3f}.", f"{value:.2f}")
+
+
+def _enough(facts: Facts, *names: str) -> bool:
+    """Whether as many rows know both columns as an association that is not chance takes."""
+    return facts.sample.rows.select(names).drop_nulls().height >= _TOGETHER
 
 
 def _copies(facts: Facts) -> dict[str, str]:
@@ -180,24 +187,38 @@ def _target(facts: Facts) -> Iterator[_Seen]:
         yield _Seen("NOR113", (column.name,), facts.unlearnable)
     if 0 < column.nulls < column.rows:
         share = percent(column.missing)
-        yield _Seen("NOR112", (column.name,), f"{column.nulls:,} rows ({share}) have no {column.name}.")
+        have = "has" if column.nulls == 1 else "have"
+        told = f"{times(column.nulls, 'row')} ({share}) {have} no {column.name}."
+        yield _Seen("NOR112", (column.name,), told)
     if facts.target is None:
         return
     for relation in facts.target.relations:
-        if abs(relation.strength) >= _LEAK:
+        if abs(relation.strength) >= _LEAK and _enough(facts, relation.column, column.name):
             told = f"{relation.column} and {column.name} have an association of {relation.strength:.3f}."
             yield _Seen("NOR111", (relation.column,), told, f"{relation.strength:.2f}")
     if facts.target.classes and column.exact and column.top:
-        yield from _rare_class(column)
+        yield from _rare_class(column, facts.sketches[column.name])
 
 
-def _rare_class(column: ColumnProfile) -> Iterator[_Seen]:
-    name, count = min(column.top, key=lambda pair: pair[1])
+def _rare_class(column: ColumnProfile, sketch: OpaqueSketch) -> Iterator[_Seen]:
+    name, count = _rarest(column, sketch)
     share = count / max(1, column.rows - column.nulls)
-    if 1 < column.distinct == len(column.top) and share < 0.2 / column.distinct:
+    if column.distinct > 1 and share < 0.2 / column.distinct:
         severity = Severity.HIGH if share < 0.02 / column.distinct else Severity.MEDIUM
-        told = f"{quoted(name)} is the target of {count:,} rows ({percent(share)})."
+        told = f"{quoted(name)} is the target of {times(count, 'row')} ({percent(share)})."
         yield _Seen("NOR110", (column.name,), told, "", severity)
+
+
+def _rarest(column: ColumnProfile, sketch: OpaqueSketch) -> tuple[str, int]:
+    """The class with the fewest rows, of a column whose values are all counted."""
+    if len(column.top) == column.distinct:
+        return min(column.top, key=lambda pair: pair[1])
+    texts = sketch.counts().filter(~says_missing(pl.col("text"))).sort("count", "text")
+    if texts.height:
+        return texts.row(0)
+    values, weights = sketch.values()
+    at = weights.argmin()
+    return number(float(values[at])), int(weights[at])
 
 
 _TABLE_RULES: tuple[Callable[[Facts], Iterator[_Seen]], ...] = (
@@ -236,7 +257,8 @@ def _outliers(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:
         share = percent(out.count / max(1, column.rows - column.nulls))
         ends = [f"below {number(out.low)}"] * (numbers.low < out.low)
         ends += [f"above {number(out.high)}"] * (numbers.high > out.high)
-        told = f"{out.count:,} values of {column.name} ({share}) lie {' or '.join(ends)}; "
+        lie = "lies" if out.count == 1 else "lie"
+        told = f"{times(out.count, 'value')} of {column.name} ({share}) {lie} {' or '.join(ends)}; "
         reach = f"they go from {number(numbers.low)} to {number(numbers.high)}."
         yield _Seen("NOR108", (column.name,), told + reach, share)
     if numbers.skew is not None and abs(numbers.skew) >= _SKEWED:
@@ -305,11 +327,12 @@ def _implausible(column: ColumnProfile, facts: Facts) -> Iterator[_Seen]:
         return
     values, weights = sketch.values()
     early, late = values * 1e-6 < _YEARS[0], values * 1e-6 >= _YEARS[1]
-    ends = [f"{weights[early].sum():,.0f} before 1900 (from {column.times.first})"] * bool(early.any())
-    ends += [f"{weights[late].sum():,.0f} after 2100 (to {column.times.last})"] * bool(late.any())
+    before, after = (times(round(weights[some].sum()), "date") for some in (early, late))
+    ends = [f"{before} before 1900 (from {column.times.first})"] * bool(early.any())
+    ends += [f"{after} after 2100 (to {column.times.last})"] * bool(late.any())
     if ends:
         told = " and ".join(ends)
-        yield _Seen("NOR116", (column.name,), f"{column.name} has dates {told}.", told)
+        yield _Seen("NOR116", (column.name,), f"{column.name} has {told}.", told)
 
 
 def _many_categories(column: ColumnProfile, _: Facts) -> Iterator[_Seen]:

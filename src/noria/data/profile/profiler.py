@@ -19,8 +19,7 @@ from noria.errors import ColumnError, SourceError, suggestion
 
 __all__ = ["Profiler"]
 
-_MANY_CELLS = 200_000
-_SHOWN = 200
+_MANY_CELLS, _MANY_BYTES = 200_000, 64_000_000
 _CLASSES = 20  # as many whole numbers, each in more rows than that, are classes
 _LEARNABLE = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN}
 
@@ -51,7 +50,7 @@ class Profiler:
         self.sketch = TableSketch(seed)
         self.rows = 0
         self._waiting: list[pl.DataFrame] = []
-        self._cells = 0
+        self._cells = self._bytes = 0
 
     def update(self, batch: pl.DataFrame) -> None:
         """Take in rows; small batches are collected first, for each costs something per column.
@@ -70,7 +69,8 @@ class Profiler:
         self.rows += batch.height
         self._waiting.append(batch)
         self._cells += batch.height * max(1, batch.width)
-        if self._cells >= _MANY_CELLS:
+        self._bytes += int(batch.estimated_size())
+        if self._cells >= _MANY_CELLS or self._bytes >= _MANY_BYTES:
             self._flush()
 
     def finish(self, other: Profiler | None = None, repairs: tuple[str, ...] = ()) -> Profile:
@@ -104,7 +104,7 @@ class Profiler:
             found = worst_first([*found, *differences(apart, here, there)])
         return Profile(
             self.source, sketch.rows, sketch.bytes, self._columns, found, sample.rows.height,
-            duplicates, holes, strong, timelines(sample, self.target), _written(sketch.head), target,
+            duplicates, holes, strong, timelines(sample, self.target), sketch.head, target,
             apart,
         )  # fmt: skip
 
@@ -112,7 +112,7 @@ class Profiler:
         """Take in what was collected."""
         if self._waiting:
             self.sketch.update(pl.concat(self._waiting, how="vertical_relaxed"))
-            self._waiting, self._cells = [], 0
+            self._waiting, self._cells, self._bytes = [], 0, 0
 
     @cached_property
     def _columns(self) -> tuple[ColumnProfile, ...]:
@@ -144,14 +144,3 @@ class Profiler:
         few = column.distinct == 2 or (column.distinct <= _CLASSES and known > _CLASSES * column.distinct)
         classes = column.type is not Type.NUMBER or (few and sketch.whole)
         return relate(self._sample, self.target, classes=classes), ""
-
-
-def _written(rows: pl.DataFrame) -> tuple[tuple[str | None, ...], ...]:
-    """Rows as short texts."""
-    flat = rows.with_columns(pl.col(pl.String).str.slice(0, _SHOWN))
-    return tuple(tuple(None if value is None else _cell(value) for value in row) for row in flat.iter_rows())
-
-
-def _cell(value: object) -> str:
-    text = f"{value:.10g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -13,7 +13,8 @@ import polars as pl
 from noria.core.column_profile import ColumnProfile, Times
 from noria.core.profile import Associations, Missing, Relation, Target, Timeline
 from noria.core.schema import Type
-from noria.core.words import moment, number
+from noria.core.words import clock, number
+from noria.data._names import says_calendar
 from noria.data.profile.columns import OpaqueSketch
 from noria.methods.association import association, correlation_ratio, cramers_v, pearson, ranks
 
@@ -229,8 +230,9 @@ def _ranges(sample: Sample, name: str) -> tuple[np.ndarray, list[str]]:
     """A column of numbers cut into up to ten ranges with about equally many rows, -1 where missing."""
     values = sample.numbers[:, sample.at(name)]
     known = np.isfinite(values)
-    write = moment if sample.columns[name].type is Type.DATETIME else number
     distinct = np.unique(values[known])
+    dated = sample.columns[name].type is Type.DATETIME and distinct.size
+    write = clock(distinct[0], distinct[-1]) if dated else number
     if distinct.size <= _GROUPS:
         codes = np.searchsorted(distinct, np.where(known, values, 0.0))
         return np.where(known, codes, -1), [write(one) for one in distinct.tolist()]
@@ -258,7 +260,11 @@ def _timeline(sample: Sample, clock: str, times: Times, target: str | None) -> T
     place = np.clip(np.searchsorted(edges, when, side="right") - 1, 0, edges.size - 2)
     inside = (when >= edges[0]) & (when <= edges[-1])
     moved = np.nan_to_num(correlation_ratio(np.where(inside, place, -1), sample.ranked))
-    others = [at for at, name in enumerate(numeric) if sample.columns[name].type is Type.NUMBER]
+    others = [
+        at
+        for at, name in enumerate(numeric)
+        if sample.columns[name].type is Type.NUMBER and (name == target or not says_calendar(name))
+    ]
     chosen = sorted(others, key=lambda at: (numeric[at] != target, -moved[at]))[:_MEANS]
     means = []
     for at in chosen:

@@ -16,10 +16,12 @@ __all__ = ["TableSketch"]
 _SAMPLE_ROWS, _SAMPLE_CELLS, _FEWEST = 10_000, 2_000_000, 1_000
 _FIRST_ROWS = 3_000
 _HEAD = 10
-_CLIP = 1_000
+_CLIP, _SHOWN = 1_000, 200
 _HASHES = 20_000_000
 _UNSURE = 0.03  # of an estimated number of distinct rows
 _DAYS = (19_000_101, 21_001_231)  # dates written as whole numbers
+_WRITTEN = {pl.Date: "%Y-%m-%d", pl.Datetime: "%Y-%m-%d %H:%M:%S%.f", pl.Duration: "polars"}
+_Rows = tuple[tuple[str | None, ...], ...]
 
 
 class TableSketch:
@@ -37,8 +39,8 @@ class TableSketch:
     columns : dict of str to OpaqueSketch
         By name, in the table's order.
     rows, bytes : int
-    head : Table
-        The first rows.
+    head : tuple of tuple
+        The first rows as short texts, None where missing.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class TableSketch:
     def __init__(self, seed: int = 0) -> None:
         self.columns: dict[str, OpaqueSketch] = {}
         self.rows = self.bytes = 0
-        self.head = pl.DataFrame()
+        self.head: _Rows = ()
         self._seed = seed
         self._sample = pl.DataFrame()
         self._reservoir = Reservoir(_SAMPLE_ROWS, seed)
@@ -67,12 +69,12 @@ class TableSketch:
             self.columns[raw.name].update(raw)
         self._repeats.update(batch)
         chosen = batch[self._reservoir.offer(batch.height)]
-        self._sample = pl.concat([self._sample, _clipped(chosen)], how="vertical_relaxed")
+        self._sample = pl.concat([self._sample, _light(chosen)], how="vertical_relaxed")
         self._sample = self._sample.filter(pl.Series(self._reservoir.kept()))
 
     @property
     def sample(self) -> pl.DataFrame:
-        """Raw rows, drawn evenly; long texts are cut short."""
+        """Raw rows, drawn evenly; long texts are cut short, and of bytes and lists only the missing show."""
         return self._sample
 
     @property
@@ -85,8 +87,8 @@ class TableSketch:
 
     def _begin(self, batch: pl.DataFrame) -> None:
         """Decide from the first rows how columns are read."""
-        self.head = _clipped(batch.head(_HEAD))
-        self._sample = _clipped(batch.clear())
+        self.head = _written(batch.head(_HEAD))
+        self._sample = _light(batch.clear())
         wide = max(_FEWEST, _SAMPLE_CELLS // max(1, batch.width))
         self._reservoir = Reservoir(min(_SAMPLE_ROWS, wide), self._seed)
         first = _clipped(batch.head(min(_FIRST_ROWS, wide)))
@@ -109,6 +111,34 @@ def _plain(raw: pl.Series) -> bool:
 def _clipped(rows: pl.DataFrame) -> pl.DataFrame:
     """The same with only the beginning of long texts."""
     return rows.with_columns(pl.col(pl.String).str.slice(0, _CLIP))
+
+
+def _light(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same with no more of each cell than relations are seen in."""
+    opaque = [name for name, dtype in rows.schema.items() if family(dtype) == "other"]
+    there = [pl.when(pl.col(name).is_not_null()).then(True).alias(name) for name in opaque]
+    return _clipped(rows.with_columns(there))
+
+
+def _written(rows: pl.DataFrame) -> _Rows:
+    """Rows as short texts."""
+    plain = _clipped(rows.with_columns([_readable(raw) for raw in rows.get_columns()]))
+    return tuple(tuple(None if value is None else _cell(value) for value in row) for row in plain.iter_rows())
+
+
+def _readable(raw: pl.Series) -> pl.Series:
+    """Moments as text, for Python has none beyond the year 9999; as numbers beyond 290,000 years."""
+    form, zone = _WRITTEN.get(raw.dtype.base_type()), getattr(raw.dtype, "time_zone", None)
+    if form is None:
+        return raw
+    held = raw if raw.dtype == pl.Duration else raw.cast(pl.Datetime("us", zone), strict=False)
+    text = held.dt.to_string(f"{form}%:z" if zone else form)
+    return text.zip_with(text.is_not_null(), raw.to_physical().cast(pl.String))
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
 def _sketch(column: Column, dtype: pl.DataType) -> OpaqueSketch:

@@ -46,10 +46,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.core.events import Events
+from noria.core.files import exists
 from noria.data.sources.ask import Ask, Reading
 from noria.data.sources.collections import PREFIX, open_collection
 from noria.data.sources.databases import open_postgres, open_sql, open_sqlite, query_frame
@@ -163,7 +163,7 @@ def _is_object(source: Any) -> bool:
 
 
 def _is_pattern(source: Any) -> bool:
-    return glob.has_magic(str(source)) and not Path(source).exists()
+    return glob.has_magic(str(source)) and not exists(source)
 
 
 _KINDS = (
@@ -200,5 +200,5 @@ def _open(ask: Ask) -> Reading:
 def _refuse_unknown(text: str) -> None:
     """Raise for ``kaggle:titanic`` and its like, which are neither a known prefix nor a file."""
     prefix = re.match(r"[A-Za-z]{2,}:(?!//)", text)
-    if prefix and not text.startswith(_PREFIXES) and not Path(text).exists():
+    if prefix and not text.startswith(_PREFIXES) and not exists(text):
         raise SourceError(f"{prefix[0]!r} is not a kind of source.", do=suggestion(prefix[0], _PREFIXES))

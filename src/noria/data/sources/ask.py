@@ -110,7 +110,9 @@ def plain(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def checked(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The plain frame, or a SourceError if it has no rows."""
+    """The plain frame, or a SourceError if it has no columns or no rows."""
+    if frame.width == 0:
+        raise SourceError(f"{name} has no columns.", do="Give a file with at least one column and one row.")
     if frame.height == 0:
         raise SourceError(f"{name} has columns and no rows.", do="Give a file with at least one row.")
     return plain(frame)

@@ -101,7 +101,11 @@ def telling(name: str) -> Iterator[None]:
     try:
         yield
     except pl.exceptions.PolarsError as error:
-        raise SourceError(f"{name} cannot be read.", got=str(error).splitlines()[0]) from error
+        raise SourceError(
+            f"{name} cannot be read.",
+            got=str(error).splitlines()[0],
+            do="Is it whole, and is its extension the right one?",
+        ) from error
 
 
 def _raw_batches(texts: Sequence[_Text]) -> Iterator[pl.DataFrame]:

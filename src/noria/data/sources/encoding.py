@@ -44,7 +44,11 @@ def decompress(file: File, folder: Path) -> File:
         with opener(file.path, "rb") as source, target.open("wb") as out:
             shutil.copyfileobj(source, out, _CHUNK_BYTES)
     except (OSError, EOFError, lzma.LZMAError) as error:
-        raise SourceError(f"{file.name} cannot be decompressed.", got=str(error)) from error
+        raise SourceError(
+            f"{file.name} cannot be decompressed.",
+            got=str(error),
+            do="Is it whole, and is its extension the right one?",
+        ) from error
     return File(target, file.name)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from noria._lazy import require
+from noria.core.files import exists
 from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, checked, plain
 from noria.data.sources.databases import open_sqlite_file
 from noria.data.sources.delimited import open_delimited, same_columns, telling
@@ -26,19 +27,19 @@ _Open = Callable[[File, Ask], Reading]
 def open_path(ask: Ask) -> Reading:
     """Read one file of this machine."""
     path = Path(ask.text.removeprefix("file://")).expanduser()
+    if not exists(path):
+        raise SourceError(f"There is no file {ask.text}.", do=_near(path))
     if path.is_dir():
         raise SourceError(
             f"{ask.text} is a folder, not a file.", do=f"Name a file, or several as '{path / '*.csv'}'."
         )
-    if not path.exists():
-        raise SourceError(f"There is no file {ask.text}.", do=_near(path))
     return open_files([File(path, ask.text)], ask)
 
 
 def _near(path: Path) -> str:
     """What to try instead of a path that does not exist."""
     folder = path.parent
-    if not folder.is_dir():
+    if not exists(folder) or not folder.is_dir():
         return f"There is no folder {folder} either."
     close = nearest(path.name, (entry.name for entry in folder.iterdir()))
     return f"Did you mean {str(folder / close)!r}?" if close else f"Look into the folder {folder}."
@@ -63,7 +64,8 @@ def open_files(files: Sequence[File], ask: Ask) -> Reading:
     readings = [_open_one(file, ask) for file in files]
     if len(readings) == 1:
         return readings[0]
-    return Reading(ask.text, lambda: _stack(readings), None)
+    batches = partial(_stacked, readings) if all(reading.batches for reading in readings) else None
+    return Reading(ask.text, lambda: _stack(readings, [reading.whole() for reading in readings]), batches)
 
 
 def _inner_suffix(file: File) -> str:
@@ -88,9 +90,22 @@ def _whole_compressed(file: File, ask: Ask) -> pl.DataFrame:
         return _open_one(decompress(file, Path(folder)), ask).whole()
 
 
-def _stack(readings: Sequence[Reading]) -> pl.DataFrame:
+def _stacked(readings: Sequence[Reading]) -> Iterator[pl.DataFrame]:
+    """The batches of all, with the types that `_stack` gives the whole."""
+    first = [checked(next(_batches(reading), pl.DataFrame()), reading.name).clear() for reading in readings]
+    types = _stack(readings, first).schema
+    for reading in readings:
+        with telling(reading.name):
+            yield from (batch.select(types.names()).cast(types) for batch in _batches(reading))
+
+
+def _batches(reading: Reading) -> Iterator[pl.DataFrame]:
+    assert reading.batches is not None
+    return reading.batches()
+
+
+def _stack(readings: Sequence[Reading], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """One frame under the other; a column of unlike types becomes text."""
-    frames = [reading.whole() for reading in readings]
     first = frames[0]
     for reading, frame in zip(readings, frames, strict=True):
         same_columns(readings[0].name, first.columns, reading.name, frame.columns)

@@ -6,6 +6,7 @@ import codecs
 import glob
 import itertools
 import json
+import reprlib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ from noria.errors import SourceError
 
 __all__ = ["open_json", "open_json_lines"]
 
+_SHOWN = 80
+_WHOLE = "Is the file whole? One object a line is JSON lines; all else has to be one array of objects."
+
 
 def open_json(file: File, ask: Ask) -> Reading:
     """A JSON array of objects, one object, or JSON lines under another name."""
@@ -33,7 +37,7 @@ def open_json(file: File, ask: Ask) -> Reading:
             try:
                 rows = json.loads(path.read_text(encoding="utf-8-sig"))
             except ValueError as error:
-                raise SourceError(f"{file.name} is not JSON.", got=str(error)) from error
+                raise SourceError(f"{file.name} is not JSON.", got=str(error), do=_WHOLE) from error
             if isinstance(rows, dict) and not any(isinstance(value, dict | list) for value in rows.values()):
                 rows = [rows]  # one row, written over several lines
             return checked(_from_objects(rows, file.name), file.name)
@@ -102,7 +106,9 @@ def _json_lines(path: Path, name: str) -> pl.DataFrame:
             try:
                 rows += [json.loads(line)] if line.strip() else []
             except ValueError as error:
-                raise SourceError(f"{name}, line {number} is not JSON.", got=line.strip()[:80]) from error
+                raise SourceError(
+                    f"{name}, line {number} is not JSON.", got=line.strip()[:_SHOWN], do=_WHOLE
+                ) from error
     return _from_objects(rows, name)
 
 
@@ -111,7 +117,8 @@ def _from_objects(rows: Any, name: str) -> pl.DataFrame:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise SourceError(
             f"{name} is not a table: it needs a JSON array of objects, or one object a line.",
-            got=type(rows).__name__,
+            got=reprlib.repr(rows),
+            do='Write it as [{"a": 1}, {"a": 2}].',
         )
     try:
         return pl.from_dicts(rows, infer_schema_length=None)

@@ -56,7 +56,8 @@ def sniff(path: Path, suffix: str, name: str) -> tuple[str, list[str]]:
         separator = "\t" if suffix in _TABBED else separator
         header = next(iter(_rows(lines, separator)), [])
     if not any(field.strip() for field in header):
-        raise SourceError(f"{name} is empty.", do="Give a file with a header and rows.")
+        what = "has no names in its first line" if lines and lines[0].strip() else "is empty"
+        raise SourceError(f"{name} {what}.", do="Give a file with a header and rows.")
     return separator, header
 
 

@@ -6,14 +6,14 @@ a kind of problem, or has too little to tell from, finds nothing.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from polars.exceptions import PolarsError
-
 from noria.core.insight import Code, Finding, Slice, worst_first
+from noria.core.result import Evaluation
 from noria.errors import RecipeError, suggestion
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import answers, columns, rows, scores, search
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import Diagnostic
@@ -21,10 +21,7 @@ from noria.lifecycle.diagnose.registry import Diagnostic
 if TYPE_CHECKING:
     from noria.lifecycle.examine import Case
 
-__all__ = ["DIAGNOSTICS", "check_silence", "codes", "diagnose"]
-
-_FAILURES = (ArithmeticError, LookupError, TypeError, ValueError, PolarsError)  # no reason to lose a run
-_log = logging.getLogger("noria")
+__all__ = ["DIAGNOSTICS", "by_goals", "check_silence", "codes", "diagnose"]
 
 DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *(search.cut_short, rows.few_held_out, rows.few_of_class, answers.weak_slices),
@@ -60,6 +57,28 @@ def check_silence(silenced: Sequence[str]) -> None:
             raise RecipeError(f"There is no code {code!r} to silence.", do=suggestion(code, known))
 
 
+def by_goals(
+    found: Sequence[Finding], evaluation: Evaluation, counts: Mapping[str, int]
+) -> tuple[Finding, ...]:
+    """The findings of an earlier run, but those that read the goals looked for anew.
+
+    Parameters
+    ----------
+    found : sequence of Finding
+    evaluation : Evaluation
+        With the goals of now.
+    counts : mapping of str to int
+        Rows of each class; none if the target is no class.
+    """
+    anew = {
+        scores.goal_in_noise: scores.unsettled(evaluation),
+        answers.accuracy_misleads: answers.misled(evaluation, counts),
+    }
+    kept = [one for one in found if one.code not in {of.code.code for of in anew}]
+    made = (of.finding(seen) for of, seen in anew.items())
+    return worst_first([*kept, *(one for one in made if one is not None)])
+
+
 def diagnose(case: Case, slices: Sequence[Slice] = ()) -> list[Finding]:
     """What is wrong with a run, worst first; what does not fit into the case's time is left out.
 
@@ -73,11 +92,7 @@ def diagnose(case: Case, slices: Sequence[Slice] = ()) -> list[Finding]:
     for number, one in enumerate(DIAGNOSTICS):
         if case.deadline.expired and number >= _COUNTED:
             break
-        try:
-            finding = one(facts)
-        except _FAILURES as error:
-            _log.warning("%s could not be looked for: %s: %s", one.code.code, type(error).__name__, error)
-            continue
+        finding = attempt(one.code.code, partial(one, facts), None)
         if finding is not None:
             found.append(finding)
     return list(worst_first(found))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from noria.core.recipe import validated
+from noria.core.result import Evaluation
+from noria.core.words import number, percent, times
 from noria.errors import RecipeError
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, percent, times
 from noria.methods.metrics import mcc
 from noria.methods.significance import calibration_gap, trend
 
@@ -18,6 +20,7 @@ __all__ = [
     "accuracy_misleads",
     "heavy_tail",
     "labels_contradict",
+    "misled",
     "residuals_bend",
     "uncalibrated",
     "uncovered",
@@ -147,17 +150,25 @@ def labels_contradict(facts: Facts) -> Seen | None:
 @diagnostic("NOR032")
 def accuracy_misleads(facts: Facts) -> Seen | None:
     """Accuracy on unequal classes."""
-    used = {facts.metric.name, *(goal.metric for goal in facts.evaluation.goals)} & _HITS
-    if not facts.known or not facts.classes or not used:
+    if not facts.known or not facts.classes:
         return None
     counts = np.bincount(facts.truth(facts.train), minlength=len(facts.classes))
-    share = float(counts.max() / counts.sum())
+    return misled(facts.evaluation, dict(zip(facts.classes, counts.tolist())))
+
+
+def misled(evaluation: Evaluation, counts: Mapping[str, int]) -> Seen | None:
+    """Accuracy, where the search or a goal goes by it, of classes with so many rows each."""
+    used = {evaluation.metric, *(goal.metric for goal in evaluation.goals)} & _HITS
+    if not counts or not used:
+        return None
+    label = max(counts, key=lambda one: counts[one])
+    share = counts[label] / sum(counts.values())
     if share < _FREQUENT:
         return None
     return Seen(
         MEDIUM,
-        f"'{facts.classes[int(counts.argmax())]}' is {percent(share)} of the rows: always naming it has an "
-        f"accuracy of {number(share)}, the model {number(facts.evaluation.scores['accuracy'].value)}.",
+        f"'{label}' is {percent(share)} of the rows: always naming it has an accuracy of {number(share)}, "
+        f"the model {number(evaluation.scores['accuracy'].value)}.",
     )
 
 
@@ -186,10 +197,11 @@ def heavy_tail(facts: Facts) -> Seen | None:
 @diagnostic("NOR034")
 def weak_slices(facts: Facts) -> Seen | None:
     """Slices that were found."""
-    if not facts.slices:
+    slices = [one for one in facts.slices if one.surprising]
+    if not slices:
         return None
-    worst = facts.slices[0]
-    more = f"; {times(len(facts.slices) - 1, 'slice')} more" if len(facts.slices) > 1 else ""
+    worst = slices[0]
+    more = f"; {times(len(slices) - 1, 'slice')} more" if len(slices) > 1 else ""
     return Seen(
         MEDIUM,
         f"Where {worst.where} ({times(worst.rows, 'row')}), {worst.score.metric} is "

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Role, Type
+from noria.core.words import named, percent, times
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import named, percent, times
 from noria.methods.significance import all_distinct
 
 __all__ = [
@@ -143,7 +143,7 @@ def constant(facts: Facts) -> Seen | None:
     if not left_out and not used:
         return None
     parts = [f"{named(left_out)} left out: the same in every row"] if left_out else []
-    parts += [f"{named(used)} the same in every training row"] if used else []
+    parts += [f"{named(used)} with the same value in every training row"] if used else []
     return Seen(MEDIUM if used else LOW, "; ".join(parts) + ".", (*left_out, *used))
 
 

@@ -188,12 +188,15 @@ class Scores:
         return 1.0 if self._facts.metric.greater_is_better else -1.0
 
     def estimate(self, score: Callable[[np.ndarray | None], float], rows: pl.DataFrame) -> Estimate:
-        """A statistic of rows with its bootstrap error; groups, and series in time, are drawn whole."""
-        height = rows.height
-        some = np.random.default_rng(self._facts.seed).permutation(height)[:_TESTED]
-        units = self._units(rows[some])
-        parts = None if units is None else [some[units == unit] for unit in range(units.max() + 1)]
-        count = len(some) if parts is None else len(parts)
+        """A statistic of rows with its bootstrap error; groups, and series in time, are drawn whole.
+
+        The error is that of all rows, though only some of them are drawn (m out of n).
+        """
+        some = np.random.default_rng(self._facts.seed).permutation(rows.height)[:_TESTED]
+        units, parts, count, whole = self._units(rows), None, len(some), rows.height
+        if units is not None:
+            parts = [some[units[some] == unit] for unit in np.unique(units[some])]
+            count, whole = len(parts), int(units.max()) + 1
         value = float(score(None))
         if count < _FEWEST:
             return Estimate(value, math.nan)
@@ -204,7 +207,7 @@ class Scores:
         low, high = bootstrap(
             drawn, count, resamples=_RESAMPLES, seed=self._facts.seed, deadline=self._facts.case.deadline
         )
-        return Estimate(value, (high - low) / 3.92)
+        return Estimate(value, (high - low) / 3.92 * math.sqrt(count / whole))
 
     def mean(self, values: np.ndarray, rows: pl.DataFrame) -> Estimate:
         """The mean of values (n,) that belong to rows, with its error; groups and series count as one."""

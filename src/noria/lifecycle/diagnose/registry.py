@@ -50,7 +50,10 @@ class Diagnostic:
 
     def __call__(self, facts: Facts) -> Finding | None:
         """The finding, if there is one."""
-        seen = self.look(facts)
+        return self.finding(self.look(facts))
+
+    def finding(self, seen: Seen | None) -> Finding | None:
+        """What was seen with the texts of the code."""
         if seen is None:
             return None
         return Finding(self.code.code, seen.severity, self.code.title, seen.text, self.code.do, seen.columns)

@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from noria.core.schema import Column, Role, Type
+from noria.core.words import named, number, percent, times
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import named, number, percent, times
 from noria.methods.significance import (
     between_groups,
     beyond,
@@ -334,8 +334,8 @@ def few_of_class(facts: Facts) -> Seen | None:
     """A class has too few training rows."""
     if not facts.known or not facts.classes:
         return None
-    answers = facts.evidence.train[facts.target].value_counts(name="rows")
-    rows = dict(zip(answers[facts.target].cast(pl.String), answers["rows"]))
+    answers = facts.evidence.train[facts.target].cast(pl.String).alias("class").value_counts(name="rows")
+    rows = dict(answers.iter_rows())
     counts = np.array([rows.get(name, 0) for name in facts.classes])
     few = np.flatnonzero(counts < _CLASS_ROWS)
     if not len(few):

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from noria.core.protocol import Trial
+from noria.core.result import Evaluation
+from noria.core.words import number, percent
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, percent
 from noria.methods.significance import crossed, unequal
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "slower",
     "too_close",
     "too_wide",
+    "unsettled",
     "worse",
 ]
 
@@ -178,15 +180,20 @@ def too_wide(facts: Facts) -> Seen | None:
 @diagnostic("NOR007")
 def goal_in_noise(facts: Facts) -> Seen | None:
     """Whether the goal is reached is not settled."""
-    for goal in facts.evaluation.goals:
-        score = facts.evaluation.scores[goal.metric]
+    return unsettled(facts.evaluation)
+
+
+def unsettled(evaluation: Evaluation) -> Seen | None:
+    """The first goal whose value the score's interval holds."""
+    for goal in evaluation.goals:
+        score = evaluation.scores[goal.metric]
         if score.low < goal.value < score.high:
             met = goal.met(score.value)
             return Seen(
                 MEDIUM if met else LOW,
                 f"{goal.metric} {number(score.value)} {'meets' if met else 'misses'} {goal.compare} "
                 f"{goal.value:g}, and lies between {number(score.low)} and {number(score.high)} (95%, "
-                f"{facts.evaluation.rows:,} rows).",
+                f"{evaluation.rows:,} rows).",
             )
     return None
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from noria.core.params import Param
+from noria.core.words import number, times
 from noria.lifecycle.diagnose.facts import Facts
 from noria.lifecycle.diagnose.registry import LOW, MEDIUM, Seen, diagnostic
-from noria.lifecycle.diagnose.words import number, times
 from noria.lifecycle.tune import Attempt
 from noria.methods.significance import values_differ
 

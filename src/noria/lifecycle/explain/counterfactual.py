@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline
-from noria.core.explanation import word
+from noria.core.explanation import plain, word
 from noria.core.result import Goal
 from noria.core.schema import Column, Type
 from noria.errors import ParamError, suggestion
@@ -81,7 +81,7 @@ class Counterfactual:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields, and the sentence."""
-        return {**asdict(self), "found": self.found, "text": str(self)}
+        return {**plain(asdict(self)), "found": self.found, "text": str(self)}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from noria.core.explanation import Explanation, word
+from noria.core.explanation import Explanation, plain, word
 from noria.core.features import FeaturedModel
 from noria.core.insight import Importance
 from noria.core.protocol import Model
@@ -98,18 +98,19 @@ class Explained:
             told["rows"] = []
             for at, row in enumerate(explained["rows"]):
                 extra = {"counterfactual": self.counterfactuals[at].to_dict()} if self.counterfactuals else {}
-                told["rows"].append({"prediction": self.predictions.row(at, named=True), **row, **extra})
+                predicted = plain(self.predictions.row(at, named=True))
+                told["rows"].append({"prediction": predicted, **row, **extra})
         return {**told, "figures": [figure.name for figure in self.figures]}
 
     def page(self) -> str:
         """A page of one file, which needs no network."""
         fields = {"title": f"Why {self.name} says so", "name": self.name, "explained": self}
-        cards = [self._card(at) for at in range(self.predictions.height)]
+        cards = [self.card(at) for at in range(self.predictions.height)]
         widest = max([abs(one.value) for one in self.importance], default=0.0) or 1.0
         return render("explain.html", **fields, cards=cards, widest=widest)
 
-    def _card(self, at: int) -> dict[str, Any]:
-        """What the page shows of a row: its prediction, and bars that lead from the base to it."""
+    def card(self, at: int) -> dict[str, Any]:
+        """What is shown of a row: its prediction in words, and bars that lead from the base to it."""
         assert self.explanation is not None
         found, parts = self.explanation, self.explanation.row(at)
         shown, rest = parts.head(_BARS), parts.slice(_BARS)

@@ -61,7 +61,7 @@ def importance(found: Permuted, metric: Metric, *, held_out: bool) -> Figure:
 def summary(found: Explanation, types: Mapping[str, Type]) -> Figure:
     """A strip for each feature: what it added to each of some rows, by its value."""
     top = found.frame()["feature"].head(_STRIPS).to_list()
-    frame = pl.concat([_strip(found, name, types.get(name)) for name in top])
+    frame = pl.concat([_strip(found, name, types.get(name), seed) for seed, name in enumerate(top)])
     subject, more = f"added to {found.unit}", "larger"
     if found.outcome is not None:
         same = found.outcome.n_unique() == 1
@@ -137,18 +137,22 @@ def tip(field: str, title: str, form: str | None = None, kind: str | None = None
     return made | ({"format": form} if form else {})
 
 
-def _strip(found: Explanation, name: str, kind: Type | None) -> pl.DataFrame:
-    """One feature's points: what was added, the value in words, its rank, and a place beside others."""
+def _strip(found: Explanation, name: str, kind: Type | None, seed: int) -> pl.DataFrame:
+    """One feature's points: what was added, the value in words, its rank, and a place beside others.
+
+    Each feature has its own order of rows, and texts are left out, so that no row can be put together again.
+    """
     added, count = found.attributions[name], len(found.base)
     own = found.values[name] if found.values is not None and name in found.values.columns else None
     rank, words = (pl.Series([None] * count, dtype=kind) for kind in (pl.Float64, pl.String))
-    if own is not None:
+    if own is not None and kind is not Type.TEXT:
         words = pl.Series([word(value) for value in own], dtype=pl.String)
     if own is not None and kind in _ORDERED:
         rank = own.rank("dense").cast(pl.Float64) - 1
         rank = rank / max(float(rank.max() or 0.0), 1.0)  # type: ignore[arg-type]
     columns = {"added": added, "value": words, "rank": rank, "offset": _beside(added.to_numpy())}
-    return pl.DataFrame({"feature": pl.Series([name] * count, dtype=pl.String), **columns})
+    made = pl.DataFrame({"feature": pl.Series([name] * count, dtype=pl.String), **columns})
+    return made.sample(fraction=1.0, shuffle=True, seed=seed)
 
 
 def _beside(values: np.ndarray) -> np.ndarray:

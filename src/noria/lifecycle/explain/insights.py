@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
+import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline
@@ -11,6 +13,7 @@ from noria.core.insight import Importance
 from noria.core.protocol import Metric, Model
 from noria.core.result import Figure
 from noria.core.schema import Column, Type
+from noria.lifecycle._attempt import attempt
 from noria.lifecycle.explain import curves, figures
 from noria.lifecycle.explain.dependence import dependence, interactions, surface
 from noria.lifecycle.explain.importance import permute
@@ -18,12 +21,13 @@ from noria.lifecycle.explain.view import View
 
 __all__ = ["insights"]
 
-_SHARES = {"importance": 0.6, "attributions": 0.3, "dependence": 0.4, "interactions": 0.6, "boundary": 0.9}
+_SHARES = {"importance": 0.6, "attributions": 0.4, "dependence": 0.4, "interactions": 0.6, "boundary": 0.9}
 """Of the time that is left when each begins."""
 _TOP, _PAIRED = 4, 5
 _ROWS, _EXPLAINED = 200, 150
 _LINE, _GRID, _FINE, _POINTS = 20, 12, 24, 30
 _ORDERS = 8
+_FEW, _PROBE, _SAFE, _TICK = 10, 0.5, 0.8, 1e-4  # rows that are timed, and shares of the time
 
 
 def insights(
@@ -63,16 +67,16 @@ def insights(
     by_name = {column.name: column for column in view.columns}
     ranked = [by_name[one.feature] for one in permuted.importance]
     drawn = [figures.importance(permuted, metric, held_out=held_out)] if ranked else []
-    steps: dict[str, Callable[[Deadline], Iterator[Figure]]] = {
-        "dependence": lambda until: _dependence(view, ranked, until, seed),
-        "interactions": lambda until: _interactions(view, ranked, until, seed),
-        "boundary": lambda until: _boundary(view, ranked, target, until, seed),
+    steps: dict[str, Callable[[Deadline], list[Figure]]] = {
+        "dependence": lambda until: list(_dependence(view, ranked, until, seed)),
+        "interactions": lambda until: list(_interactions(view, ranked, until, seed)),
+        "boundary": lambda until: list(_boundary(view, ranked, target, until, seed)),
     }
     if explains:
-        steps = {"attributions": lambda until: _attributions(view, until, seed), **steps}
+        steps = {"attributions": lambda until: list(_attributions(view, until, seed)), **steps}
     for name, step in steps.items():
         if not deadline.expired:
-            drawn += step(_part(name, deadline))
+            drawn += attempt(name, partial(step, _part(name, deadline)), ())
     return permuted.importance, drawn
 
 
@@ -81,11 +85,18 @@ def _part(name: str, deadline: Deadline) -> Deadline:
 
 
 def _attributions(view: View, deadline: Deadline, seed: int) -> Iterator[Figure]:
-    """The strips, of as many rows as can be explained by sampling if need be."""
+    """The strips, of as many rows as a few show that there is time for; sampling itself goes by the clock."""
     some = view.fitting(2 * _ORDERS * len(view.columns), deadline.remaining, _EXPLAINED, seed)
-    if some is not None:
+    if some is None:
+        return
+    few, clock = some.sample(_FEW, seed), Deadline(_PROBE * deadline.remaining, within=deadline)
+    found = few.model.explain(few.rows, deadline=clock)
+    if found.errors is None:
+        room = _SAFE * deadline.remaining * few.rows.height / max(clock.elapsed, _TICK)
+        some = some.sample(int(np.clip(room, 1, _EXPLAINED)), seed)
+    if some.rows.height > few.rows.height:
         found = some.model.explain(some.rows, deadline=deadline)
-        yield figures.summary(found, {column.name: column.type for column in view.columns})
+    yield figures.summary(found, {column.name: column.type for column in view.columns})
 
 
 def _dependence(view: View, ranked: Sequence[Column], deadline: Deadline, seed: int) -> Iterator[Figure]:

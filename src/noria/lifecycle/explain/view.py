@@ -150,7 +150,7 @@ def grid(column: Column, values: pl.Series, points: int, *, even: bool = False) 
     if column.type not in _DRAWN or seen.n_unique() < 2:
         return None
     if column.type is Type.CATEGORY:
-        return seen.value_counts(sort=True)[values.name].head(_LEVELS).alias(values.name)
+        return seen.alias("value").value_counts(sort=True)["value"].head(_LEVELS).alias(values.name)
     if seen.n_unique() <= (min(_LEVELS, points) if even else points):
         return seen.unique().sort()
     numbers = seen.to_physical().cast(pl.Float64)

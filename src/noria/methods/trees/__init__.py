@@ -1,5 +1,6 @@
 """Decision trees of every library, kept as LightGBM model text and run by its C library."""
 
-from noria.methods.trees.predictor import TreePredictor
+from noria.methods.trees._text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, Trees
+from noria.methods.trees.predictor import TreePredictor, arrays
 
-__all__ = ["TreePredictor"]
+__all__ = ["CATEGORICAL", "DEFAULT_LEFT", "NAN_MISSING", "TreePredictor", "Trees", "arrays"]

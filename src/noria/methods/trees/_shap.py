@@ -27,6 +27,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_array
 
+from noria.core.deadline import Deadline
 from noria.methods.trees._masks import bit_sets
 from noria.methods.trees._text import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, ZERO_MISSING, Trees
 
@@ -123,12 +124,17 @@ class TreeShap:
         self._edges = max((len(part.before) for part in self._parts), default=1)
         self._room = max((len(part.before) * len(part.weight) for part in self._parts), default=1)
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
+    def __call__(self, X: np.ndarray, deadline: Deadline | None = None) -> np.ndarray:
         """What each feature, and last the base, adds to each raw score of float32 rows.
 
         Returns
         -------
         array, (rows, features + 1, outputs)
+
+        Raises
+        ------
+        OutOfTime
+            If the deadline passes.
         """
         result = np.empty((len(X), self._features + 1, self.outputs))
         result[:, -1] = self.base
@@ -139,6 +145,8 @@ class TreeShap:
         def work(turn: int) -> None:
             room = [np.empty(self._room * size) for _ in range(3)]
             for chunk in chunks[turn :: _cores()]:
+                if deadline is not None:
+                    deadline.check()
                 result[chunk, :-1] = self._rows(X[chunk], room)
 
         if len(chunks) > 1:

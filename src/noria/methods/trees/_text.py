@@ -32,6 +32,7 @@ __all__ = [
     "read_header",
     "rescale",
     "split",
+    "unstack",
     "vectors",
 ]
 
@@ -228,6 +229,17 @@ def vectors(text: str) -> tuple[np.ndarray, np.ndarray]:
     leaves = _column(text, "num_leaves").astype(np.int64)
     values = np.fromstring(" ".join(_lines(text, "leaf_vector")), dtype=np.float32, sep=" ")
     return values.reshape(leaves.sum(), -1), np.cumsum(leaves) - leaves
+
+
+def unstack(text: str) -> str:
+    """The same trees with one value per leaf: each tree once for each of its values, in turn."""
+    header = read_header(text)
+    parts = []
+    for part in split(text):
+        line = _lines(part, "leaf_vector")[0].split()
+        columns = (" ".join(line[k :: header.vector]) for k in range(header.vector))
+        parts += [re.sub(r"(?m)^leaf_value=.*$", f"leaf_value={column}", part) for column in columns]
+    return join(parts, features=header.features, per_iteration=header.vector)
 
 
 def _lines(body: str, key: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ArtifactError, ParamError
 from noria.methods.trees import _text as model_text
 from noria.methods.trees._library import NativeBooster, VectorBooster
@@ -24,17 +25,19 @@ from noria.methods.trees._sources import (
     hist_nodes,
     xgboost_nodes,
 )
+from noria.methods.trees._text import Trees
 
 if TYPE_CHECKING:
     import lightgbm
 
     from noria.methods.trees._shap import TreeShap
 
-__all__ = ["TreePredictor"]
+__all__ = ["TreePredictor", "arrays"]
 
 _FORMAT = 1
 _COMPRESSION = 4
 _LARGEST = 700.0
+_PREPARED = 5e6  # characters of trees that are made ready for SHAP values in a second
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:
@@ -265,8 +268,14 @@ class TreePredictor:
         """Predict one row, (features,), in microseconds; the result has shape (outputs,)."""
         return self._meaning.prediction(self._booster.raw_row(x))
 
-    def contributions(self, X: np.ndarray) -> np.ndarray:
+    def contributions(self, X: np.ndarray, deadline: Deadline | None = None) -> np.ndarray:
         """SHAP values of the raw scores, before the link: path-dependent and exact.
+
+        Parameters
+        ----------
+        X : array, shape (rows, features)
+        deadline : Deadline, optional
+            OutOfTime is raised if it passes, or would pass while large trees are prepared.
 
         Returns
         -------
@@ -279,7 +288,10 @@ class TreePredictor:
         Lundberg et al. (2020), "From local explanations to global understanding with explainable AI for
         trees".
         """
-        return self._shap(self._matrix(X)) * self._meaning.scale
+        ready = "_shap" in self.__dict__
+        if deadline is not None and deadline.remaining < (0.0 if ready else len(self._text) / _PREPARED):
+            raise OutOfTime
+        return self._shap(self._matrix(X), deadline) * self._meaning.scale
 
     def save(self, path: Path) -> None:
         """Write one gzip-compressed text file: a line of JSON, then the LightGBM model text."""
@@ -351,3 +363,19 @@ class TreePredictor:
         if matrix.ndim != 2 or matrix.shape[1] != self.features:
             raise ParamError(f"The trees want rows of {self.features} features.", got=f"shape {np.shape(X)}")
         return matrix
+
+
+def arrays(predictor: TreePredictor) -> tuple[Trees, int, float]:
+    """The trees of a predictor, for others to run.
+
+    Returns
+    -------
+    trees : Trees
+        With one value per leaf.
+    turns : int
+        How many of them, one for each raw output, take turns.
+    scale : float
+        The sums of the leaves are multiplied by it, and then put under the link.
+    """
+    text = predictor._text if predictor._header.vector == 1 else model_text.unstack(predictor._text)
+    return model_text.read(text), model_text.read_header(text).per_iteration, predictor._meaning.scale

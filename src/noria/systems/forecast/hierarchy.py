@@ -52,19 +52,22 @@ def completed(table: pl.DataFrame, schema: Schema, levels: Sequence[str]) -> tup
                 do="Fill it in, or drop the row.",
             )
     frequency, _ = Frequency.infer(table[time].unique(), np.zeros(table[time].n_unique(), dtype=np.int64))
-    rows = table.with_columns(step=pl.Series(frequency.steps(table[time])))
-    rows = rows.group_by(*levels, "step").agg(pl.col(target).sum())
+    own = {f"level {at}": name for at, name in enumerate(levels)} | {"value": target}
+    units = list(own)[:-1]
+    rows = table.select(pl.Series("step", frequency.steps(table[time])), **own)
+    rows = rows.group_by(*units, "step").agg(pl.col("value").sum())
     first, last = frequency.steps(table[time].sort().gather([0, -1]))
     steps = pl.Series("step", np.arange(first, last + 1))
-    grid = rows.select(levels).unique().join(steps.to_frame(), how="cross")
-    grid = grid.join(rows, on=[*levels, "step"], how="left").with_columns(pl.col(target).fill_null(0.0))
-    sums = [grid.group_by(*levels[:depth], "step").agg(pl.col(target).sum()) for depth in range(len(levels))]
-    moments = pl.Series(time, [frequency.moment(step) for step in steps]).cast(table[time].dtype)
+    grid = rows.select(units).unique().join(steps.to_frame(), how="cross")
+    grid = grid.join(rows, on=[*units, "step"], how="left").with_columns(pl.col("value").fill_null(0.0))
+    sums = [grid.group_by(*units[:depth], "step").agg(pl.col("value").sum()) for depth in range(len(units))]
+    moments = pl.Series("time", [frequency.moment(step) for step in steps]).cast(table[time].dtype)
     whole = pl.concat([grid, *sums], how="diagonal").join(pl.DataFrame([steps, moments]), on="step")
+    whole = whole.select(*units, "time", "value").rename({**own, "time": time})
     notes = [f"{sum(one.height for one in sums) // len(steps):,} sums of series, forecast with them"]
     if grid.height > rows.height:
         notes.append(f"{grid.height - rows.height:,} steps without a row count as 0")
-    return whole.select([*levels, time, target]).sort([*levels, time]), notes
+    return whole.sort([*levels, time]), notes
 
 
 def depths(names: Sequence[str], columns: int) -> np.ndarray:

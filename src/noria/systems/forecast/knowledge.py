@@ -131,14 +131,15 @@ def _attributes(table: pl.DataFrame, panel: Panel, schema: Schema) -> np.ndarray
     names = [column.name for column in schema.features]
     if not names:
         return np.empty((len(panel.names), 0), dtype=np.float32)
-    rows = table.select(keys(table, schema).alias(""), *names)
-    by_series = rows.group_by("").agg(pl.col(names).drop_nulls().unique(maintain_order=True)).sort("")
+    own = f"series of {' '.join(names)}"  # no feature is called so
+    rows = table.select(keys(table, schema).alias(own), *names)
+    by_series = rows.group_by(own).agg(pl.col(names).drop_nulls().unique(maintain_order=True)).sort(own)
     for name in names:
         changing = by_series.filter(pl.col(name).list.len() > 1)
         if changing.height:
             raise DataError(
                 f"The column {name!r} is named under options: static, and changes within the series "
-                f"{changing[''][0]!r}.",
+                f"{changing[own][0]!r}.",
                 got=f"{changing[name][0].head(3).to_list()}",
                 do="Leave it out there: it is then asked for each moment. Or name it under past.",
             )

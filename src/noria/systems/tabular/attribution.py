@@ -38,6 +38,7 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
     A single classifier with a link has exact ones of its log-odds, before calibration; of more than two
     classes those against the second most probable one. Every other model is explained by sampling,
     calibration included. Of two classes the second is explained, of more the most probable one.
+    What is exact and does not fit before the deadline raises OutOfTime.
     """
     names = [column.name for column in model.schema.features]
     typed = typed.select(names)
@@ -45,7 +46,7 @@ def attribute(model: TabularModel, typed: pl.DataFrame, deadline: Deadline | Non
     probable = model._probabilities(typed)
     last = probable.shape[1] - 1
     picked = probable.argmax(axis=1) if last > 1 else np.full(typed.height, last)
-    exact, errors, method = _exact(model, typed, ground, picked, probable), None, "exact"
+    exact, errors, method = _exact(model, typed, ground, picked, probable, deadline), None, "exact"
     if exact is None:
         found = shapley(model._probabilities, typed, ground, picked, deadline=deadline)
         outputs = probable[np.arange(typed.height), picked]
@@ -83,7 +84,12 @@ def _second(probable: np.ndarray) -> np.ndarray:
 
 
 def _exact(
-    model: TabularModel, typed: pl.DataFrame, ground: pl.DataFrame, picked: np.ndarray, probable: np.ndarray
+    model: TabularModel,
+    typed: pl.DataFrame,
+    ground: pl.DataFrame,
+    picked: np.ndarray,
+    probable: np.ndarray,
+    deadline: Deadline | None,
 ) -> _Parts | None:
     """Exact attributions, if the model is a sum over its members in some unit; None if not."""
     members, classes, rows = model.members, model.target.classes, np.arange(typed.height)
@@ -93,11 +99,15 @@ def _exact(
         return None
     if links == {"identity"} and calibrator.kind == "identity":
         shift = calibrator.doubt / max(classes, 1)
-        own = _sum(model, typed, ground, lambda raw: raw[..., -1] if classes == 2 else raw[rows, :, picked])
+
+        def own_class(raw: np.ndarray) -> np.ndarray:
+            return raw[..., -1] if classes == 2 else raw[rows, :, picked]
+
+        own = _sum(model, typed, ground, own_class, deadline)
         parts = (1 - calibrator.doubt) * own
         return _Parts(parts[:, :-1], parts[:, -1] + shift, probable[rows, picked], _unit(model))
     if classes and len(members) == 1 and links <= {"sigmoid", "softmax"}:
-        parts = _sum(model, typed, ground, lambda raw: _log_odds(raw, picked, probable))
+        parts = _sum(model, typed, ground, lambda raw: _log_odds(raw, picked, probable), deadline)
         return _Parts(parts[:, :-1], parts[:, -1], parts.sum(axis=1), _LOG_ODDS)
     return None
 
@@ -107,6 +117,7 @@ def _sum(
     typed: pl.DataFrame,
     ground: pl.DataFrame,
     take: Callable[[np.ndarray], np.ndarray],
+    deadline: Deadline | None,
 ) -> np.ndarray:
     """What `take` takes of the members' parts, by the columns of the table, the base last."""
     names = list(typed.columns)
@@ -115,7 +126,7 @@ def _sum(
         encoder, split = model.encoders[member.family], _ADDITIVE[member.predictor.kind]
         encoded = [encoder.matrix(table) for table in (typed, ground)]
         X, base = (one if member.recode is None else member.recode(one) for one in encoded)
-        parts = take(split(member.predictor, X, base))
+        parts = take(split(member.predictor, X, base, deadline))
         places = [*(names.index(source) for source in encoder.sources), len(names)]
         np.add.at(total.T, np.array(places), member.weight * parts.T)
     return total
@@ -130,25 +141,25 @@ def _log_odds(raw: np.ndarray, picked: np.ndarray, probable: np.ndarray) -> np.n
     return raw[rows, :, picked] - raw[rows, :, other]
 
 
-def _trees(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:  # noqa: ARG001
-    return predictor.contributions(X)
+def _trees(predictor: Any, X: np.ndarray, ground: np.ndarray, deadline: Deadline | None) -> np.ndarray:  # noqa: ARG001
+    return predictor.contributions(X, deadline)
 
 
-def _linear(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:
+def _linear(predictor: Any, X: np.ndarray, ground: np.ndarray, deadline: Deadline | None) -> np.ndarray:  # noqa: ARG001
     middle = ground.mean(axis=0, dtype=np.float64)
     parts = (X - middle)[:, :, None] * predictor.weights
     base = np.broadcast_to(middle @ predictor.weights + predictor.bias, (len(X), 1, parts.shape[2]))
     return np.concatenate([parts, base], axis=1)
 
 
-def _constant(predictor: Any, X: np.ndarray, ground: np.ndarray) -> np.ndarray:  # noqa: ARG001
+def _constant(predictor: Any, X: np.ndarray, ground: np.ndarray, deadline: Deadline | None) -> np.ndarray:  # noqa: ARG001
     raw = predictor.predict(X)
     parts = np.zeros((len(X), X.shape[1] + 1, raw.shape[1]))
     parts[:, -1] = raw
     return parts
 
 
-_ADDITIVE: dict[str, Callable[[Any, np.ndarray, np.ndarray], np.ndarray]] = {
+_ADDITIVE: dict[str, Callable[[Any, np.ndarray, np.ndarray, Deadline | None], np.ndarray]] = {
     "trees": _trees,
     "catboost": _trees,
     "linear": _linear,

@@ -156,7 +156,7 @@ class TabularModel:
         rows : Table
             As `predict` takes it.
         deadline : Deadline, optional
-            After it, what is sampled becomes no finer.
+            After it, what is sampled becomes no finer, and OutOfTime is raised where nothing is.
 
         Raises
         ------
@@ -191,6 +191,12 @@ class TabularModel:
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
         if self.background is not None:
             self.background.write_parquet(folder / "background.parquet")
+
+    def to_onnx(self, path: Path) -> dict[str, Any]:
+        """Write it as one ONNX graph, as `noria.systems.tabular.graph.write` says."""
+        from noria.systems.tabular import graph
+
+        return graph.write(self, path)
 
     @classmethod
     def load(cls, folder: Path) -> TabularModel:

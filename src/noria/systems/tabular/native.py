@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from noria._lazy import require
+from noria.core.deadline import Deadline
 
 __all__ = ["CatBoostTrees", "catboost_pool"]
 
@@ -52,8 +53,10 @@ class CatBoostTrees:
         """What makes predictions of its raw scores."""
         return {1: "identity", 2: "sigmoid"}.get(self._outputs, "softmax")
 
-    def contributions(self, X: np.ndarray) -> np.ndarray:
+    def contributions(self, X: np.ndarray, deadline: Deadline | None = None) -> np.ndarray:
         """CatBoost's own SHAP values of the raw scores: (rows, columns + 1, raw outputs), the base last."""
+        if deadline is not None:
+            deadline.check()
         if not len(X):
             return np.zeros((0, X.shape[1] + 1, 1))
         pool = catboost_pool(X, self._codes)

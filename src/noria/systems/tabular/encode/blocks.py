@@ -172,8 +172,13 @@ def _skew(values: np.ndarray) -> float:
 
 def _levels(values: pl.Series, least: int, most: int) -> tuple[str, ...]:
     """The levels seen at least so often, most frequent first, ties by name."""
-    counts = values.drop_nulls().cast(pl.String).value_counts(name="n").filter(pl.col("n") >= least)
-    return tuple(counts.sort(["n", values.name], descending=[True, False])[values.name].head(most))
+    return tuple(_counted(values).filter(pl.col("n") >= least)["level"].head(most))
+
+
+def _counted(values: pl.Series) -> pl.DataFrame:
+    """Columns ``level`` and ``n``, most frequent first, ties by name."""
+    counts = values.drop_nulls().cast(pl.String).alias("level").value_counts(name="n")
+    return counts.sort(["n", "level"], descending=[True, False])
 
 
 def _codes(values: pl.Series, levels: Sequence[str]) -> np.ndarray:
@@ -234,9 +239,8 @@ class Counts(Block):
     @classmethod
     def fit(cls, values: pl.Series, *, most: int = 100_000) -> Counts:
         """Learn how often each level occurs."""
-        table = values.drop_nulls().cast(pl.String).value_counts(name="n")
-        table = table.sort(["n", values.name], descending=[True, False]).head(most)
-        return cls(values.name, tuple(table[values.name]), tuple(np.log1p(table["n"].to_numpy()).tolist()))
+        table = _counted(values).head(most)
+        return cls(values.name, tuple(table["level"]), tuple(np.log1p(table["n"].to_numpy()).tolist()))
 
     @property
     def names(self) -> list[str]:

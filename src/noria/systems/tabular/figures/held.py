@@ -45,7 +45,8 @@ class Held(NamedTuple):
     def of(cls, target: ClassTarget, options: TabularOptions, evidence: Evidence) -> Held:
         """Out-of-fold predictions are probabilities only: the most probable class is decided.
 
-        A threshold that was learned lies where the decision changes.
+        A threshold that was learned is the model's; where that is not at hand, it lies where the decision
+        changes, if it does.
         """
         predictions = evidence.predictions
         y, p = target.encode(evidence.truth[target.name]), target.matrix(predictions)
@@ -55,8 +56,13 @@ class Held(NamedTuple):
         decided = target.encode(predictions["prediction"])
         if options.decision is None or not target.binary:
             return cls(target, y, decided, p, fixed)
-        above, below = p[decided == 1, 1].min(initial=1.0), p[decided == 0, 1].max(initial=0.0)
-        return cls(target, y, decided, p, float(above + below) / 2)
+        finish = getattr(evidence.model, "finish", None)
+        if finish is not None and finish.decision is not None and finish.decision.kind == "threshold":
+            return cls(target, y, decided, p, min(finish.decision.threshold, 1.0))
+        if len(np.unique(decided)) < 2:
+            return cls(target, y, decided, p, None)
+        middle = float(p[decided == 1, 1].min() + p[decided == 0, 1].max()) / 2
+        return cls(target, y, decided, p, middle)
 
     @property
     def positive(self) -> str:

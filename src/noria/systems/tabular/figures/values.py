@@ -93,7 +93,7 @@ def _errors(name: str, y: np.ndarray, predicted: np.ndarray) -> Figure:
         ("share", "share", ".1%"),
     ]
     binned = {**x, "bin": {"binned": True}}
-    bars = charts.mark("bar", tips, x=binned, x2={"field": "stop"}, y=number("rows", "rows"))
+    bars = charts.mark("rect", tips, x=binned, x2={"field": "stop"}, y=number("rows", "rows"))
     spec = charts.chart(bars, charts.rule("x", x, 0.0), height=240)
     half, most = ("{} ({} to {})".format(*map(amount, curves.quantile(np.abs(error), q))) for q in (0.5, 0.9))
     text = (

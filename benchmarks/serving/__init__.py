@@ -1,0 +1,1 @@
+"""Services side by side: the same data, the same load, fresh starts in turn."""

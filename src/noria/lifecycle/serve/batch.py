@@ -1,0 +1,90 @@
+"""Work on rows that an event loop cannot do itself: gathered, in a thread, in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+from noria.lifecycle.serve.serving import Answer, Row, Serving
+
+__all__ = ["Batcher"]
+
+_PIECE = 2_048  # rows that are worked on at once
+
+
+class _Asked(NamedTuple):
+    serving: Serving
+    rows: Sequence[Row]
+    answered: asyncio.Future[list[Answer]]
+
+
+class Batcher:
+    """Answers that take long: what arrives while a thread works is gathered into its next table.
+
+    A request of many rows comes in pieces, each behind whatever has arrived meanwhile, so that it cannot keep
+    small ones waiting for longer than one piece takes.
+
+    Parameters
+    ----------
+    threads : Executor
+    """
+
+    def __init__(self, threads: Executor) -> None:
+        self._threads = threads
+        self._waiting: deque[_Asked] = deque()
+        self._working = False
+
+    async def answers(self, serving: Serving, rows: Sequence[Row]) -> list[Answer]:
+        """The outputs of each row, or its ``error``."""
+        answers: list[Answer] = []
+        for start in range(0, len(rows), _PIECE):
+            answers += await self._add(serving, rows[start : start + _PIECE])
+        return answers
+
+    def _add(self, serving: Serving, rows: Sequence[Row]) -> asyncio.Future[list[Answer]]:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[list[Answer]] = loop.create_future()
+        self._waiting.append(_Asked(serving, rows, answered))
+        if not self._working:
+            self._working = True
+            loop.call_soon(self._work)
+        return answered
+
+    def _work(self) -> None:
+        group = self._group()
+        self._working = bool(group)
+        if not group:
+            return
+        rows = [row for asked in group for row in asked.rows]
+        work = group[0].serving.answers
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, work, rows)
+        thread.add_done_callback(lambda ended: self._done(group, ended))
+
+    def _group(self) -> list[_Asked]:
+        """The next requests of one version that nobody has given up, up to a piece."""
+        group: list[_Asked] = []
+        rows = 0
+        while self._waiting:
+            asked = self._waiting[0]
+            fits = rows + len(asked.rows) <= _PIECE and asked.serving is group[0].serving if group else True
+            if not fits:
+                break
+            self._waiting.popleft()
+            if not asked.answered.done():
+                group.append(asked)
+                rows += len(asked.rows)
+        return group
+
+    def _done(self, group: Sequence[_Asked], ended: asyncio.Future[list[Answer]]) -> None:
+        error, start = ended.exception(), 0
+        for asked in group:
+            if not asked.answered.done():
+                if error is None:
+                    asked.answered.set_result(ended.result()[start : start + len(asked.rows)])
+                else:
+                    asked.answered.set_exception(error)
+            start += len(asked.rows)
+        self._work()

@@ -1,0 +1,207 @@
+"""The application: every route of the service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
+
+from noria._version import __version__
+from noria.core.serving import Label, Verb
+from noria.errors import NoriaError, ParamError, RequestError
+from noria.lifecycle.keys import Keyring
+from noria.lifecycle.serve import Desk, Watch
+from noria.lifecycle.serve.files import Files
+from noria.server.files import file_routes
+from noria.server.guard import Guard, check
+from noria.server.openapi import described
+from noria.server.pages import page_routes
+from noria.server.predict import PredictRoute, read_json
+from noria.server.reply import App, error_headers
+from noria.settings import Settings
+
+__all__ = ["create_app"]
+
+_SHAPE = 'Send {"labels": [{"id": "...", "label": ...}, ...]}.'
+
+
+def create_app(
+    desk: Desk,
+    *,
+    keyring: Keyring | None = None,
+    hosts: Collection[str] | None = None,
+    public: bool = False,
+    files: Path | None = None,
+    poll: float = 1.0,
+    beside: Sequence[Callable[[], object]] = (),
+) -> App:
+    """An ASGI application that serves the models of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+    keyring : Keyring, optional
+        Without it nobody needs a key.
+    hosts : collection of str, optional
+        The names that it may be called by; any if absent.
+    public : bool
+        Whether those who have no key may predict and explain.
+    files : Path, optional
+        Folder of files that are scored, the same for all processes of a service; in the cache if absent.
+    poll : float
+        Seconds after which aliases and keys are looked up again.
+    beside : sequence of callable
+        What else is to be done as often, in a thread.
+    """
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        work = [desk.refresh, *([keyring.refresh] if keyring is not None else []), *beside]
+        watch = Watch(work, poll)
+        watch.start()
+        yield
+        watch.stop()
+        await desk.close()
+
+    app = FastAPI(
+        title="Noria",
+        version=__version__,
+        lifespan=life,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.add_exception_handler(NoriaError, _failed)
+    app.add_exception_handler(RequestValidationError, _incomplete)
+    app.add_exception_handler(StarletteHTTPException, _not_found)
+    _add_state(app, desk)
+    _add_models(app, desk)
+    app.include_router(file_routes(desk, Files(files or Settings().cache / "files")))
+    app.include_router(page_routes(desk))
+    inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
+    return Guard(inside, keyring, hosts, public=public)
+
+
+def _add_state(app: FastAPI, desk: Desk) -> None:
+    """Routes for those who keep the service running."""
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """Whether the process is alive, and what is wrong with it."""
+        problems = desk.problems
+        return {"status": "degraded" if problems else "ok", "problems": problems}
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        """Whether requests can be answered now."""
+        failed = desk.log_failed
+        return JSONResponse({"ready": failed is None, "problem": failed}, 503 if failed else 200)
+
+    @app.get("/metrics")
+    async def metrics(request: Request) -> Response:
+        """Counters in the text format of Prometheus."""
+        check(request.scope, None, Verb.ADMIN)
+        return Response(
+            desk.meter.text(desk.endpoints.values(), desk.waiting), media_type="text/plain; version=0.0.4"
+        )
+
+    @app.get("/openapi.json")
+    async def openapi() -> Response:
+        """The service, described with a real row of each model."""
+        return Response(orjson.dumps(described(desk)), media_type="application/json")
+
+
+def _add_models(app: FastAPI, desk: Desk) -> None:
+    """Routes for those who use the models."""
+
+    @app.get("/v1/models")
+    async def models() -> list[dict[str, Any]]:
+        """What is served, and in which version."""
+        return [
+            {
+                "name": name,
+                "version": endpoint.serving.version,
+                "aliases": {alias: serving.version for alias, serving in endpoint.servings.items()},
+                "shares": dict(endpoint.traffic.shares),
+                "shadow": endpoint.traffic.shadow,
+            }
+            for name, endpoint in desk.endpoints.items()
+        ]
+
+    @app.get("/v1/models/{name}/schema")
+    async def schema(name: str, request: Request) -> dict[str, Any]:
+        """What a model takes and gives."""
+        check(request.scope, name, Verb.PREDICT)
+        serving = desk.endpoint(name).serving
+        signature = serving.model.signature
+        told = {**signature.to_dict(), "example": serving.example, "row": signature.json_schema()}
+        return {"name": name, "version": serving.version, **told}
+
+    @app.post("/v1/models/{name}/feedback")
+    async def feedback(name: str, request: Request) -> dict[str, Any]:
+        """What predictions should have been."""
+        caller = check(request.scope, name, Verb.FEEDBACK)
+        desk.endpoint(name)
+        labels, replace = _labels(await read_json(request.scope, request.receive, desk.limits), caller)
+        if len(labels) > desk.limits.rows:
+            raise RequestError(
+                "Too many labels were sent at once.",
+                status=413,
+                got=f"{len(labels):,}",
+                do=f"Send at most {desk.limits.rows:,}.",
+            )
+        outcomes = await desk.tell(name, labels, replace=replace)
+        results = [{"id": label.id, "outcome": outcome} for label, outcome in zip(labels, outcomes)]
+        return {"results": results, "kept": sum(one.counts for one in outcomes)}
+
+
+def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
+    """The labels of ``{"labels": [{"id": ..., "label": ...}], "replace": false}``."""
+    listed = told.get("labels") if isinstance(told, dict) else None
+    replace = told.get("replace", False) if isinstance(told, dict) else False
+    if not isinstance(listed, list) or not isinstance(replace, bool) or set(told) - {"labels", "replace"}:
+        raise ParamError("The request has no list of labels.", got=type(told).__name__, do=_SHAPE)
+    labels, now = [], time.time()
+    for at, one in enumerate(listed):
+        if not isinstance(one, dict) or set(one) != {"id", "label"} or not isinstance(one["id"], str):
+            raise ParamError(f"Label {at} is no object of 'id' and 'label'.", got=repr(one)[:80], do=_SHAPE)
+        if not isinstance(one["label"], str | int | float | bool):
+            raise ParamError(f"Label {at} is no single value.", got=repr(one["label"])[:80], do=_SHAPE)
+        labels.append(Label.of(one["id"], one["label"], now, caller))
+    return labels, replace
+
+
+async def _failed(_: Request, error: Any) -> JSONResponse:
+    return JSONResponse(error.to_dict(), error.http_status, error_headers(error))
+
+
+async def _incomplete(_: Request, error: Any) -> JSONResponse:
+    """A value of the address is missing."""
+    first = error.errors()[0]
+    told = ParamError(f"The address has no {first['loc'][-1]!r}.", got=first["msg"], do="See /openapi.json")
+    return JSONResponse(told.to_dict(), told.http_status)
+
+
+async def _not_found(_: Request, error: Any) -> JSONResponse:
+    """What Starlette says itself: no such path, or another method."""
+    what = {404: "There is no such path.", 405: "The path takes another method."}
+    told = RequestError(
+        what.get(error.status_code, str(error.detail)), status=error.status_code, do="See /openapi.json"
+    )
+    return JSONResponse(told.to_dict(), error.status_code, error.headers)
+
+
+async def _broken(_: Request, __: Exception) -> JSONResponse:
+    """What nobody foresaw: the traceback goes to the log of the service."""
+    told = NoriaError("The service failed in a way that it should not.", do="See the log of the service.")
+    return JSONResponse(told.to_dict(), 500)

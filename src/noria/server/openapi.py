@@ -1,0 +1,177 @@
+"""The service as OpenAPI describes it: the paths of every model, with a real row as example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from noria._version import __version__
+from noria.core.schema import Type
+from noria.lifecycle.serve import Desk, Serving
+
+__all__ = ["described"]
+
+_TYPES = {Type.NUMBER: ["number", "null"], Type.BOOLEAN: ["boolean", "null"]}
+_ANY_TYPE = ["string", "boolean", "array", "null"]
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {"type": "string", "description": "The kind of error."},
+        "what": {"type": "string", "description": "What is wrong."},
+        "got": {"type": ["string", "null"], "description": "What was received."},
+        "do": {"type": ["string", "null"], "description": "What to do next."},
+    },
+    "required": ["error", "what", "got", "do"],
+}
+_EXPLANATION = {
+    "type": ["object", "null"],
+    "description": "Of a row; null if it was refused. Base and what the features added make up the output.",
+    "properties": {
+        "unit": {"type": "string", "description": "probability, log-odds, or the target's name"},
+        "method": {"type": "string", "description": "exact, or how it was sampled"},
+        "base": {"type": "number"},
+        "output": {"type": "number"},
+        "outcome": {"type": ["string", "null"], "description": "The class that it is about."},
+        "features": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "feature": {"type": "string"},
+                    "value": {"type": ["string", "null"], "description": "In words."},
+                    "added": {"type": "number"},
+                    "error": {"type": ["number", "null"], "description": "The standard error, if sampled."},
+                },
+            },
+        },
+    },
+}
+_STATUS = {
+    400: "no JSON",
+    401: "no valid key",
+    403: "the key is not for this",
+    404: "no such model",
+    405: "another method",
+    408: "the request came too slowly",
+    413: "too large",
+    415: "another content type",
+    421: "another host",
+    422: "the request, or each of its rows, cannot be answered",
+    500: "the service failed",
+    503: "no room now",
+    507: "nothing can be kept",
+}
+_KEY = {"bearer": {"type": "http", "scheme": "bearer", "description": "A key of: noria keys create"}}
+
+
+def described(desk: Desk) -> dict[str, Any]:
+    """An OpenAPI 3.1 document of a desk."""
+    paths: dict[str, Any] = {}
+    for name, endpoint in desk.endpoints.items():
+        paths |= _of_model(name, endpoint.serving)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Noria", "version": __version__, "description": "Registered models as a service."},
+        "paths": {**paths, **_of_service()},
+        "components": {"schemas": {"Error": _ERROR}, "securitySchemes": _KEY},
+        "security": [{}, {"bearer": []}],
+    }
+
+
+def _of_model(name: str, serving: Serving) -> dict[str, Any]:
+    signature = serving.model.signature
+    row = {**signature.json_schema(), "additionalProperties": False}
+    asked = _object({"rows": _list(row)}, ["rows"])
+    asked["properties"]["explain"] = {"type": "boolean", "description": "Add what each field added."}
+    asked["additionalProperties"] = False
+    example = {"rows": [serving.example]} if serving.example else None
+    outputs = {
+        output.name: {"type": _TYPES.get(output.type, _ANY_TYPE), "description": output.doc}
+        for output in signature.outputs
+    }
+    answer = {"anyOf": [_object(outputs, list(outputs)), _object({"error": _ref("Error")}, ["error"])]}
+    told = _object(
+        {"request": _text(), "version": {"type": "integer"}, "predictions": _list(answer)},
+        ["request", "version", "predictions"],
+    )
+    why = _object(
+        {**told["properties"], "explanations": _list(_EXPLANATION)}, [*told["required"], "explanations"]
+    )
+    label = _object({"id": _text(), "label": {"type": ["string", "number", "boolean"]}}, ["id", "label"])
+    labels = _object({"labels": _list(label), "replace": {"type": "boolean"}}, ["labels"])
+    label["additionalProperties"] = labels["additionalProperties"] = False
+    results = _object({"results": {"type": "array"}, "kept": {"type": "integer"}}, ["results", "kept"])
+    place = f"/v1/models/{name}"
+    told_label = {"labels": [{"id": "0123456789abcdef0123456789abcdef", "label": "yes"}]}
+    return {
+        f"{place}/predict": {"post": _operation(name, "predict", "Predict rows.", told, asked, example)},
+        f"{place}/explain": {
+            "post": _operation(name, "explain", "Predict rows, and say why.", why, asked, example)
+        },
+        f"{place}/feedback": {
+            "post": _operation(name, "feedback", "Say what it should have been.", results, labels, told_label)
+        },
+        f"{place}/schema": {"get": _operation(name, "schema", "What the model takes and gives.", _any())},
+    }
+
+
+def _of_service() -> dict[str, Any]:
+    told = _object({"status": _text(), "problems": {"type": "array"}}, ["status", "problems"])
+    ready = _object({"ready": {"type": "boolean"}, "problem": {"type": ["string", "null"]}}, ["ready"])
+    metrics = _operation("service", "metrics", "Counters for Prometheus.", _any())
+    metrics["responses"]["200"] = {"description": "done", "content": {"text/plain": {"schema": _text()}}}
+    able = _operation("service", "ready", "Whether requests can be answered now.", ready)
+    able["responses"]["503"] = {"description": "not now", "content": {"application/json": {"schema": ready}}}
+    return {
+        "/v1/models": {"get": _operation("service", "models", "What is served.", {"type": "array"})},
+        "/health": {"get": _operation("service", "health", "Whether the process is alive.", told)},
+        "/ready": {"get": able},
+        "/metrics": {"get": metrics},
+    }
+
+
+def _operation(
+    group: str,
+    verb: str,
+    summary: str,
+    told: Mapping[str, Any],
+    asked: Mapping[str, Any] | None = None,
+    example: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    errors = {
+        str(status): {"description": what, "content": {"application/json": {"schema": _ref("Error")}}}
+        for status, what in _STATUS.items()
+    }
+    content = {"application/json": {"schema": told}}
+    made: dict[str, Any] = {
+        "tags": [group],
+        "operationId": f"{verb}_{group}",
+        "summary": summary,
+        "responses": {"200": {"description": "done", "content": content}, **errors},
+    }
+    if asked is not None:
+        body: dict[str, Any] = {"schema": asked}
+        if example is not None:
+            body["example"] = example
+        made["requestBody"] = {"required": True, "content": {"application/json": body}}
+    return made
+
+
+def _object(properties: Mapping[str, Any], required: Iterable[str]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(required)}
+
+
+def _list(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _text() -> dict[str, Any]:
+    return {"type": "string"}
+
+
+def _any() -> dict[str, Any]:
+    return {"type": "object"}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,187 @@
+"""``POST /v1/models/<name>/predict`` and ``/explain``: what must be fast, so it speaks ASGI itself."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from typing import Any
+
+import orjson
+
+from noria.core.serving import Verb
+from noria.errors import NoriaError, ParamError, RequestError, suggestion
+from noria.lifecycle.serve import Answers, Desk, Limits
+from noria.server import arrow
+from noria.server.guard import check
+from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
+
+__all__ = ["PredictRoute", "read_json"]
+
+_PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
+_NEAR = 12  # characters before and after the place of an error
+_KEYS = ("rows", "explain")
+_SHAPE = 'Send {"rows": [{...}, ...]}.'
+
+
+class PredictRoute:
+    """Answers predictions, and passes everything else on.
+
+    Parameters
+    ----------
+    desk : Desk
+    others : ASGI application
+    """
+
+    def __init__(self, desk: Desk, others: App) -> None:
+        self.desk, self.others = desk, others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if path is None:
+            await self.others(scope, receive, send)
+            return
+        if scope["method"] != "POST":
+            wrong = RequestError("The path takes another method.", status=405, do="Send POST.")
+            await reply_error(send, wrong, [(b"allow", b"POST")])
+            return
+        request = secrets.token_hex(16)
+        headers = [(b"x-request-id", request.encode())]
+        name = path[1]
+        try:
+            answers = await self._answers(scope, receive, name, path[2] == "explain", request)
+        except NoriaError as error:
+            self.desk.meter.failed(name if name in self.desk.endpoints else "", type(error).__name__)
+            await reply_error(send, error, headers)
+            return
+        if header(scope, b"accept") == arrow.STREAM and answers.explanations is None:
+            await _reply_arrow(send, answers, headers)
+            return
+        status, told = _told(name, answers, self.desk.endpoints[name].serving.version)
+        await reply(send, status, told, headers)
+
+    async def _answers(
+        self, scope: Scope, receive: Receive, name: str, explain: bool, request: str
+    ) -> Answers:
+        caller = check(scope, name, Verb.EXPLAIN if explain else Verb.PREDICT)
+        traffic = self.desk.endpoint(name).traffic
+        key = header(scope, traffic.header.encode()) if traffic.header else None
+        told = await _read(scope, receive, self.desk.limits)
+        rows, wanted = _rows(told)
+        if wanted and not explain:
+            check(scope, name, Verb.EXPLAIN)
+        return await self.desk.predict(name, rows, request, caller, key=key, explain=explain or wanted)
+
+
+async def _reply_arrow(send: Send, answers: Answers, headers: list[tuple[bytes, bytes]]) -> None:
+    """Send the answers as a table."""
+    body = await asyncio.to_thread(arrow.body, answers.rows)
+    kind = (b"content-type", arrow.STREAM.encode())
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [kind, length, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read(scope: Scope, receive: Receive, limits: Limits) -> Any:
+    """A request with rows, JSON or an Arrow stream."""
+    if header(scope, b"content-type") != arrow.STREAM:
+        return await read_json(scope, receive, limits)
+    return {"rows": await asyncio.to_thread(arrow.rows, await _read_body(scope, receive, limits))}
+
+
+async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:
+    """The JSON of a request.
+
+    Raises
+    ------
+    RequestError
+        If it is of another type, too large, too slow or no JSON.
+    """
+    kind = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestError(
+            "The request is not of a type that is read here.", status=415, got=kind[:80] or "no content-type",
+            do="Send JSON with the header  content-type: application/json",
+        )  # fmt: skip
+    try:
+        return orjson.loads(await _read_body(scope, receive, limits))
+    except orjson.JSONDecodeError as error:
+        raise _no_json(error) from error
+
+
+async def _read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    length = header(scope, b"content-length") or "0"
+    if length.isdigit() and int(length) > limits.body:
+        raise _too_large(int(length), limits)
+    return await _body(receive, limits)
+
+
+async def _body(receive: Receive, limits: Limits) -> bytes:
+    """All of it; `noria.server.patient` ends connections on which it comes too slowly."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestError("The request was cut off.", status=400)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limits.body:
+            raise _too_large(size, limits)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(size: int, limits: Limits) -> RequestError:
+    return RequestError(
+        "The request is too large.", status=413, got=f"{size:,} bytes",
+        do=f"Send at most {limits.body:,} bytes at once; noria predict takes files of any size.",
+    )  # fmt: skip
+
+
+def _no_json(error: orjson.JSONDecodeError) -> RequestError:
+    near = error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR]
+    word = re.search(r"[:,\[]\s*(-?(?:NaN|Infinity|inf)\b)", near, re.IGNORECASE)
+    if word:
+        return RequestError(
+            f"JSON has no number {word[1]}.", status=400, got=f"at character {error.pos}",
+            do="Send null where a value is unknown.",
+        )  # fmt: skip
+    return RequestError("The request is not JSON.", status=400, got=error.msg, do=_SHAPE)
+
+
+def _rows(told: Any) -> tuple[list[dict[str, Any]], bool]:
+    """The rows of ``{"rows": [{...}, ...]}``, and whether explanations are wanted."""
+    if not isinstance(told, dict):
+        raise ParamError("The request is no JSON object.", got=type(told).__name__, do=_SHAPE)
+    for key in told:
+        if key not in _KEYS:
+            raise ParamError(f"A request has no key {key[:80]!r}.", do=suggestion(key[:80], _KEYS))
+    rows, explain = told.get("rows"), told.get("explain", False)
+    if not isinstance(rows, list):
+        got = "nothing" if "rows" not in told else type(rows).__name__
+        raise ParamError("The request has no list of rows.", got=got, do=_SHAPE)
+    for at, row in enumerate(rows):
+        if row.__class__ is not dict:
+            raise ParamError(f"Row {at} is no JSON object.", got=type(row).__name__, do=_SHAPE)
+    if not isinstance(explain, bool):
+        raise ParamError("'explain' is true or false.", got=repr(explain)[:80])
+    return rows, explain
+
+
+def _told(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
+    """The status and the body of an answer: 422 if no row could be answered."""
+    versions = [serving.version for serving in answers.servings]
+    told: dict[str, Any] = {
+        "request": answers.request,
+        "model": name,
+        "version": versions[0] if versions else version,
+        "predictions": answers.rows,
+    }
+    if len(set(versions)) > 1:
+        told["versions"] = versions
+    if answers.explanations is not None:
+        told["explanations"] = answers.explanations
+    if answers.rows and all("error" in row for row in answers.rows):
+        return 422, {**answers.rows[0]["error"], **told}
+    return 200, told

@@ -29,7 +29,7 @@ from noria.lifecycle.prepare import Prepared
 
 __all__ = ["Found", "key", "link", "taken"]
 
-_WHERE = ("source", "test", "query", "table", "names", "drop")  # told by the rows themselves
+_WHERE = ("source", "test", "documents", "query", "table", "names", "drop")  # told by the rows themselves
 
 
 @dataclass
@@ -97,7 +97,7 @@ def key(
     asked = {
         **{name: wish.get(name) for name in ("task", "system", "options", "split", "search")},
         "data": {name: value for name, value in wish.get("data", {}).items() if name not in _WHERE},
-        "rows": [data.snapshot.hash, data.tested],
+        "rows": [data.snapshot.hash, data.tested, data.corpus],
         "features": [data.function.name, data.function.source] if data.function else None,
         "learners": [learner.name for learner in learners],
         "replay": list(replay),

@@ -92,7 +92,7 @@ class Training:
     registry : Registry
     executor : Executor
     events : Events
-    source, test : object
+    source, test, documents : object
         Tables or addresses that stand in for the recipe's own.
     resume : bool
         Whether an unfinished run of the same recipe and data is taken up again, and what has not changed
@@ -110,6 +110,7 @@ class Training:
     events: Events
     source: Any = None
     test: Any = None
+    documents: Any = None
     resume: bool = True
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
@@ -139,7 +140,9 @@ class Training:
     def _run(self, deadline: Deadline) -> Walk:
         check_silence(self.recipe.silence)
         with self._stage("read"):
-            data = Preparation(self.recipe, self.settings, self.events, self.source, self.test)()
+            data = Preparation(
+                self.recipe, self.settings, self.events, self.source, self.test, self.documents
+            )()
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)
@@ -340,9 +343,12 @@ class Training:
         replay = self._replayed(learners)
         reserve = min((_RESERVE + _INSIGHT) * deadline.budget + 0.2, 0.5 * deadline.budget)
         until = Deadline() if replay else deadline.earlier(reserve)
-        ctx = Context(data.schema, data.task, wish.seed, until, 1, self.events)
+        ctx = Context(
+            data.schema, data.task, wish.seed, until, 1, self.events,
+            documents=data.documents, settings=data.settings,
+        )  # fmt: skip
         if len(folds) < self.executor.workers:
-            ctx = Context(**{**vars(ctx), "threads": self.executor.workers})
+            ctx = replace(ctx, threads=self.executor.workers)
         self.events.emit(
             "search.started", budget=None if replay else deadline.budget, metric=metric.name,
             rows=train.height, folds=len(folds), learners=[learner.name for learner in learners],
@@ -404,6 +410,7 @@ class Training:
             "until": found.until,
             "earlier": found.earlier,
             "tested": data.tested,
+            "documents": data.corpus,
             "rows": data.table.height,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),

@@ -128,7 +128,9 @@ def _half(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _drawn(rng: np.random.Generator, label: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Numbers of the rows inside, at most so many of each table."""
-    return np.concatenate([rng.permutation(np.flatnonzero(inside & (label == side)))[:_LARGEST] for side in (0, 1)])
+    return np.concatenate(
+        [rng.permutation(np.flatnonzero(inside & (label == side)))[:_LARGEST] for side in (0, 1)]
+    )
 
 
 def _fit(X: np.ndarray, label: np.ndarray, categorical: Sequence[int]) -> tuple[lightgbm.Booster, float]:

@@ -136,7 +136,7 @@ class DriftReport:
 
     @property
     def alarming(self) -> bool:
-        """Whether anything drifted or is wrong with the rows. Chance alone does this in under 5% of windows."""
+        """Whether anything drifted, or is wrong with the rows; by chance alone, in under 5% of windows."""
         return bool(self.drifted) or any(one.alarming for one in self.issues)
 
     @property

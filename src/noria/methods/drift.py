@@ -1,7 +1,7 @@
 """How much two samples of the same quantity differ, and how much of that chance can do.
 
-Samples are given as counts in the same cells, so one side may be a sketch made long ago. All four distances are
-0 where samples are alike and do not grow with the number of rows; their p-values do account for it.
+Samples are given as counts in the same cells, so one side may be a sketch made long ago. All four distances
+are 0 where samples are alike, and do not grow with the number of rows; their p-values account for it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How good a model probably is on rows whose truth is not known: CBPE and DLE.
 
-Both learn on rows with a truth that the model has not seen how its errors go with what it says, simulate the
-truth of the new rows, and measure. Both presume that what the features say of the target has not changed: where
-that does (concept drift), only labels tell.
+On rows that the model has not learned from, both learn how its errors go with what it says; then they
+simulate the truth of the new rows, and measure. Both presume that what the features say of the target has not changed:
+where it has (concept drift), only labels tell.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["Estimated", "estimate_classification", "estimate_regression"]
 _BINS = 2_000
 _LEARNED = 20_000
 _FOLDS = 3
+_DRAWS = 100
 _CELLS = 4_000_000  # weights held in memory at a time
 _SMALLEST = 1e-3  # of the mean error: an error of zero has no logarithm
 _PARAMS: dict[str, object] = {
@@ -51,14 +52,13 @@ def estimate_classification(
     *,
     labels: np.ndarray | None = None,
     weight: np.ndarray | None = None,
-    draws: int = 100,
     seed: int = 0,
 ) -> dict[str, Estimated]:
     """Confidence-based performance estimation.
 
     Probabilities are made honest by isotonic regression on the known rows, class by class. A row then counts
     for each class by its honest probability: the expected confusion matrix, ROC curve, and so on. The
-    interval comes from `draws` repetitions, each with the regression fitted to resampled rows and with a
+    interval comes from 100 repetitions, each with the regression fitted to resampled rows and with a
     truth drawn for every new row.
 
     Parameters
@@ -108,8 +108,8 @@ def estimate_classification(
     values = {name: float(each(honest.T.reshape(1, -1))[0]) for name, each in evaluate.items()}
     size = max(2, _CELLS // max(m * classes, 1))
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in evaluate}
-    for start in range(0, draws, size):
-        truths = np.zeros((min(size, draws - start), classes, m))
+    for start in range(0, _DRAWS, size):
+        truths = np.zeros((min(size, _DRAWS - start), classes, m))
         for truth in truths:
             truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
         for name, each in evaluate.items():
@@ -162,14 +162,13 @@ def estimate_regression(
     metrics: Sequence[ArrayMetric],
     *,
     categorical: Sequence[int] = (),
-    draws: int = 100,
     seed: int = 0,
 ) -> dict[str, Estimated]:
     """Direct loss estimation.
 
-    Boosted trees learn how large the model's errors are, from the features and the prediction. What they miss,
-    the ratio of the actual to the expected error, is taken from rows that they have not seen; so one model
-    gives every metric. The estimate is the mean, and the interval the middle 95%, of `draws` repetitions with
+    Boosted trees learn how large the model's errors are, from the features and the prediction. What they
+    miss, the ratio of the actual to the expected error, is taken from rows that they have not seen; so one model
+    gives every metric. The estimate is the mean, and the interval the middle 95%, of 100 repetitions with
     resampled ratios.
 
     Parameters
@@ -209,7 +208,7 @@ def estimate_regression(
     least = max(_SMALLEST * float(np.abs(error).mean()), 1e-300)
     ratios, sizes = _sizes(inputs, error, new, least, categorical)
     drawn: dict[str, list[float]] = {metric.name: [] for metric in metrics}
-    for number in range(draws):
+    for number in range(_DRAWS):
         resampled = ratios[rng.integers(0, len(ratios), len(ratios))]
         truth = answers + sizes[number % _FOLDS] * resampled[rng.integers(0, len(ratios), len(answers))]
         for metric in metrics:
@@ -220,7 +219,7 @@ def estimate_regression(
 def _sizes(
     inputs: np.ndarray, error: np.ndarray, new: np.ndarray, least: float, categorical: Sequence[int]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Errors (n,) over their expected size, seen by the fold that has not learned it; each fold's size (m,)."""
+    """Errors (n,) over the size that models of other folds expect, and what each model expects (m,)."""
     import lightgbm
 
     size, fold = np.maximum(np.abs(error), least), np.arange(len(error)) % _FOLDS

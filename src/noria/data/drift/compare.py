@@ -83,8 +83,8 @@ def compare(
     Everything that is tested (each feature, each output, all features together, missing and new values,
     ranges, the volume) shares one correction, Holm's. It keeps the chance of a single false alarm per window
     below the level, whatever the tests have to do with each other. Benjamini and Hochberg's would find a
-    little more, but promises only that few of the alarms are false, which is not what wakes somebody at night;
-    and what is found more is small, while small drift is no alarm here.
+    little more, but promises only that few alarms are false among many, and presumes things of how the tests
+    depend on each other; and what it finds more is small, while small drift is no alarm here.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def compare(
     odd = issues(reference, window, usual, tested=enough)
     p = np.array([one.drift.p_value for one in tested] + [one.p_value for one in odd])
     adjusted = holm(p)
-    drifts = [one.judged(*pair, rule) for one, *pair in zip(tested, adjusted, _levels(p, rule.level))]
+    levels = _levels(p, rule.level)
+    drifts = [one.judged(q, level, rule) for one, q, level in zip(tested, adjusted, levels)]
     ratio = None if found is None or found.p_value > rule.level else found.ratio
     guesses, why = estimates(reference, window, ratio, seed) if enough and rule.estimated else ([], [])
     return DriftReport(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from noria.core.drift import Issue
-from noria.core.words import number, percent, quoted
+from noria.core.words import number, percent
 from noria.data.drift.reference import Reference, Window
 from noria.data.drift.sketch import Sketch
 from noria.methods.significance import more_often
@@ -60,7 +60,8 @@ def _unusable(here: Sketch, there: Sketch) -> Iterator[Issue]:
         yield Issue("missing column", name, share, 0.0, math.nan, True, reason)
     share, known = there.unreadable / rows, here.unreadable / max(here.rows, 1)
     if share > known:
-        reason = f"{name} should hold a {here.column.type}, and {percent(share)} of the rows hold none: {there.example}."
+        should = f"{name} should hold values of the type {here.column.type}"
+        reason = f"{should}; {percent(share)} of the rows cannot be read, such as {there.example}."
         yield Issue("unreadable values", name, share, known, math.nan, share - known >= _LEAST, reason)
 
 
@@ -77,25 +78,12 @@ def _counted(here: Sketch, there: Sketch) -> Iterator[Issue]:
     if here.outlying:
         share, known = there.outside / rows, here.alone / here.rows
         p = more_often(there.outside, rows, here.alone, here.rows)
-        reason = _OUTSIDE[here.outlying](here, there, share)
+        reason = f"{name} {there.outliers()} in {percent(share)} of the rows."
         yield Issue(here.outlying, name, share, known, p, share >= _LEAST, reason)
 
 
-def _new(here: Sketch, there: Sketch, share: float) -> str:
-    names = sorted(there.new, key=lambda name: -there.new[name])[:3]
-    named = ", ".join(quoted(name) for name in names)
-    return f"{here.column.name} has categories that are not known from training in {percent(share)} of the rows: {named}."
-
-
-def _beyond(here: Sketch, there: Sketch, share: float) -> str:
-    return f"{here.column.name} is out of the range of training in {percent(share)} of the rows."
-
-
-_OUTSIDE: Mapping[str, Callable[..., str]] = {"new categories": _new, "out of range": _beyond}
-
-
 def _volume(rows: int, usual: Sequence[int]) -> Issue:
-    """The number of rows beside that of earlier windows, on a logarithmic scale, by Student's distribution."""
+    """The number of rows beside those of earlier windows, their logarithms by Student's distribution."""
     from scipy.special import stdtr
 
     known = np.log1p(np.asarray(usual, dtype=np.float64))

@@ -53,7 +53,7 @@ class Reference:
     target : Sketch, optional
         How the truth is read.
     sampled : (n, f + o + 1) array
-        Features, outputs and truth of at most 50,000 held-out rows; of training rows where none were held out.
+        Features, outputs and truth of at most 50,000 rows: held-out ones, or training rows if none were.
     rows : int
         Of the training table.
     """

@@ -1,8 +1,8 @@
 """How good a model probably is on rows whose truth is not known: CBPE and DLE.
 
 On rows that the model has not learned from, both learn how its errors go with what it says; then they
-simulate the truth of the new rows, and measure. Both presume that what the features say of the target has not changed:
-where it has (concept drift), only labels tell.
+simulate the truth of the new rows, and measure. Both presume that what the features say of the target has not
+changed: where it has (concept drift), only labels tell.
 """
 
 from __future__ import annotations
@@ -167,9 +167,9 @@ def estimate_regression(
     """Direct loss estimation.
 
     Boosted trees learn how large the model's errors are, from the features and the prediction. What they
-    miss, the ratio of the actual to the expected error, is taken from rows that they have not seen; so one model
-    gives every metric. The estimate is the mean, and the interval the middle 95%, of 100 repetitions with
-    resampled ratios.
+    miss, the ratio of the actual to the expected error, is taken from rows that they have not seen; so one
+    model gives every metric. The estimate is the mean, and the interval the middle 95%, of 100 repetitions
+    with resampled ratios.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """What is remembered of a column to compare it with later: counts in cells that the reference has chosen.
 
-Counts of batches add up without any error, so tests on them keep their promises. Those on sketches of quantiles do
-not: an error of 0.2% of rank is as large as what chance does to 100,000 rows.
+Counts of batches add up without any error, so tests on them keep their promises. Those on sketches of
+quantiles do not: an error of 0.2% of rank is as large as what chance does to 100,000 rows.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class NumberSketch(Sketch):
         if not values.size:
             return
         self.low, self.high = float(values.min()), float(values.max())
-        self.alone = int((values == self.low).sum() == 1) + int((values == self.high).sum() == 1)
+        self.alone = sum(int(np.count_nonzero(values == end) == 1) for end in (self.low, self.high))
         if values.size > _SAMPLE:
             values = values[np.random.default_rng(seed).integers(0, values.size, _SAMPLE)]
         distinct = np.unique(values)
@@ -208,10 +208,20 @@ class NumberSketch(Sketch):
 
     def _take(self, typed: pl.Series, weights: np.ndarray | None) -> None:
         values = self._numbers(typed)
-        cells = np.searchsorted(self.edges, values)
-        self.counts += np.bincount(cells, weights, self.counts.size)
-        beyond = (values < self.low) | (values > self.high)
-        self.outside += int(np.count_nonzero(beyond) if weights is None else weights[beyond].sum())
+        if weights is None:
+            values = np.sort(
+                values
+            )  # and then finding edges is four times as fast as finding every value's cell
+            upto = np.arange(values.size + 1)
+        else:
+            order = np.argsort(values)
+            values, upto = values[order], np.concatenate(([0], np.cumsum(weights[order])))
+        below = upto[np.searchsorted(values, self.edges, side="right")]
+        self.counts += np.diff(below, prepend=0, append=upto[-1])
+        inside = (
+            upto[np.searchsorted(values, self.high, side="right")] - upto[np.searchsorted(values, self.low)]
+        )
+        self.outside += int(upto[-1] - inside)
 
     def _codes(self, typed: pl.Series) -> np.ndarray:
         return typed.cast(pl.Float64).to_numpy()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from noria.methods.metrics import ArrayMetric
+from noria.methods.trees import FittedTrees
 
 __all__ = ["Estimated", "estimate_classification", "estimate_regression"]
 
@@ -23,15 +24,11 @@ _FOLDS = 3
 _DRAWS = 100
 _CELLS = 4_000_000  # weights held in memory at a time
 _SMALLEST = 1e-3  # of the mean error: an error of zero has no logarithm
-_PARAMS: dict[str, object] = {
+_SETTINGS: dict[str, object] = {
     "objective": "gamma",
     "learning_rate": 0.05,
     "num_leaves": 15,
     "min_data_in_leaf": 30,
-    "num_threads": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 _ROUNDS = 100
 
@@ -220,18 +217,15 @@ def _sizes(
     inputs: np.ndarray, error: np.ndarray, new: np.ndarray, least: float, categorical: Sequence[int]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Errors (n,) over the size that models of other folds expect, and what each model expects (m,)."""
-    import lightgbm
-
     size, fold = np.maximum(np.abs(error), least), np.arange(len(error)) % _FOLDS
     ratios, sizes = np.empty(len(error)), []
     for at in range(_FOLDS):
         learned = fold != at
-        data = lightgbm.Dataset(
-            inputs[learned], size[learned], categorical_feature=list(categorical), params={"verbosity": -1}
+        trees = FittedTrees(
+            inputs[learned], size[learned], _SETTINGS, rounds=_ROUNDS, categorical=categorical
         )
-        booster = lightgbm.train(_PARAMS, data, _ROUNDS)
-        ratios[~learned] = error[~learned] / booster.predict(inputs[~learned], num_threads=1)
-        sizes.append(booster.predict(new, num_threads=1))
+        ratios[~learned] = error[~learned] / trees.predict(inputs[~learned])
+        sizes.append(trees.predict(new))
     return ratios, sizes
 
 

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from noria.methods.significance import ranked_above
-
-if TYPE_CHECKING:
-    import lightgbm
+from noria.methods.trees import FittedTrees
 
 __all__ = ["TwoSample", "classifier_two_sample"]
 
 _LARGEST = 10_000  # rows of each table that are learned from, and ranked, in each half
 _FEWEST = 50  # rows of each table
 _LARGEST_RATIO = 20.0
-_PARAMS: dict[str, object] = {
+_SETTINGS: dict[str, object] = {
     "objective": "binary",
     "learning_rate": 0.1,
     "num_leaves": 15,
     "min_data_in_leaf": 20,
-    "num_threads": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 _ROUNDS = 50
 
@@ -99,9 +93,10 @@ def classifier_two_sample(
     odds, gain, areas, tops, error = np.zeros(n + m), np.zeros(columns), [], [], 0.0
     for held in (half, ~half):
         learned, tested = _drawn(rng, label, ~held), _drawn(rng, label, held)
-        booster, prior = _fit(X[learned], label[learned], categorical)
-        gain += booster.feature_importance("gain")
-        odds[held] = booster.predict(X[held], raw_score=True, num_threads=1) - prior
+        trees = FittedTrees(X[learned], label[learned], _SETTINGS, rounds=_ROUNDS, categorical=categorical)
+        share = float(label[learned].mean())
+        gain += trees.gain
+        odds[held] = trees.predict(X[held], raw=True) - math.log(share / (1 - share))
         area, above = ranked_above(odds[tested], label[tested] > 0)
         areas.append(area)
         tops.append(above)
@@ -131,12 +126,3 @@ def _drawn(rng: np.random.Generator, label: np.ndarray, inside: np.ndarray) -> n
     return np.concatenate(
         [rng.permutation(np.flatnonzero(inside & (label == side)))[:_LARGEST] for side in (0, 1)]
     )
-
-
-def _fit(X: np.ndarray, label: np.ndarray, categorical: Sequence[int]) -> tuple[lightgbm.Booster, float]:
-    """Boosted trees, and the log odds of the second table among what they learned from."""
-    import lightgbm
-
-    data = lightgbm.Dataset(X, label, categorical_feature=list(categorical), params={"verbosity": -1})
-    share = float(label.mean())
-    return lightgbm.train(_PARAMS, data, _ROUNDS), math.log(share / (1 - share))

@@ -100,7 +100,7 @@ def compare(
     Examples
     --------
     >>> import polars as pl
-    >>> from noria.core.schema import Column, Schema
+    >>> from noria.core.schema import Column, Schema, Type
     >>> rng = np.random.default_rng(0)
     >>> table = pl.DataFrame({"age": rng.normal(40, 10, 5_000)})
     >>> reference = Reference.of(table, Schema((Column("age", Type.NUMBER),)))

@@ -202,37 +202,46 @@ def estimate_regression(
     some = rng.permutation(len(y))[:_LEARNED]
     inputs, new = np.column_stack([known, answer])[some], np.column_stack([rows, answers])
     error = (y - answer)[some]
-    least = max(_SMALLEST * float(np.abs(error).mean()), 1e-300)
-    ratios, sizes = _sizes(inputs, error, new, least, categorical)
+    unit = float(np.abs(error).mean()) or 1.0
+    ratios, expected, sizes = _sizes(inputs, error / unit, new, categorical)
+    share = expected / expected.sum()  # so that ratios times sizes add up to the errors that were seen
     drawn: dict[str, list[float]] = {metric.name: [] for metric in metrics}
     for number in range(_DRAWS):
-        resampled = ratios[rng.integers(0, len(ratios), len(ratios))]
-        truth = answers + sizes[number % _FOLDS] * resampled[rng.integers(0, len(ratios), len(answers))]
+        resampled = ratios[rng.choice(len(ratios), len(ratios), p=share)]
+        truth = (
+            answers + unit * sizes[number % _FOLDS] * resampled[rng.integers(0, len(ratios), len(answers))]
+        )
         for metric in metrics:
             drawn[metric.name].append(metric.function(truth, answers))
-    return {name: _summary(float(np.mean(values)), np.array(values)) for name, values in drawn.items()}
+    return {name: _summary(math.nan, np.array(values)) for name, values in drawn.items()}
 
 
 def _sizes(
-    inputs: np.ndarray, error: np.ndarray, new: np.ndarray, least: float, categorical: Sequence[int]
-) -> tuple[np.ndarray, list[np.ndarray]]:
+    inputs: np.ndarray, error: np.ndarray, new: np.ndarray, categorical: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Errors (n,) over the size that models of other folds expect, and what each model expects (m,)."""
-    size, fold = np.maximum(np.abs(error), least), np.arange(len(error)) % _FOLDS
-    ratios, sizes = np.empty(len(error)), []
+    size, fold = np.maximum(np.abs(error), _SMALLEST), np.arange(len(error)) % _FOLDS
+    expected, sizes = np.empty(len(error)), []
     for at in range(_FOLDS):
         learned = fold != at
         trees = FittedTrees(
             inputs[learned], size[learned], _SETTINGS, rounds=_ROUNDS, categorical=categorical
         )
-        ratios[~learned] = error[~learned] / trees.predict(inputs[~learned])
+        expected[~learned] = trees.predict(inputs[~learned])
         sizes.append(trees.predict(new))
-    return ratios, sizes
+    return error / expected, expected, sizes
 
 
 def _summary(value: float, drawn: np.ndarray) -> Estimated:
-    """A value and the middle 95% of what was drawn; NaN where that is not defined."""
+    """A value, less the bias that drawing shows it to have, with the middle 95% of what was drawn around it.
+
+    The regression on resampled rows is to the one on all rows as that one is to the truth (Efron and
+    Tibshirani, An introduction to the bootstrap, 1993, chapter 10). Without a value, it is the mean.
+    """
     finite = drawn[np.isfinite(drawn)]
     if not finite.size:
         return Estimated(value, math.nan, math.nan)
-    low, high = np.quantile(finite, [0.025, 0.975])
-    return Estimated(value, min(float(low), value), max(float(high), value))
+    centre = float(finite.mean())
+    best = centre if math.isnan(value) else 2 * value - centre
+    low, high = np.quantile(finite, [0.025, 0.975]) - centre + best
+    return Estimated(best, float(low), float(high))

@@ -113,7 +113,7 @@ def compare(
     enough = window.rows >= _FEWEST
     tested = [_alone(*pair, rule) for pair in _pairs(reference, window)]
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
-    found = _apart(reference, window, seed) if enough and rule.joint and reference.features else None
+    found = _apart(reference, window, seed) if enough and rule.joint and len(reference.features) > 1 else None
     if found is not None:
         tested.append(_together(found, reference, rule))
     odd = issues(reference, window, usual, tested=enough)
@@ -176,12 +176,12 @@ def _pairs(reference: Reference, window: Window) -> Iterator[tuple[str, Sketch, 
 def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
     """One column by itself."""
     name = here.column.name
-    n, m = here.counts.sum(), there.counts.sum()
+    counts = here.cells(there)
+    n, m = (side.sum() for side in counts)
     if min(n, m) < _FEWEST:
         why = f"there are {m:,.0f} new values and {n:,.0f} old ones" if here.counts.size else _BY_NATURE
         return _Tested(Drift(name, part), lambda _: math.nan, math.nan, why)
     test = rule.number if here.ordered else rule.category
-    counts = here.counts, there.counts
     if here.ordered and test != "ks":
         cells = int(min(_BINS, max(2, min(n, m) // _PER_BIN)))
         counts = merged(here.counts, here.counts, cells), merged(there.counts, here.counts, cells)
@@ -193,7 +193,9 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
 def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:
     """What a classifier makes of sampled rows of both."""
     here, there = reference.read(reference.sampled), reference.read(window.sampled)
-    classes = [at for at, sketch in enumerate(reference.features.values()) if sketch.kind == "category"]
+    classes = [
+        at for at, sketch in enumerate(reference.features.values()) if sketch.kind in ("category", "hashed")
+    ]
     return classifier_two_sample(here.features, there.features, categorical=classes, seed=seed)
 
 

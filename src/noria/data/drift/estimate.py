@@ -62,7 +62,9 @@ def _of_classes(here: Rows, there: Rows, ratio: np.ndarray | None, seed: int) ->
 
 def _of_values(reference: Reference, here: Rows, there: Rows, seed: int) -> list[Estimate]:
     metrics = [REGRESSION[name] for name in _VALUES]
-    classes = [at for at, sketch in enumerate(reference.features.values()) if sketch.kind == "category"]
+    classes = [
+        at for at, sketch in enumerate(reference.features.values()) if sketch.kind in ("category", "hashed")
+    ]
     found = estimate_regression(
         here.features, here.answer, here.truth, there.features, there.answer, metrics,
         categorical=classes, seed=seed,

@@ -6,6 +6,7 @@ quantiles do not: an error of 0.2% of rank is as large as what chance does to 10
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
@@ -20,12 +21,23 @@ from noria.data.conform import column_expr
 from noria.errors import ColumnError
 from noria.methods.sketches import weighted_quantiles
 
-__all__ = ["LevelSketch", "NumberSketch", "Sketch", "TextSketch", "fit", "from_dict", "of_classes"]
+__all__ = [
+    "HashedSketch",
+    "LevelSketch",
+    "NumberSketch",
+    "Sketch",
+    "TextSketch",
+    "fit",
+    "from_dict",
+    "of_classes",
+]
 
 _CELLS = 128
 _SAMPLE = 200_000  # values that the cells' edges are chosen by
 _LEVELS = 1_000
-_SHOWN, _NAMED = 20, 3
+_BUCKETS, _SHARED = 256, 16
+_FREQUENT = 20  # rows of a level
+_NAMED = 3
 _Counted = tuple[pl.Series, np.ndarray | None]
 
 
@@ -116,6 +128,10 @@ class Sketch:
     def describe(self, other: Sketch) -> str:
         """What is different in the other, in words."""
         return f"{other.rows:,} rows"
+
+    def cells(self, other: Sketch) -> tuple[np.ndarray, np.ndarray]:
+        """Counts of both, (k,) each, as they are compared."""
+        return self.counts, other.counts
 
     def outliers(self) -> str:
         """What the rows outside are, in words."""
@@ -246,23 +262,24 @@ class TextSketch(NumberSketch):
 
 @dataclass
 class LevelSketch(Sketch):
-    """A column of categories; those that are not among the most frequent share the last cell.
+    """A column of categories.
 
     Attributes
     ----------
     levels : tuple of str
-        Most frequent first.
-    complete : bool
-        Whether these are all that the reference has.
+        All that the reference has, most frequent first; the cell behind them is for new ones.
+    frequent : int
+        How many of them have a code of their own; rare and new ones share a few, so that a new one alone
+        does not give away where a row is from.
     new : dict of str to int
-        Some that the reference does not have, and how often they came.
+        New ones and how often they came, at most 1,000 of them.
     """
 
     kind: ClassVar[str] = "category"
     outlying: ClassVar[str] = "new categories"
 
     levels: tuple[str, ...] = ()
-    complete: bool = True
+    frequent: int = 0
     new: dict[str, int] = field(default_factory=dict)
 
     def empty(self) -> Self:
@@ -271,26 +288,31 @@ class LevelSketch(Sketch):
 
     def choose(self, typed: pl.Series, seed: int) -> None:  # noqa: ARG002 - one face with numbers
         """Choose the levels by the reference's values."""
-        text = typed.cast(pl.String).alias("text")
-        counts = (
-            text.drop_nulls().value_counts(name="count").sort(["count", "text"], descending=[True, False])
-        )
-        self.levels = tuple(counts["text"].head(_LEVELS).to_list())
-        self.complete = counts.height <= _LEVELS
-        self.alone = int((counts["count"] == 1).sum()) if self.complete else 0
+        text = typed.cast(pl.String).alias("text").drop_nulls()
+        counts = text.value_counts(name="count").sort(["count", "text"], descending=[True, False])
+        self.levels = tuple(counts["text"].to_list())
+        self.frequent = int((counts["count"] >= _FREQUENT).sum())
+        self.alone = int((counts["count"] == 1).sum())
         self.counts = np.zeros(len(self.levels) + 1)
+
+    def cells(self, other: Sketch) -> tuple[np.ndarray, np.ndarray]:
+        """Every new category in a cell of its own, so that rare ones of both sides are treated alike."""
+        fresh = np.array([*getattr(other, "new", {}).values()], dtype=np.float64)
+        fresh = np.concatenate([fresh, np.ones(int(other.counts[-1] - fresh.sum()))])
+        return np.concatenate([self.counts[:-1], np.zeros(fresh.size)]), np.concatenate(
+            [other.counts[:-1], fresh]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields; `from_dict` reads them back."""
-        return {**super().to_dict(), "levels": list(self.levels), "complete": self.complete}
+        return {**super().to_dict(), "levels": list(self.levels), "frequent": self.frequent}
 
     def describe(self, other: Sketch) -> str:
         """The level whose share changed most."""
         then, now = (side.counts / max(float(side.counts.sum()), 1.0) for side in (self, other))
         at = int(np.argmax(np.abs(now - then)))
-        named = quoted(self.levels[at]) if at < len(self.levels) else "other values"
-        verb = "makes" if at < len(self.levels) else "make"
-        return f"{named} {verb} up {percent(float(now[at]))} of it, it was {percent(float(then[at]))}"
+        who = f"{quoted(self.levels[at])} makes" if at < len(self.levels) else "new categories make"
+        return f"{who} up {percent(float(now[at]))} of it, it was {percent(float(then[at]))}"
 
     def outliers(self) -> str:
         """The most frequent of the new categories."""
@@ -305,15 +327,14 @@ class LevelSketch(Sketch):
 
     def _take(self, typed: pl.Series, weights: np.ndarray | None) -> None:
         cells = self._places(typed)
-        self.counts += np.bincount(cells, weights, self.counts.size)
+        often = np.ones(typed.len(), dtype=np.int64) if weights is None else weights
+        self.counts += np.bincount(cells, often, self.counts.size)
         fresh = cells == len(self.levels)
-        if self.complete and fresh.any():
-            often = np.ones(typed.len(), dtype=np.int64) if weights is None else weights
-            self.outside += int(often[fresh].sum())
-            names = typed.filter(pl.Series(fresh)).cast(pl.String)
-            for name, count in zip(names.to_list(), often[fresh].tolist()):
-                if name in self.new or len(self.new) < _SHOWN:
-                    self.new[name] = self.new.get(name, 0) + count
+        self.outside += int(often[fresh].sum())
+        names = typed.filter(pl.Series(fresh)).cast(pl.String)
+        for name, count in zip(names.to_list(), often[fresh].tolist()):
+            if name in self.new or len(self.new) < _LEVELS:
+                self.new[name] = self.new.get(name, 0) + count
 
     def _places(self, typed: pl.Series) -> np.ndarray:
         other = len(self.levels)
@@ -322,7 +343,49 @@ class LevelSketch(Sketch):
         return text.replace_strict(list(self.levels), codes, default=other, return_dtype=pl.Int64).to_numpy()
 
     def _codes(self, typed: pl.Series) -> np.ndarray:
+        places = self._places(typed).copy()  # of what Polars may share
+        rare = places >= self.frequent
+        if rare.any():
+            names = typed.filter(pl.Series(rare))
+            places[rare] = self.frequent + _checksums(names, _SHARED)
+        return np.where(typed.is_not_null().to_numpy(), places, np.nan)
+
+
+@dataclass
+class HashedSketch(LevelSketch):
+    """A column of more than 1,000 categories, counted in cells by a checksum of their names.
+
+    The most frequent ones would not do as cells: those that are frequent in a sample are so in part by
+    chance, and less frequent in the next.
+    """
+
+    kind: ClassVar[str] = "hashed"
+    outlying: ClassVar[str] = ""
+
+    def choose(self, typed: pl.Series, seed: int) -> None:  # noqa: ARG002 - one face with the others
+        """The cells are given."""
+        self.counts = np.zeros(_BUCKETS)
+
+    def cells(self, other: Sketch) -> tuple[np.ndarray, np.ndarray]:
+        """The counts as they are."""
+        return self.counts, other.counts
+
+    def describe(self, other: Sketch) -> str:
+        """That it changed: which values did is not kept."""
+        gap = np.abs(self.counts / self.counts.sum() - other.counts / other.counts.sum()).sum() / 2
+        return f"other values than before make up {percent(float(gap))} of it or more"
+
+    def _places(self, typed: pl.Series) -> np.ndarray:
+        return _checksums(typed, _BUCKETS)
+
+    def _codes(self, typed: pl.Series) -> np.ndarray:
         return np.where(typed.is_not_null().to_numpy(), self._places(typed), np.nan)
+
+
+def _checksums(names: pl.Series, cells: int) -> np.ndarray:
+    """A cell (n,) for each name, the same on every machine and in every version."""
+    texts = names.cast(pl.String).fill_null("").to_list()
+    return np.array([zlib.crc32(text.encode()) % cells for text in texts], dtype=np.int64)
 
 
 _KINDS: Mapping[Type, type[Sketch]] = {
@@ -335,13 +398,18 @@ _KINDS: Mapping[Type, type[Sketch]] = {
 
 def of_classes(column: Column, classes: Sequence[str]) -> LevelSketch:
     """A sketch of these categories, without rows: their codes are their places."""
-    return LevelSketch(column, levels=tuple(classes), counts=np.zeros(len(classes) + 1))
+    return LevelSketch(
+        column, levels=tuple(classes), frequent=len(classes), counts=np.zeros(len(classes) + 1)
+    )
 
 
 def fit(column: Column, raw: pl.Series, *, seed: int = 0) -> Sketch:
     """The sketch of a reference's column, all of its values counted."""
     sketch = _KINDS.get(column.type, Sketch)(column)
-    sketch.choose(sketch._typed(raw), seed)
+    typed = sketch._typed(raw)
+    if sketch.kind == "category" and typed.n_unique() > _LEVELS:
+        sketch = HashedSketch(column)
+    sketch.choose(typed, seed)
     sketch.update(raw, raw.len())
     return sketch
 
@@ -360,7 +428,7 @@ def _read(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield name, _READ.get(name, lambda same: same)(value)
 
 
-_BY_NAME = {kind.kind: kind for kind in (Sketch, NumberSketch, TextSketch, LevelSketch)}
+_BY_NAME = {kind.kind: kind for kind in (Sketch, NumberSketch, TextSketch, LevelSketch, HashedSketch)}
 _READ: Mapping[str, Any] = {
     "edges": lambda values: np.array(values, dtype=np.float64),
     "levels": tuple,

@@ -157,6 +157,15 @@ def test_what_cannot_be_read_is_counted_and_no_error():
     assert window.sampled.shape == (6, 8)
 
 
+def test_columns_may_have_any_name():
+    rows = pl.DataFrame({"count": ["a", "b"] * 40, "value": [1, 2] * 40, "": ["3", "4"] * 40})
+    types = {"count": Type.CATEGORY, "value": Type.CATEGORY, "": Type.NUMBER}
+    made = Reference.of(rows, Schema(tuple(Column(name, kind) for name, kind in types.items())))
+    window = made.window()
+    window.update(rows)
+    assert [sketch.counts.sum() for sketch in window.features.values()] == [80, 80, 80]
+
+
 def test_a_column_without_values_can_be_kept(tmp_path):
     empty = pl.DataFrame(
         {"x": pl.Series([None] * 60, dtype=pl.Float64), "c": pl.Series([None] * 60, dtype=pl.String)}

@@ -144,8 +144,7 @@ class Sketch:
         """Typed values, and how many rows each stands for; texts are read once each."""
         if raw.dtype != pl.String:
             return self._typed(raw), None
-        seen = raw.drop_nulls().value_counts(name="count")
-        texts, weights = seen[raw.name], seen["count"].cast(pl.Int64).to_numpy()
+        texts, weights = _distinct(raw)
         typed = self._typed(texts)
         lost = typed.is_null()
         if lost.any():
@@ -322,8 +321,8 @@ class LevelSketch(Sketch):
     def _counted(self, raw: pl.Series) -> _Counted:
         if raw.dtype == pl.String or raw.dtype.is_nested():
             return super()._counted(raw)
-        seen = raw.drop_nulls().value_counts(name="count")
-        return self._typed(seen[raw.name]), seen["count"].cast(pl.Int64).to_numpy()
+        values, weights = _distinct(raw)
+        return self._typed(values), weights
 
     def _take(self, typed: pl.Series, weights: np.ndarray | None) -> None:
         cells = self._places(typed)
@@ -380,6 +379,12 @@ class HashedSketch(LevelSketch):
 
     def _codes(self, typed: pl.Series) -> np.ndarray:
         return np.where(typed.is_not_null().to_numpy(), self._places(typed), np.nan)
+
+
+def _distinct(raw: pl.Series) -> tuple[pl.Series, np.ndarray]:
+    """The distinct values (n,) that are not null, and how often each occurs."""
+    seen = raw.alias("value").drop_nulls().value_counts(name="count")
+    return seen["value"], seen["count"].cast(pl.Int64).to_numpy()
 
 
 def _checksums(names: pl.Series, cells: int) -> np.ndarray:

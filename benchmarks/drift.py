@@ -277,28 +277,22 @@ def estimated(path: Path) -> tuple[dict[str, list[float]], dict[str, list[float]
 
 
 def estimates(out: Path, envs: Path, tools: Mapping[str, str | None]) -> list[str]:
-    """The mean absolute errors of both; Noria's twice where NannyML is not installed."""
+    """The mean absolute errors of both, beside each other."""
     peer = tools["nannyml"]
-    paths = _late(out)
-    if peer:
-        paths.append(out / "employment.parquet")
-        bundled = str(envs / "nannyml" / _DATA)
-        measure([peer, "-m", "benchmarks.drift_peers", "employment", bundled, str(paths[-1])])
+    if peer is None:
+        raise SystemExit("There is nothing to compare with: run sh benchmarks/tabular/make_env.sh nannyml")
+    paths = [*_late(out), out / "employment.parquet"]
+    bundled = str(envs / "nannyml" / _DATA)
+    measure([peer, "-m", "benchmarks.drift_peers", "employment", bundled, str(paths[-1])])
     head = "| set | windows | metric | noria | NannyML | difference ± its error | in Noria's interval |"
     lines = [head, "| --- " * 7 + "|"]
     for path in paths:
         began = time.process_time()
         guess, real, inside = estimated(path)
         spent = time.process_time() - began
-        theirs = (
-            measure([peer, "-m", "benchmarks.drift_peers", "nannyml", str(path), str(_CHUNK)])[1]
-            if peer
-            else {}
-        )
+        theirs = measure([peer, "-m", "benchmarks.drift_peers", "nannyml", str(path), str(_CHUNK)])[1]
         for name in _METRICS:
-            known = [values for values in (guess, theirs) if name in values]
-            errors = [np.abs(np.subtract(values[name], real[name])) for values in known]
-            own, other = errors[0], errors[-1]
+            own, other = (np.abs(np.subtract(values[name], real[name])) for values in (guess, theirs))
             gap, noise = float((own - other).mean()), float((own - other).std(ddof=1) / len(own) ** 0.5)
             record = {
                 "set": path.stem,

@@ -280,7 +280,7 @@ def estimates(out: Path, envs: Path, tools: Mapping[str, str | None]) -> list[st
     """The mean absolute errors of both, beside each other."""
     peer = tools["nannyml"]
     if peer is None:
-        raise SystemExit("There is nothing to compare with: run sh benchmarks/tabular/make_env.sh nannyml")
+        raise SystemExit("There is nothing to compare with: run sh benchmarks/make_env.sh nannyml")
     paths = [*_late(out), out / "employment.parquet"]
     bundled = str(envs / "nannyml" / _DATA)
     measure([peer, "-m", "benchmarks.drift_peers", "employment", bundled, str(paths[-1])])

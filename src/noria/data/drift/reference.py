@@ -11,14 +11,16 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from noria.core.files import write_text
 from noria.core.schema import Column, Role, Schema, Type
 from noria.data.drift.sample import Sample
 from noria.data.drift.sketch import Sketch, fit, from_dict, of_classes
-from noria.errors import ArtifactError
+from noria.errors import ArtifactError, StorageError
 
-__all__ = ["FILE", "ROWS", "Reference", "Rows", "Window"]
+__all__ = ["FILES", "Reference", "Rows", "Window"]
 
-FILE, ROWS = "reference.json", "reference.parquet"
+FILES = FILE, ROWS = "reference.json", "reference.parquet"
+"""What `Reference.save` writes."""
 _VERSION = 1
 _DECISION, _PROBABILITY = "prediction", "probability_"
 _COMPARED = {Role.FEATURE, Role.SERIES, Role.USER, Role.ITEM}
@@ -117,6 +119,12 @@ class Reference:
         return cls(features, outputs, target, sampled.rows, table.height)
 
     @property
+    def schema(self) -> Schema:
+        """What is compared, and the target: enough to name the metrics of the model."""
+        known = [sketch.column for sketch in self.features.values()]
+        return Schema((*known, *([self.target.column] if self.target else [])), self.rows)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes that the model gives probabilities of, in their order; none if it gives none."""
         return _classes(self.outputs)
@@ -134,7 +142,13 @@ class Reference:
         return Window(self, seed=seed)
 
     def save(self, folder: Path) -> None:
-        """Write ``reference.json`` and ``reference.parquet`` into an existing folder."""
+        """Write ``reference.json`` and ``reference.parquet`` into an existing folder.
+
+        Raises
+        ------
+        StorageError
+            If they cannot be written.
+        """
         fields = {
             "version": _VERSION,
             "rows": self.rows,
@@ -143,8 +157,11 @@ class Reference:
             "target": self.target.to_dict() if self.target else None,
         }
         names = [f"column_{at}" for at in range(self.sampled.shape[1])]
-        pl.DataFrame(self.sampled, schema=names).write_parquet(folder / ROWS, compression_level=3)
-        (folder / FILE).write_text(json.dumps(fields, allow_nan=False), encoding="utf-8")
+        try:
+            pl.DataFrame(self.sampled, schema=names).write_parquet(folder / ROWS, compression_level=3)
+        except OSError as error:
+            raise StorageError(f"Cannot write {folder / ROWS}.", got=error.strerror or str(error)) from error
+        write_text(folder / FILE, json.dumps(fields, allow_nan=False))
 
     @classmethod
     def load(cls, folder: Path) -> Reference:

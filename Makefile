@@ -59,6 +59,9 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
+	sh benchmarks/make_env.sh evidently
+	sh benchmarks/make_env.sh nannyml
+	$(BIN)/python -m benchmarks.drift
 	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/make_env.sh $$peer; done
 	$(BIN)/python -m benchmarks.serving compare
 	$(BIN)/python -m benchmarks.serving log

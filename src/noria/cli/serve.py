@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Mapping
@@ -96,6 +97,14 @@ def serve(
       noria serve titanic --shadow challenger --mask name,email
       noria keys create --name me && noria serve titanic --host 0.0.0.0
     """  # noqa: D301 - \b keeps click from joining the lines
+    gc.disable()  # until it serves, nothing is made in vain; `noria.server.run` goes on from there
+    try:
+        _serve(models, flags)
+    finally:
+        gc.enable()
+
+
+def _serve(models: list[str], flags: Mapping[str, Any]) -> None:
     from noria.server import serve as run
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

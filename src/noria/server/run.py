@@ -156,8 +156,8 @@ def _app(plan: Plan, made: Any, session: Session) -> App:
         made, keyring=known, hosts=plan.hosts, public=plan.public, files=plan.settings.cache / "files",
         poll=_POLL, beside=[partial(_follow, plan.parent)],
     )  # fmt: skip
-    gc.collect()
     gc.freeze()
+    gc.enable()
     return app
 
 

@@ -76,7 +76,7 @@ TRAIN = [
     "-t",
     "kind",
     "-b",
-    "60s",
+    "300s",
     "--learners",
     "logistic",
     "--trials",

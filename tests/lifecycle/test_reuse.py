@@ -82,7 +82,7 @@ def test_a_new_goal_needs_no_new_search(session, people):
 
 def test_findings_that_read_the_goals_are_those_of_the_new_goals(session, people):
     rare = people(600).with_columns(y=pl.Series(["yes" if at % 9 == 0 else "no" for at in range(600)]))
-    keys = {**QUICK, "metric": "log_loss", "session": session}
+    keys = {**QUICK, "budget": "300s", "metric": "log_loss", "session": session}
 
     def told(**goal):
         run = noria.train(rare, "y", goal=goal, **keys)

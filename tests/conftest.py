@@ -27,10 +27,29 @@ import pytest
 import noria
 from noria._lazy import installed
 from noria.core.result import Figure
+from noria.lifecycle import train
 from noria.settings import Settings
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+_INSIGHT = train._INSIGHT
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _little_insight() -> Iterator[None]:
+    """Runs give a tenth of the usual time to what they find out about themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_INSIGHT", _INSIGHT / 10)
+        yield
+
+
+@pytest.fixture(scope="module")
+def thorough() -> Iterator[None]:
+    """Runs take the usual time to find out about themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_INSIGHT", _INSIGHT)
+        yield
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from unittest import mock
 import pytest
 import yaml
 
+from noria.cli import main
 from noria.core.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,7 @@ PAGES = [
     *sorted(path for path in (ROOT / "docs").rglob("*.md") if "reference" not in path.parts),
 ]
 PROGRAM = Path(sys.executable).parent / "noria"
-BUDGET = "4s"
+BUDGET, TRIALS = "10s", "3"
 COLUMNS = [
     "PID",
     "price",
@@ -81,9 +82,11 @@ def blocks(text: str) -> list[Block]:
 
 
 def shortened(text: str) -> str:
-    """The same text with every budget made short."""
-    text = re.sub(r"""(budget=)(["'])\w+\2""", rf'\1"{BUDGET}"', text)
-    return re.sub(r"(budget:\s*|--budget[ =])\d+\w+", rf"\g<1>{BUDGET}", text)
+    """The same text with every budget made short, and few trials, unless it says how many."""
+    cap = "" if "trials" in text else TRIALS
+    text = re.sub(r"""(budget=)(["'])\w+\2""", rf'\1"{BUDGET}"' + (cap and f", trials={cap}"), text)
+    text = re.sub(r"(budget: *)\d+\w+", rf"\g<1>{BUDGET}" + (cap and f", trials: {cap}"), text)
+    return re.sub(r"(--budget[ =])\d+\w+", rf"\g<1>{BUDGET}" + (cap and f" --trials {cap}"), text)
 
 
 def command(line: str) -> None:
@@ -107,9 +110,14 @@ def command(line: str) -> None:
 
 
 def execute(words: list[str]) -> None:
-    """Run a program of the environment."""
+    """Run a program: ``noria`` in this process, unless the page has installed a package."""
     if words[1:2] in (["run"], ["train"]) and not {"--budget", "--refit"} & set(words):
-        words += ["--budget", BUDGET]
+        words += ["--budget", BUDGET, "--trials", TRIALS]
+    if words[0] == "noria" and not list(Path.cwd().glob("*.dist-info")):
+        with mock.patch.object(sys, "excepthook"), pytest.raises(SystemExit) as left:
+            main(words[1:])
+        assert left.value.code == 0, shlex.join(words)
+        return
     program = [sys.executable, "-m", "pytest"] if words[0] == "pytest" else [str(PROGRAM)]
     done = subprocess.run(
         [*program, *words[1:]], capture_output=True, text=True, check=False, timeout=SECONDS
@@ -156,7 +164,7 @@ def walk(page: str, names: dict[str, object]) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def desk(tmp_path, monkeypatch, thorough):
     """An empty folder to work in, with its own home for runs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NORIA_HOME", str(tmp_path / ".noria"))
@@ -210,9 +218,10 @@ def test_a_broken_page_fails(page, said, tmp_path, monkeypatch):
 
 
 def test_budgets_are_shortened():
-    assert shortened('noria.train("a.csv", budget="60s")') == f'noria.train("a.csv", budget="{BUDGET}")'
-    assert shortened("search: {budget: 5m}") == f"search: {{budget: {BUDGET}}}"
-    assert shortened("noria run iris --budget 60s") == f"noria run iris --budget {BUDGET}"
+    assert shortened('noria.train("a.csv", budget="60s")') == 'noria.train("a.csv", budget="10s", trials=3)'
+    assert shortened('train(a, trials=9, budget="60s")') == 'train(a, trials=9, budget="10s")'
+    assert shortened("search: {budget: 5m}") == "search: {budget: 10s, trials: 3}"
+    assert shortened("noria run iris --budget 60s") == "noria run iris --budget 10s --trials 3"
 
 
 def test_the_table_of_recipes_is_complete():

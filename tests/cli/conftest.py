@@ -76,7 +76,7 @@ TRAIN = [
     "-t",
     "kind",
     "-b",
-    "5s",
+    "300s",
     "--learners",
     "logistic",
     "--trials",

@@ -18,7 +18,7 @@ def test_two_runs_side_by_side(looked):
     ):
         assert words in text
     assert "search.budget" not in text
-    assert "search.budget 5 5" in " ".join(looked("compare", "pets@1", "pets@2", "--all").out.split())
+    assert "search.budget 300 300" in " ".join(looked("compare", "pets@1", "pets@2", "--all").out.split())
     assert max(map(len, done.out.splitlines())) <= 100
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from noria.testing.faults import FAULTS
 
+pytestmark = pytest.mark.usefixtures("thorough")
 QUICK = ("-t", "y", "-q", "-b", "60s", "--learners", "ridge", "--trials", "2")
 
 

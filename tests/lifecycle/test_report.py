@@ -149,7 +149,8 @@ def test_it_tells_no_text_and_puts_no_row_together(session, tmp_path):
         }
     )
     table = table.with_columns(y=pl.col("income") + 900 * pl.col("height"))
-    run = noria.train(table, "y", name="private", session=session, **{**QUICK, "learners": ["ridge"]})
+    run = noria.train(table, "y", name="private", session=session,
+                      **{**QUICK, "budget": "300s", "learners": ["ridge"]})  # fmt: skip
     assert "remark" in (page := run.report.read_text(encoding="utf-8"))
     assert "secret" not in page
     assert not any("secret" in path.read_text() for path in (run.folder / "figures").iterdir())

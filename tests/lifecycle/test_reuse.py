@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from noria.core import artifact, keep, manifest
 from noria.core.runs import RunQuery
 from noria.data.drift import Reference
 from noria.errors import StorageError
+from noria.settings import Settings
 
 QUICK = {
     "name": "toy",
@@ -20,6 +23,26 @@ QUICK = {
     "trials": 3,
     "learners": ["naive_bayes", "decision_tree", "logistic"],
 }
+
+
+@pytest.fixture(scope="module")
+def trained(people, tmp_path_factory) -> Path:
+    """A home in which the rows of `people` were learned from."""
+    home = tmp_path_factory.mktemp("trained") / "home"
+    noria.train(people(), "y", session=noria.Session(Settings(home=home, workers=2)), **QUICK)
+    return home
+
+
+@pytest.fixture
+def session(trained, tmp_path) -> noria.Session:
+    """A session in a copy of that home, so that the first training of these rows finds their run."""
+    return noria.Session(Settings(home=shutil.copytree(trained, tmp_path / "home"), workers=2))
+
+
+@pytest.fixture
+def empty(tmp_path) -> noria.Session:
+    """A session in which nothing was trained."""
+    return noria.Session(Settings(home=tmp_path / "empty", workers=2))
 
 
 def stages(session: noria.Session) -> list[str]:
@@ -30,16 +53,16 @@ def stages(session: noria.Session) -> list[str]:
     return heard
 
 
-def test_nothing_has_changed(session, people):
-    first = noria.train(people(), "y", session=session, **QUICK)
-    heard = stages(session)
-    second = noria.train(people(), "y", session=session, **QUICK)
+def test_nothing_has_changed(empty, people):
+    first = noria.train(people(), "y", session=empty, **QUICK)
+    heard = stages(empty)
+    second = noria.train(people(), "y", session=empty, **QUICK)
     assert heard == ["read"]
     assert (second.id, second.version, second.promotion) == (first.id, 1, first.promotion)
     assert second.evaluation.to_dict() == first.evaluation.to_dict()
     rows = people(20, seed=4)
     assert second.model.predict(rows).equals(first.model.predict(rows))
-    assert len(session.registry.model("toy").versions) == 1
+    assert len(empty.registry.model("toy").versions) == 1
 
 
 def test_a_new_goal_needs_no_new_search(session, people):
@@ -61,7 +84,7 @@ def test_a_new_goal_needs_no_new_search(session, people):
 
 def test_findings_that_read_the_goals_are_those_of_the_new_goals(session, people):
     rare = people(600).with_columns(y=pl.Series(["yes" if at % 9 == 0 else "no" for at in range(600)]))
-    keys = {**QUICK, "metric": "log_loss", "session": session}
+    keys = {**QUICK, "budget": "300s", "metric": "log_loss", "session": session}
 
     def told(**goal):
         run = noria.train(rare, "y", goal=goal, **keys)
@@ -164,7 +187,7 @@ def test_a_run_is_taken_though_the_one_that_searched_is_gone(session, people):
         noria.train(people(), "y", session=session, goal={"accuracy": f"> {least}"}, **QUICK)
     pruned = noria.prune(keep=1, session=session)
     run = noria.train(people(), "y", session=session, goal={"accuracy": "> 0.5"}, **QUICK)
-    assert run.version == 5
+    assert run.version == 6
     assert run.record["earlier"] in {item.id for item in pruned.items}
 
 
@@ -186,21 +209,21 @@ def test_a_version_keeps_its_run_if_the_database_goes_away_before_it_is_promoted
     assert (again.id, again.version, again.promotion.promoted) == (second.run, 2, True)
 
 
-def test_a_run_that_another_process_ended_meanwhile_is_not_gone_on_with(session, people, monkeypatch):
+def test_a_run_that_another_process_ended_meanwhile_is_not_gone_on_with(empty, people, monkeypatch):
     def full(*_):
         raise StorageError("The disk is full.")
 
     with monkeypatch.context() as patch:
         patch.setattr(keep, "seal", full)
         with pytest.raises(StorageError):
-            noria.train(people(), "y", session=session, **QUICK)
-    (other,) = session.registry.runs(RunQuery())
-    claim = session.artefacts.claim
+            noria.train(people(), "y", session=empty, **QUICK)
+    (other,) = empty.registry.runs(RunQuery())
+    claim = empty.artefacts.claim
 
     def claim_late(run: str) -> bool:
-        session.state.put(replace(other, ended=1.0))
+        empty.state.put(replace(other, ended=1.0))
         return claim(run)
 
-    monkeypatch.setattr(session.artefacts, "claim", claim_late)
-    assert noria.train(people(), "y", session=session, **QUICK).id != other.id
-    assert not session.artefacts.busy(other.id)
+    monkeypatch.setattr(empty.artefacts, "claim", claim_late)
+    assert noria.train(people(), "y", session=empty, **QUICK).id != other.id
+    assert not empty.artefacts.busy(other.id)

@@ -15,6 +15,7 @@ from noria.core.schema import Column, Role, Type
 from noria.lifecycle.slices import draw, properties
 from noria.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("thorough")
 QUICK = {"learners": ["baseline", "decision_tree"], "trials": 2, "budget": "60s", "folds": 3}
 
 

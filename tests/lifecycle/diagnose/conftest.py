@@ -12,8 +12,10 @@ import pytest
 
 import noria
 from noria.core.deadline import Deadline
-from noria.core.insight import Finding
-from noria.lifecycle import train
+from noria.core.insight import Finding, Insight
+from noria.core.result import Figure
+from noria.lifecycle import slices, train
+from noria.lifecycle.diagnose import diagnose
 from noria.lifecycle.examine import Case
 from noria.settings import Settings
 
@@ -22,22 +24,23 @@ Diagnosed = tuple[noria.Run, Case]
 
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory) -> Callable[..., Diagnosed]:
-    """Train, and give the run with the case that its findings came from."""
+    """Train, look for faults and nothing else, and give the run with the case that its findings came from."""
 
     def make(source: Any, target: str = "y", *, test: pl.DataFrame | None = None, **keys: Any) -> Diagnosed:
         cases: list[Case] = []
-        examine = train.examine
 
-        def kept(case: Case):
-            cases.append(case)
-            return examine(case)
+        def judged(case: Case) -> tuple[Insight, list[Figure]]:
+            whole = replace(case, deadline=Deadline(math.inf))
+            cases.append(whole)
+            weak = slices.worst(whole, whole.deadline)
+            return Insight(tuple(diagnose(whole, weak)), tuple(weak)), []
 
         session = noria.Session(Settings(home=tmp_path_factory.mktemp("home"), workers=2))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(train, "examine", kept)
-            wish = {"budget": "120s", "trials": 4, **keys}
+            patch.setattr(train, "examine", judged)
+            wish = {"budget": "60s", "trials": 4, **keys}
             run = noria.train(source, target, test=test, session=session, **wish)
-        return run, replace(cases[0], deadline=Deadline(math.inf))
+        return run, cases[0]
 
     return make
 

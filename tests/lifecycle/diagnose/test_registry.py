@@ -17,6 +17,7 @@ from noria.lifecycle.diagnose import DIAGNOSTICS, check_silence, codes
 from noria.testing.faults import sound
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("thorough")
 QUICK = {"name": "toy", "budget": "60s", "trials": 2, "learners": ["ridge"]}
 
 

@@ -92,3 +92,23 @@ def test_batches_whose_types_differ_where_all_is_missing(trained, people, tmp_pa
     output = tmp_path / f"out{ending}"
     assert write(trained[1], [first, second], output, Events()) == 40
     assert READERS[ending](output).height == 40
+
+
+def test_what_cannot_be_read_counts_as_missing_and_is_said(trained, people, tmp_path):
+    _, model = trained
+    rows = people(6, seed=5).drop("y").with_columns(pl.col("age").cast(pl.String))
+    bad = rows.with_columns(age=pl.Series(["old", "n/a", "", "very old", "inf", "41"]))
+    events, said = Events(), []
+    events.listen(lambda event: said.append(event.data["what"]) if "unread" in event.kind else None)
+    write(model, bad.iter_slices(2), tmp_path / "out.csv", events)
+    assert said == ["3 values of 'age' are no numbers and count as missing, such as 'old'."]
+    write(model, [rows.with_columns(age=pl.Series(["old", *"12345"]))], tmp_path / "out.csv", events)
+    assert said[1:] == ["1 value of 'age' is no number and counts as missing: 'old'."]
+    write(model, [rows], tmp_path / "out.csv", events)
+    write(
+        model,
+        [rows.with_columns(age=pl.Series([float("inf"), float("nan"), 1, 2, 3, 4]))],
+        tmp_path / "out.csv",
+        events,
+    )
+    assert said[2:] == ["1 value of 'age' is no number and counts as missing: 'inf'."]

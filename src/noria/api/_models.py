@@ -80,7 +80,7 @@ def predict(
         batches = (rows for one in several for rows in sources.scan(one, **told))
         return batch.write(loaded, batches, Path(output), session.events)
     tables = (sources.read(one, **told) for one in several)
-    scored = batch.aligned(batch.joined(rows, loaded.predict(rows)) for rows in tables)
+    scored = batch.aligned(batch.scored(loaded, tables, session.events))
     return pl.concat(scored, how="vertical_relaxed")
 
 

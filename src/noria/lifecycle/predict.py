@@ -12,9 +12,18 @@ import polars as pl
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
+from noria.core.schema import Column, Type
+from noria.core.words import quoted
+from noria.data.conform import unread
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "joined", "save", "write"]
+__all__ = ["aligned", "joined", "save", "scored", "write"]
+
+_IS_NOT = {
+    Type.NUMBER: ("is no number", "are no numbers"),
+    Type.BOOLEAN: ("is neither yes nor no", "are neither yes nor no"),
+    Type.DATETIME: ("is no date", "are no dates"),
+}
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -41,14 +50,41 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
         If batches do not have the same columns.
     """
 
-    def scored() -> Iterator[pl.DataFrame]:
-        rows = 0
-        for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
-            yield table
-            rows += table.height
-            events.emit("predict.progress", rows=rows)
+    return save(aligned(scored(model, batches, events)), output)
 
-    return save(scored(), output)
+
+def scored(
+    model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], events: Events
+) -> Iterator[pl.DataFrame]:
+    """The batches beside their predictions.
+
+    Values that cannot be read count as missing; ``predict.unread`` says in the end which and how many.
+
+    Parameters
+    ----------
+    model : Model
+    batches : iterable of Table
+    events : Events
+    """
+    inputs, rows = model.signature.inputs, 0
+    lost: dict[str, tuple[int, object]] = {}
+    for batch in batches:
+        yield joined(batch, model.predict(batch))
+        for name, values in unread(batch, inputs).items():
+            count, first = lost.get(name, (0, values[0]))
+            lost[name] = count + values.len(), first
+        rows += batch.height
+        events.emit("predict.progress", rows=rows)
+    for name, (count, first) in lost.items():
+        events.emit("predict.unread", what=_said(inputs[name], count, first))
+
+
+def _said(column: Column, count: int, first: object) -> str:
+    """What was lost, in words."""
+    one, many = _IS_NOT[column.type]
+    if count == 1:
+        return f"1 value of {quoted(column.name)} {one} and counts as missing: {quoted(str(first))}."
+    return f"{count:,} values of {quoted(column.name)} {many} and count as missing, such as {quoted(str(first))}."
 
 
 def save(tables: Iterable[pl.DataFrame], output: Path) -> int:

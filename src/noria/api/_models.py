@@ -66,9 +66,15 @@ def predict(
     Returns
     -------
     Table of rows and predictions, or the number of rows written to `output`.
+
+    Raises
+    ------
+    ParamError
+        If the output is one of the sources.
     """
     import polars as pl
 
+    from noria.core.files import check_output
     from noria.data import sources
     from noria.lifecycle import predict as batch
 
@@ -77,6 +83,7 @@ def predict(
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:
+        check_output(output, several)
         batches = (rows for one in several for rows in sources.scan(one, **told))
         return batch.write(loaded, batches, Path(output), session.events)
     tables = (sources.read(one, **told) for one in several)

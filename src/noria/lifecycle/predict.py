@@ -49,7 +49,6 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     ColumnError
         If batches do not have the same columns.
     """
-
     return save(aligned(scored(model, batches, events)), output)
 
 
@@ -82,9 +81,10 @@ def scored(
 def _said(column: Column, count: int, first: object) -> str:
     """What was lost, in words."""
     one, many = _IS_NOT[column.type]
+    name, value = quoted(column.name), quoted(str(first))
     if count == 1:
-        return f"1 value of {quoted(column.name)} {one} and counts as missing: {quoted(str(first))}."
-    return f"{count:,} values of {quoted(column.name)} {many} and count as missing, such as {quoted(str(first))}."
+        return f"1 value of {name} {one} and counts as missing: {value}."
+    return f"{count:,} values of {name} {many} and count as missing, such as {value}."
 
 
 def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
@@ -137,8 +137,23 @@ def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
 
 
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
-    """Rows beside their predictions; a prediction takes the place of a column of its name."""
-    return rows.drop(predictions.columns, strict=False).hstack(predictions)
+    """Rows beside their predictions; a column of the rows that is called like one of them gets another name.
+
+    Examples
+    --------
+    >>> made = joined(pl.DataFrame({"x": [1], "low": [0]}), pl.DataFrame({"low": [2.0]}))
+    >>> made.columns
+    ['x', 'given_low', 'low']
+    """
+    taken = {*rows.columns, *predictions.columns}
+    names = {}
+    for name in predictions.columns:
+        if name in rows.columns:
+            names[name] = f"given_{name}"
+            while names[name] in taken:
+                names[name] = f"given_{names[name]}"
+            taken.add(names[name])
+    return rows.rename(names).hstack(predictions)
 
 
 def aligned(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

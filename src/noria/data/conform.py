@@ -13,10 +13,10 @@ import polars as pl
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
 from noria.data._dates import EPOCHS, date_expr, date_reader, epoch_expr, epoch_reader
-from noria.data._numbers import BLANK, INFINITE, PLACEHOLDERS, number_expr, number_reader
+from noria.data._numbers import BLANK, PLACEHOLDERS, missing_words, number_expr, number_reader
 from noria.errors import ColumnError, nearest
 
-__all__ = ["FALSE_WORDS", "TRUE_WORDS", "RowConformer", "column_expr", "conform", "family", "unread", "used"]
+__all__ = ["FALSE_WORDS", "TRUE_WORDS", "RowConformer", "column_expr", "conform", "family", "used"]
 
 TRUE_WORDS = frozenset({"true", "yes", "y", "t", "1", "1.0", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "f", "0", "0.0", "off"})
@@ -94,40 +94,6 @@ def _check_readable(column: Column, raw: pl.Series, typed: pl.Series) -> None:
     lost = text.filter(~text.str.to_lowercase().is_in(known))
     if lost.len():
         raise _unreadable(column, lost[0])
-
-
-def unread(table: pl.DataFrame, schema: Schema) -> dict[str, pl.Series]:
-    """The values of each column that `conform` makes null though they are there, where there are such.
-
-    Infinite numbers are among them; not a number, and words such as ``n/a``, stand for a missing value.
-
-    Examples
-    --------
-    >>> schema = Schema((Column("age", Type.NUMBER), Column("town", Type.CATEGORY)))
-    >>> found = unread(pl.DataFrame({"age": ["41", "old", "n/a"], "town": ["x", "", "y"]}), schema)
-    >>> {name: values.to_list() for name, values in found.items()}
-    {'age': ['old']}
-    """
-    kinds = {name: kind for name, kind in table.schema.items() if kind == pl.String or kind.is_float()}
-    asked = [one for one in used(schema) if one.type in _EXPECTED and one.name in kinds]
-    lost = [_is_lost(column, kinds[column.name]) for column in asked]
-    found = {one.name: table[one.name].filter(at) for one, at in zip(asked, table.select(lost))}
-    return {name: values for name, values in found.items() if values.len()}
-
-
-def _is_lost(column: Column, kind: pl.DataType) -> pl.Expr:
-    """Whether a value is there, and is not after it was read."""
-    raw = pl.col(column.name)
-    if kind.is_float():
-        return raw.is_infinite().fill_null(value=False)
-    text = raw.str.strip_chars(BLANK).str.to_lowercase()
-    there = raw.is_not_null() & ~text.is_in(_missing_words(column.parse))
-    return (there & column_expr(column, kind).is_null()).alias(column.name)
-
-
-def _missing_words(parse: Parse) -> frozenset[str]:
-    """What stands for a missing value, in lower case; infinity does not."""
-    return frozenset({"", *(PLACEHOLDERS - INFINITE), *(null.lower() for null in parse.nulls)})
 
 
 def _unreadable(column: Column, value: object) -> ColumnError:
@@ -383,7 +349,7 @@ def _fast_number(read_any: _Reader) -> _Reader:
 
 def _strictly(column: Column, read: _Reader) -> _Reader:
     """The same, but for an error where there is a value that cannot be read."""
-    missing = _missing_words(column.parse)
+    missing = missing_words(column.parse)
 
     def strict(value: Any) -> Any:
         found = read(value)

@@ -14,7 +14,7 @@ from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
 from noria.core.schema import Column, Type
 from noria.core.words import quoted
-from noria.data.conform import unread
+from noria.data.unread import unread
 from noria.errors import ColumnError, ParamError, StorageError
 
 __all__ = ["aligned", "joined", "save", "scored", "write"]

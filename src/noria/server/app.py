@@ -24,7 +24,7 @@ from noria.lifecycle.serve.files import Files
 from noria.server.files import file_routes
 from noria.server.guard import Guard, check, may
 from noria.server.openapi import described
-from noria.server.pages import page_routes
+from noria.server.pages import missing_page, page_routes
 from noria.server.predict import PredictRoute, read_json
 from noria.server.reply import App, error_headers
 from noria.settings import Settings
@@ -232,7 +232,9 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
     return labels, replace
 
 
-async def _failed(_: Request, error: Any) -> JSONResponse:
+async def _failed(request: Request, error: Any) -> Response:
+    if error.http_status == 404 and _is_shown(request):
+        return missing_page(error)
     return JSONResponse(error.to_dict(), error.http_status, error_headers(error))
 
 
@@ -243,12 +245,19 @@ async def _incomplete(_: Request, error: Any) -> JSONResponse:
     return JSONResponse(told.to_dict(), told.http_status)
 
 
-async def _not_found(_: Request, error: Any) -> JSONResponse:
+def _is_shown(request: Request) -> bool:
+    """Whether somebody looks at the answer in a browser."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+
+
+async def _not_found(request: Request, error: Any) -> Response:
     """What Starlette says itself: no such path, or another method."""
     what = {404: "There is no such path.", 405: "The path takes another method."}
     told = RequestError(
         what.get(error.status_code, str(error.detail)), status=error.status_code, do="See /openapi.json"
     )
+    if error.status_code == 404 and _is_shown(request):
+        return missing_page(told)
     return JSONResponse(told.to_dict(), error.status_code, error.headers)
 
 

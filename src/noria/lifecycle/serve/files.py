@@ -291,16 +291,21 @@ class Files:
 
     def _without_path(self, job: FileJob, error: NoriaError) -> dict[str, Any]:
         """The error in words that do not tell where the file lies."""
-        path = str(self.upload(job))
-        return {
-            key: value.replace(path, "the file") if isinstance(value, str) else value
-            for key, value in error.to_dict().items()
-        }
+        place = self.upload(job)
+        told = dict(error.to_dict())
+        for key, value in told.items():
+            if isinstance(value, str):
+                told[key] = _sentence(value.replace(str(place), "the file").replace(place.name, "the file"))
+        return told
 
     def _write(self, job: FileJob) -> None:
         draft = self.folder / job.id / f".{_STATE}"
         draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
         draft.replace(self.folder / job.id / _STATE)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _stopped() -> Interrupted:

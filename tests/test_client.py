@@ -6,6 +6,7 @@ import threading
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -93,6 +94,24 @@ def test_a_refused_row_may_be_left_empty_and_say_why(client):
     assert "'x'" in client.predict(pl.DataFrame({"z": [1.0]}), "line", on_error="null")["error"][0]
 
 
+def test_where_all_rows_are_refused_the_outputs_are_there_still(client):
+    told = client.predict(pl.DataFrame({"z": [1.0, 2.0]}), "line", on_error="null", ids=True)
+    assert told.columns == ["prediction", "low", "high", "error", "id"]
+    assert told["prediction"].to_list() == [None, None]
+    assert list(client.predict({"z": 1.0}, "line", on_error="null")) == ["prediction", "low", "high", "error"]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), np.float32("inf")])
+def test_infinity_is_refused_however_it_is_sent(client, value):
+    for rows in ({"x": value}, [{"x": value}], pl.DataFrame({"x": [float(value)]})):
+        with pytest.raises(ColumnError, match=r"^Row 0: The column 'x' should hold numbers\.") as caught:
+            client.predict(rows, "line")
+        assert "inf" in str(caught.value.got)
+        assert caught.value.do == "Write a number such as 12.5, or leave it empty where it is unknown."
+    good, bad = client.predict([{"x": float("nan")}, {"x": value}], "line", on_error="null")
+    assert (good["error"], bad["prediction"]) == (None, None)
+
+
 def test_a_model_must_be_named_where_there_are_several(client, live, shop):
     with pytest.raises(ParamError, match="more than one model") as caught:
         client.predict({"x": 1.0})
@@ -124,8 +143,12 @@ def test_an_unknown_model_is_told_by_the_service(client):
 
 
 def test_rows_that_are_none_are_refused(client):
-    with pytest.raises(ParamError, match="These are no rows"):
-        client.predict(42, "line")
+    for rows in (42, None, "x", b"x"):
+        with pytest.raises(ParamError, match="These are no rows"):
+            client.predict(rows, "line")
+    with pytest.raises(ParamError, match="on_error is not 'nul'") as caught:
+        client.predict({"x": 1.0}, "line", on_error="nul")
+    assert caught.value.do == "Did you mean 'null'?"
     with pytest.raises(ParamError, match="not the address"):
         noria.Client("localhost:8000")
 

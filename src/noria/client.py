@@ -8,7 +8,8 @@ import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args, overload
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -31,6 +32,7 @@ _ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
 _BODY = 8 * 2**20  # bytes from which a request is cut in two
 _TABLE, _DICTS, _EXPLAINED = 20_000, 5_000, 100  # rows of one request
+_INFINITE = (float("inf"), float("-inf"))
 _WAIT = 0.2  # seconds before the second retry; doubled with each
 
 
@@ -167,9 +169,13 @@ class Client:
         NoriaError
             What the service raised, by the same class: ColumnError, NotFoundError, ...
         """
+        if on_error not in get_args(OnError):
+            raise ParamError(
+                f"on_error is not {on_error!r}.", do=suggestion(str(on_error), get_args(OnError))
+            )
         if isinstance(rows, Mapping):
             return self._dicts([rows], model, on_error, ids)[0]
-        if isinstance(rows, Sequence):
+        if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
             return self._dicts(rows, model, on_error, ids)
         return self._table(_polars(rows), model, on_error, ids)
 
@@ -212,7 +218,8 @@ class Client:
         Returns
         -------
         dict
-            What became of each: ``kept``, ``known already``, ``replaced``, ``contradicts`` or ``unknown``.
+            What became of each: ``kept``, ``known already``, ``replaced``, ``contradicts``, ``unknown``,
+            ``is no number`` or ``is no class of this model``.
         """
         sent = {"labels": [{"id": id_, "label": label} for id_, label in labels.items()], "replace": replace}
         answer = self._call("POST", self._path(model, "feedback"), _dumped(sent), kind=_JSON)
@@ -233,8 +240,8 @@ class Client:
             found += told
         if on_error == "raise":
             return found
-        outputs = dict.fromkeys(key for one in found if "error" not in one for key in one)
-        blank = dict.fromkeys(outputs or ("prediction",))
+        outputs = [key for one in found if "error" not in one for key in one]
+        blank = dict.fromkeys(outputs or self._outputs(model))
         return [{**blank, **one, "error": _said(one["error"]) if "error" in one else None} for one in found]
 
     def _table(self, rows: pl.DataFrame, model: str | None, on_error: OnError, ids: bool) -> pl.DataFrame:
@@ -251,8 +258,14 @@ class Client:
         if on_error == "raise":
             return table
         known = "error" in table.columns
+        if known and table["error"].null_count() == 0:
+            table = table.select(*[pl.lit(None).alias(name) for name in self._outputs(model)], pl.all())
         told = [_said(orjson.loads(text)) if text else None for text in table["error"]] if known else None
         return table.with_columns(error=pl.Series(told or [None] * table.height, dtype=pl.String))
+
+    def _outputs(self, model: str | None) -> list[str]:
+        """What an answer would have had, where no row got one."""
+        return [output.name for output in self.schema(model).outputs]
 
     def _pieces(self, rows: Any, path: str, most: int) -> Iterator[tuple[int, _Answer]]:
         """Answers for pieces of the rows, with the place of their first row."""
@@ -369,10 +382,18 @@ class _Answer:
 def _body(rows: Any) -> tuple[bytes, str]:
     """Rows as a request, and of which type it is."""
     if isinstance(rows, Sequence):
-        return _dumped({"rows": rows}), _JSON
+        return _dumped({"rows": [_finite(row) for row in rows]}), _JSON
     written = io.BytesIO()
     rows.write_ipc_stream(written)
     return written.getvalue(), _ARROW
+
+
+def _finite(row: Any) -> Any:
+    """A row whose infinite numbers are words, which the service refuses: JSON would make nulls of them."""
+    if not isinstance(row, Mapping):
+        return row
+    odd = {name: str(value) for name, value in row.items() if isinstance(value, Real) and value in _INFINITE}
+    return {**row, **odd} if odd else row
 
 
 def _dumped(value: Any) -> bytes:
@@ -398,6 +419,8 @@ def _polars(rows: Any) -> pl.DataFrame:
     if isinstance(rows, pl.LazyFrame):
         return rows.collect()
     try:
+        if rows is None or isinstance(rows, str | bytes):
+            raise TypeError
         return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
     except (TypeError, ValueError) as error:
         raise ParamError(

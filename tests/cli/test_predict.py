@@ -59,6 +59,14 @@ def test_output_as_json(trained, new):
 
 
 @pytest.mark.parametrize("output", [[], ["-o", "scored.jsonl"]])
+def test_what_counts_as_missing_is_said(trained, tmp_path, output):
+    (tmp_path / "bad.csv").write_text("weight,legs,colour\n5,4,black\nheavy,4,red\n", encoding="utf-8")
+    done = trained("predict", "pets", "bad.csv", *output)
+    assert done.code == 0
+    assert done.err == "pets: 1 value of 'weight' is no number and counts as missing: 'heavy'.\n"
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "scored.jsonl"]])
 def test_several_files_follow_each_other(trained, new, tmp_path, output):
     (tmp_path / "more.jsonl").write_text('{"colour": "red", "weight": 30, "legs": 4}\n', encoding="utf-8")
     done = trained("predict", "pets", new, "more.jsonl", new, "-q", *(output or ["--json"]))

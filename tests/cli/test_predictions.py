@@ -94,16 +94,26 @@ def test_labels_are_kept(answered, tmp_path):
     assert "1   not kept: no such prediction is in the log\n" in shown
     file.write_text("id,label\nr-0,dog\nr-1,dog\n")
     counts = json.loads(answered("feedback", "pets", str(file), "--json").out)
-    assert counts == {"kept": 0, "known already": 1, "replaced": 0, "contradicts": 1, "unknown": 0}
+    assert counts == {
+        "kept": 0, "known already": 1, "replaced": 0, "contradicts": 1, "unknown": 0, "is no number": 0,
+        "is no class of this model": 0,
+    }  # fmt: skip
     assert "1   kept in place of another one" in answered("feedback", "pets", str(file), "--replace").out
     lines = [json.loads(line) for line in answered("predictions", "pets", "--json").out.splitlines()]
     assert [line["label"] for line in lines] == ['"dog"', '"dog"', None]
 
 
 def test_labels_from_python(answered):
-    counts = package.feedback("pets", pl.DataFrame({"id": ["r-0", "r-1"], "label": [1.0, None]}))
+    counts = package.feedback("pets", pl.DataFrame({"id": ["r-0", "r-1"], "label": ["cat", None]}))
     assert counts["kept"] == 1
-    assert package.predictions("pets")["label"].to_list() == ["1", None, None]
+    assert package.predictions("pets")["label"].to_list() == ['"cat"', None, None]
+
+
+def test_labels_that_the_model_could_not_have_predicted(answered, tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("id,label\nr-0,banana\nr-1,cat\n")
+    assert "1   not kept: the label is no class of this model\n" in answered("feedback", "pets", file).out
+    assert package.predictions("pets")["label"].to_list() == [None, '"cat"', None]
 
 
 def test_a_file_without_the_columns(answered, tmp_path):

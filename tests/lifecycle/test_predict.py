@@ -51,9 +51,13 @@ def test_the_api_streams_a_file(trained, people, tmp_path, ending):
     assert READERS[ending](output)["prediction"].to_list() == model.predict(rows)["prediction"].to_list()
 
 
-def test_a_prediction_takes_the_place_of_a_column_of_its_name():
+def test_a_column_that_is_called_like_a_prediction_gets_another_name():
     rows = pl.DataFrame({"x": [1], "prediction": ["old"]})
-    assert joined(rows, pl.DataFrame({"prediction": ["new"]})).to_dicts() == [{"x": 1, "prediction": "new"}]
+    once = joined(rows, pl.DataFrame({"prediction": ["new"]}))
+    assert once.to_dicts() == [{"x": 1, "given_prediction": "old", "prediction": "new"}]
+    twice = joined(once, pl.DataFrame({"prediction": ["newest"]}))
+    assert twice.rows() == [(1, "old", "new", "newest")]
+    assert twice.columns == ["x", "given_prediction", "given_given_prediction", "prediction"]
 
 
 def test_another_ending_is_refused(trained, people, tmp_path):
@@ -92,3 +96,38 @@ def test_batches_whose_types_differ_where_all_is_missing(trained, people, tmp_pa
     output = tmp_path / f"out{ending}"
     assert write(trained[1], [first, second], output, Events()) == 40
     assert READERS[ending](output).height == 40
+
+
+def test_what_cannot_be_read_counts_as_missing_and_is_said(trained, people, tmp_path):
+    _, model = trained
+    rows = people(6, seed=5).drop("y").with_columns(pl.col("age").cast(pl.String))
+    bad = rows.with_columns(age=pl.Series(["old", "n/a", "", "very old", "inf", "41"]))
+    events, said = Events(), []
+    events.listen(lambda event: said.append(event.data["what"]) if "unread" in event.kind else None)
+    write(model, bad.iter_slices(2), tmp_path / "out.csv", events)
+    assert said == ["3 values of 'age' are no numbers and count as missing, such as 'old'."]
+    write(model, [rows.with_columns(age=pl.Series(["old", *"12345"]))], tmp_path / "out.csv", events)
+    assert said[1:] == ["1 value of 'age' is no number and counts as missing: 'old'."]
+    write(model, [rows], tmp_path / "out.csv", events)
+    write(
+        model,
+        [rows.with_columns(age=pl.Series([float("inf"), float("nan"), 1, 2, 3, 4]))],
+        tmp_path / "out.csv",
+        events,
+    )
+    assert said[2:] == ["1 value of 'age' is no number and counts as missing: 'inf'."]
+
+
+@pytest.mark.parametrize("given", ["rows.csv", "*.csv", "link.csv"])
+def test_an_output_that_is_an_input_is_refused(trained, people, tmp_path, monkeypatch, given):
+    session, _ = trained
+    monkeypatch.chdir(tmp_path)
+    people(20, seed=6).drop("y").write_csv("rows.csv")
+    before = (tmp_path / "rows.csv").read_bytes()
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    with pytest.raises(ParamError, match=r"^The output rows\.csv is an input, too\.") as caught:
+        noria.predict("toy", ["rows.csv", given], output="rows.csv", session=session)
+    assert caught.value.do == "Name another file."
+    with pytest.raises(ParamError, match="is an input, too"):
+        noria.predict("toy", given, output="link.csv", session=session)
+    assert (tmp_path / "rows.csv").read_bytes() == before

@@ -23,6 +23,7 @@ async def test_what_becomes_of_feedback(inside):
         {"id": f"{request}-0", "label": 6.0},
         {"id": f"{request}-1", "label": 8},
         {"id": "?", "label": 1},
+        {"id": f"{request}-0", "label": "banana"},
     ]
     told = (await tell(service, labels)).json()
     assert told == {
@@ -30,6 +31,7 @@ async def test_what_becomes_of_feedback(inside):
             {"id": f"{request}-0", "outcome": "kept"},
             {"id": f"{request}-1", "outcome": "kept"},
             {"id": "?", "outcome": "unknown"},
+            {"id": f"{request}-0", "outcome": "is no number"},
         ],
         "kept": 2,
     }
@@ -96,6 +98,55 @@ async def test_health_tells_what_is_wrong(inside, session):
     assert (await service.client.get("/ready")).status_code == 200
     text = (await service.client.get("/metrics")).text
     assert 'noria_swaps_total{alias="champion",model="line",outcome="failed"} 1.0' in text
+
+
+async def test_each_model_has_its_own_state(inside, session):
+    service = inside("line", "pets")
+    assert (await service.predict([{"x": 1}])).status_code == 200
+    folder = session.registry.folder("line@2") / "model"
+    next(folder.glob("member*")).write_bytes(b"broken")
+    noria.promote("line@2", session=session)
+    service.desk.refresh()
+    problem = f"champion: The model in {folder} is damaged or was tampered with."
+    told = [(await service.client.get(f"/v1/models/{name}/health")).json() for name in ("line", "pets")]
+    assert told == [
+        {"status": "degraded", "version": 1, "problems": [problem]},
+        {"status": "ok", "version": 1, "problems": []},
+    ]
+    assert (await service.client.get("/v1/models/pets/ready")).json() == {"ready": True, "problem": None}
+    text = (await service.client.get("/v1/models/line/metrics")).text
+    assert '\nnoria_requests_total{model="line",role="champion",version="1"} 1.0\n' in text
+    assert "pets" not in text
+    assert "noria_logged_rows" not in text
+    for verb in ("health", "ready", "metrics"):
+        answer = await service.client.get(f"/v1/models/cats/{verb}")
+        assert (answer.status_code, answer.json()["what"]) == (404, "No model 'cats' is served here.")
+
+
+async def test_a_question_for_the_headers_alone(inside):
+    client = inside().client
+    for path in ("/health", "/metrics", "/models/line", "/v1/models", "/openapi.json"):
+        head, got = await client.head(path), await client.get(path)
+        assert (head.status_code, head.content) == (got.status_code, b"") == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+    assert (await client.head("/v1/models/line/predict")).status_code == 405
+
+
+@pytest.mark.parametrize("place", ["predict", "explain", "feedback", "files?file=a.csv&to=csv"])
+async def test_a_body_that_is_compressed(inside, place):
+    kind = "application/octet-stream" if "files" in place else "application/json"
+    headers = {"content-type": kind, "content-encoding": "gzip"}
+    answer = await inside().client.post(f"/v1/models/line/{place}", content=b"\x1f\x8b", headers=headers)
+    assert (answer.status_code, answer.json()["what"]) == (415, "The request is compressed.")
+    assert (answer.json()["got"], answer.json()["do"]) == ("gzip", "Send it as it is, uncompressed.")
+
+
+async def test_what_is_no_json_is_told_what_would_be_right(inside):
+    headers = {"content-type": "application/json"}
+    for verb, shape in (("predict", '{"rows": '), ("feedback", '{"labels": ')):
+        answer = await inside().client.post(f"/v1/models/line/{verb}", content=b"{", headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["do"].startswith(f"Send {shape}")
 
 
 async def test_not_ready_while_nothing_can_be_kept(inside, session, monkeypatch):

@@ -229,12 +229,14 @@ def test_what_is_being_answered_is_answered(process, home):
     assert kept == [answer.json()["request"]] * 50_000
 
 
-def test_workers_end_with_the_process_that_started_them(process):
-    service = process("line", "--workers", "2")
+def test_workers_end_with_the_process_that_started_them(process, tmp_path):
+    service = process("line", "--workers", "2", TMPDIR=str(tmp_path))
     children = service.workers()
     assert len(children) == 2
+    assert list(tmp_path.glob("noria-metrics-*"))
     service.process.kill()
     wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in children))
+    assert not list(tmp_path.glob("noria-metrics-*"))
 
 
 def test_a_worker_that_is_killed_is_started_again(process, home):

@@ -210,6 +210,24 @@ async def test_headers_that_keep_browsers_safe(inside, path):
     assert not [name for name in headers if name.startswith("access-control")]
 
 
+async def test_one_request_has_one_host(inside):
+    client = inside(hosts=["localhost"]).client
+    answer = await client.get("/health", headers=[("host", "localhost"), ("host", "localhost")])
+    assert (answer.status_code, answer.json()["what"]) == (400, "The request names two hosts.")
+
+
+async def test_the_state_of_a_model_is_for_who_may_ask_it(guarded):
+    service, make = guarded
+    (_, user), (_, admin) = make(models=["line"]), make(models=["line"], verbs=["admin"])
+    place = "/v1/models/{}/{}".format
+    for verb in ("health", "ready", "metrics"):
+        assert (await service.client.get(place("line", verb))).status_code == 401
+        assert (await service.client.get(place("pets", verb), headers=user)).status_code == 403
+    for verb, status in (("health", 200), ("ready", 200), ("metrics", 403)):
+        assert (await service.client.get(place("line", verb), headers=user)).status_code == status
+    assert (await service.client.get(place("line", "metrics"), headers=admin)).status_code == 200
+
+
 async def test_a_foreign_page_gets_no_permission(inside):
     """A preflight is not granted, and without one no request of another content type is read."""
     client = inside().client

@@ -32,7 +32,7 @@ async def test_every_model_has_its_paths_with_a_real_row(inside):
     assert {path for path in told["paths"] if path.startswith("/v1/models/")} == {
         f"/v1/models/{name}/{verb}"
         for name in ("line", "pets")
-        for verb in ("predict", "explain", "feedback", "schema")
+        for verb in ("predict", "explain", "feedback", "schema", "health", "ready", "metrics")
     }
     for name in ("line", "pets"):
         for verb in ("predict", "explain"):

@@ -118,6 +118,53 @@ def test_another_value_gives_another_answer(look, url, shop):
     assert answer(seen.page) != before
 
 
+def test_a_click_is_one_line_of_the_log(look, url, app, shop):
+    log = desk("line", session=shop).log
+    before = log.count("line")
+    seen = look(f"{url}/models/line")
+    answer(seen.page)
+    seen.page.locator("#why").wait_for()
+    assert log.count("line") == before + 1
+    seen.page.route("**/explain", lambda route: route.fulfill(status=403, body='{"what": "no"}'))
+    with seen.page.expect_response("**/predict"):
+        assert answer(seen.page)
+    seen.page.locator("#explanation").wait_for(state="hidden")
+    assert log.count("line") == before + 2
+
+
+def test_clearing_takes_the_answer_away(look, url):
+    seen = look(f"{url}/models/line")
+    answer(seen.page)
+    seen.page.get_by_role("button", name="Clear").click()
+    assert seen.page.locator("#explanation").is_hidden()
+    assert seen.page.locator("#result").inner_text() == "Give the values, and press Predict."
+    assert answer_after_example(seen.page)
+
+
+def answer_after_example(page):
+    page.get_by_role("button", name="Example").click()
+    return answer(page)
+
+
+def test_what_counted_as_missing_is_said_beside_the_file(look, url, tmp_path):
+    (tmp_path / "rows.csv").write_text("x\n1\nold\n")
+    seen = look(f"{url}/models/line")
+    seen.page.get_by_label(re.compile("A file of rows")).set_input_files(tmp_path / "rows.csv")
+    seen.page.get_by_role("button", name="Predict the file").click()
+    seen.page.get_by_text(re.compile(r"^2 rows with predictions, \d+ B$")).wait_for()
+    told = "1 value of 'x' is no number and counts as missing: 'old'."
+    assert seen.page.locator("#scored-notes").inner_text() == told
+    assert seen.faults() == []
+
+
+@pytest.mark.parametrize("place", ["/models/lime", "/models/wide/report", "/nothing"])
+def test_a_page_that_is_not_there_leads_back(look, url, place):
+    page = look(url + place).page
+    assert page.get_by_role("heading", name="This page is not there").is_visible()
+    page.get_by_role("link", name="All models").click()
+    assert page.get_by_role("heading", name="Models", exact=True).is_visible()
+
+
 def test_every_control_sends_what_it_shows(look, url, shop):
     seen = look(f"{url}/models/hostile")
     page = seen.page
@@ -128,7 +175,7 @@ def test_every_control_sends_what_it_shows(look, url, shop):
     page.get_by_label("day", exact=True).fill("2021-02-03")
     page.get_by_label("at", exact=True).fill("2021-02-03T04:05")
     page.get_by_label("code", exact=True).fill("c7")
-    with page.expect_response("**/predict") as waited:
+    with page.expect_response("**/explain") as waited:
         page.get_by_role("button", name="Predict", exact=True).click()
     sent = waited.value.request.post_data_json["rows"][0]
     assert sent == {
@@ -145,13 +192,13 @@ def test_hostile_names_and_values_stay_text(look, url):
     seen.page.get_by_label(SIZE, exact=True).fill("75")
     assert answer(seen.page) == "<script>alert(4)</script>"
     seen.page.locator("#why").wait_for()
+    assert seen.page.locator("#result .what").inner_text() == TARGET
     for name in ("Random values", "Example", "Clear"):
         seen.page.get_by_role("button", name=name).click()
     for language in ("Python", "JavaScript", "curl"):
         seen.page.get_by_role("tab", name=language).click()
         assert "onerror" in seen.page.locator("#snippet").inner_text() or language
     assert seen.page.locator("main b, main img, main [onerror], main [onmouseover]").count() == 0
-    assert seen.page.locator("#result .what").inner_text() == TARGET
     assert seen.errors == []
 
 
@@ -269,7 +316,7 @@ def test_a_service_that_is_away_for_a_moment_loses_no_file(look, url, tmp_path):
     seen.page.route("**/files/*", ask)
     seen.page.get_by_label(re.compile("A file of rows")).set_input_files(tmp_path / "rows.csv")
     seen.page.get_by_role("button", name="Predict the file").click()
-    seen.page.get_by_text(re.compile("^1 rows with predictions")).wait_for()
+    seen.page.get_by_text(re.compile("^1 row with predictions")).wait_for()
     assert len(missed) == 2
 
 
@@ -283,6 +330,11 @@ def test_a_file_that_cannot_be_scored_is_said_beside_it(look, url, tmp_path):
     told = seen.page.locator("#file-error:not(:empty)")
     told.wait_for()
     assert told.inner_text().startswith("The table has no column 'x'.")
+    (tmp_path / "rows.csv").write_text("x,y\n1,2\n3,4,5,6\n")
+    seen.page.get_by_label(re.compile("A file of rows")).set_input_files(tmp_path / "rows.csv")
+    seen.page.get_by_role("button", name="Predict the file").click()
+    told.wait_for()
+    assert told.inner_text().startswith("The file")
 
 
 def test_a_file_may_be_dropped(look, url):
@@ -294,7 +346,7 @@ def test_a_file_may_be_dropped(look, url):
     seen.page.dispatch_event("#drop", "drop", {"dataTransfer": moved})
     assert seen.page.get_by_label("Result as").input_value() == "jsonl"
     seen.page.get_by_role("button", name="Predict the file").click()
-    seen.page.get_by_text(re.compile("^1 rows with predictions")).wait_for()
+    seen.page.get_by_text(re.compile("^1 row with predictions")).wait_for()
 
 
 def test_the_report_opens_where_it_can_reach_nothing(look, url):
@@ -337,7 +389,7 @@ def test_a_key_is_asked_for_once_and_sent_with_every_request(look, locked, tmp_p
     box.fill(key)
     box.press("Enter")
     seen.page.locator("#form").wait_for()
-    with seen.page.expect_request("**/predict") as asked:
+    with seen.page.expect_request("**/explain") as asked:
         assert answer(seen.page)
     assert asked.value.headers["authorization"] == f"Bearer {key}"
     assert "authorization: Bearer $NORIA_KEY" in seen.page.locator("#snippet").inner_text()

@@ -54,3 +54,73 @@ def test_an_answer_that_nobody_reads_is_not_kept(url, pause, whole):
         while piece := line.recv(65_536):
             size += len(piece)
     assert (size > length) is whole
+
+
+GOOD = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n"
+
+
+def said(url: str, *pieces: bytes) -> list[tuple[int, dict[str, str], dict]]:
+    """The answers to what is sent on one connection: their status, headers and JSON."""
+    with closing(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=10)) as line:
+        for piece in pieces:
+            line.sendall(piece)
+        got = b""
+        while piece := line.recv(65_536):
+            got += piece
+    answers = []
+    while got:
+        head, _, rest = got.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = dict(one.split(": ", 1) for one in lines)
+        length = int(headers["content-length"])
+        answers.append((int(first.split()[1]), headers, json.loads(rest[:length])))
+        got = rest[length:]
+    return answers
+
+
+def test_headers_that_do_not_come_to_their_end(url):
+    ((status, headers, told),) = said(url, GOOD[:30])
+    assert (status, told["what"]) == (408, "The request came too slowly.")
+    assert headers["connection"] == "close"
+
+
+def test_a_connection_on_which_nothing_comes_is_just_closed(url, monkeypatch):
+    monkeypatch.setattr(patient, "_HEAD", 0.2)
+    assert said(url) == []
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"x: " + b"y" * 70_000, 431),
+        (b"x: " + b"y" * 40_000 + b"\r\n\r\n", 431),
+        (b"x: y\r\n" * 101 + b"\r\n", 431),
+    ],
+)
+def test_headers_that_are_too_large(url, head, status):
+    request = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n" + head
+    ((found, headers, told),) = said(url, request)
+    assert (found, told["what"]) == (status, "The headers of the request are too large.")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_is_no_http_is_refused_and_spoils_nothing_before_it(url):
+    ((status, headers, told),) = said(url, b"garbage\r\n\r\n")
+    assert (status, told["what"]) == (400, "The request is not HTTP.")
+    assert (headers["content-type"], headers["x-content-type-options"]) == ("application/json", "nosniff")
+    answers = said(url, GOOD + GOOD + b"garbage\r\n\r\n", GOOD)
+    assert [one[0] for one in answers] == [200, 200, 400]
+    broken = GOOD.replace(b"GET", b"POST").replace(
+        b"\r\n\r\n", b"\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n"
+    )
+    assert [one[0] for one in said(url, broken.replace(b"/health", b"/v1/models/line/predict"))][-1] in (
+        400,
+        415,
+    )
+
+
+def test_another_protocol_is_not_spoken(url, caplog):
+    upgrade = b"connection: upgrade, close\r\nupgrade: websocket\r\n\r\n"
+    ((status, _, _),) = said(url, GOOD[:-2] + upgrade)
+    assert status == 200
+    assert "pip install" not in caplog.text

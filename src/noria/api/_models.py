@@ -73,10 +73,12 @@ def predict(
     Raises
     ------
     ParamError
-        If the model takes more than one text, or there is neither source nor question.
+        If the model takes more than one text, or there is neither source nor question; if the output is one
+        of the sources.
     """
     import polars as pl
 
+    from noria.core.files import check_output
     from noria.data import sources
     from noria.lifecycle import predict as batch
 
@@ -86,10 +88,11 @@ def predict(
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:
+        check_output(output, several)
         batches = (rows for one in several for rows in sources.scan(one, **told))
         return batch.write(loaded, batches, Path(output), session.events)
     tables = (sources.read(one, **told) for one in several)
-    scored = batch.aligned(batch.joined(rows, loaded.predict(rows)) for rows in tables)
+    scored = batch.aligned(batch.scored(loaded, tables, session.events))
     return pl.concat(scored, how="vertical_relaxed")
 
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noria.api._models import model_folder
 from noria.api._session import Session
 from noria.core import registry
 from noria.core.deadline import seconds
 from noria.core.serving import Key, Label, Outcome
+from noria.core.signature import Signature
 from noria.errors import ColumnError, ParamError, suggestion
 
 if TYPE_CHECKING:
@@ -130,6 +132,13 @@ def create_key(
     -------
     The key's line, and the key itself.
 
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    ParamError
+        If there is no name, or no such verb.
+
     Examples
     --------
     >>> line, key = create_key("ci", models=["titanic"], expires="30d")
@@ -138,8 +147,11 @@ def create_key(
     """
     from noria.lifecycle import keys as work
 
+    session = session or Session()
+    for model in models:
+        session.registry.model(model)
     until = None if expires is None else seconds(expires, "The life of a key")
-    return work.create(_keys(session or Session()), name, models, verbs, until)
+    return work.create(_keys(session), name, models, verbs, until)
 
 
 def keys(*, session: Session | None = None) -> list[Key]:
@@ -227,7 +239,9 @@ def feedback(
     ColumnError
         If a column is missing.
     """
+    from noria.core import artifact
     from noria.data import sources
+    from noria.lifecycle import feedback as work
 
     session = session or Session()
     session.registry.model(model)
@@ -239,7 +253,8 @@ def feedback(
             )
     told, now = table.select("id", "label").drop_nulls().rows(), time.time()
     labels = [Label.of(str(one), label, now) for one, label in told]
-    outcomes = _log(session).tell(model, labels, replace=replace)
+    signature = Signature.from_dict(artifact.read_manifest(model_folder(model, session))["signature"])
+    outcomes = work.tell(_log(session), model, [signature], labels, replace=replace)
     return {outcome: outcomes.count(outcome) for outcome in Outcome}
 
 

@@ -51,5 +51,7 @@ _MEANING = {
     "known already": "known already, and the same",
     "replaced": "kept in place of another one",
     "contradicts": "not kept: another label is there; --replace takes the new one",
+    "is no number": "not kept: the label is no number, and the model predicts numbers",
+    "is no class of this model": "not kept: the label is no class of this model",
     "unknown": "not kept: no such prediction is in the log",
 }

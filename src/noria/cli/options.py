@@ -193,7 +193,7 @@ def page_path(output: Path | None, *inputs: str | None, endings: tuple[str, ...]
       got: 'houses.csv'
       do:  End its name in .html or .htm.
     """
-    from noria.core.files import destination, exists
+    from noria.core.files import check_output
 
     if output is None:
         return
@@ -203,9 +203,7 @@ def page_path(output: Path | None, *inputs: str | None, endings: tuple[str, ...]
             got=repr(str(output)),
             do=f"End its name in {' or '.join(endings)}.",
         )
-    real = destination(output)
-    if any(given and exists(given) and real.exists() and real.samefile(given) for given in inputs):
-        raise ParamError(f"The output {output} is an input, too.", do="Name another file with -o.")
+    check_output(output, [given for given in inputs if given])
 
 
 def pairs(items: list[str] | None, flag: str) -> dict[str, Any]:

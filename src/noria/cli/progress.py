@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from noria.core.events import Event
@@ -156,7 +158,7 @@ class Screen:
         """Take note of an event; the next picture shows it."""
         with self._lock:
             self.state.take(event)
-        said = {"run.resumed": _resumed, "run.unchanged": _unchanged}.get(event.kind)
+        said = _SAID.get(event.kind)
         if said is not None:
             self._console.print(said(event.data), style="dim")
 
@@ -208,6 +210,13 @@ def _resumed(data: dict[str, Any]) -> str:
 
 def _unchanged(data: dict[str, Any]) -> str:
     return f"Nothing has changed since run {data['run']} ({ago(data['ended'])}); --fresh runs it again."
+
+
+_SAID: dict[str, Callable[[dict[str, Any]], str]] = {
+    "predict.unread": itemgetter("what"),
+    "run.resumed": _resumed,
+    "run.unchanged": _unchanged,
+}
 
 
 class Lines:
@@ -271,6 +280,7 @@ _LINES = {
     "data.read": lambda data, _: f"{_table(data)} from {data['source']}",
     "run.resumed": lambda data, _: _resumed(data),
     "run.unchanged": lambda data, _: _unchanged(data),
+    "predict.unread": lambda data, _: data["what"],
     "search.started": _search_line,
     "search.finished": _found_line,
     "reindex.progress": lambda data, _: f"{data['done']:,} of {data['total']:,} runs read",

@@ -172,8 +172,8 @@ def word(value: Any) -> str:
     --------
     >>> word(None), word(3.0), word(0.123456), word("x" * 100)[-3:]
     ('missing', '3', '0.1235', 'xx…')
-    >>> word(2009.0), word(166712.4), word(-1234.5)
-    ('2009', '166,712', '-1,234')
+    >>> word(2009.0), word(166712.4), word(-1234.5), word(500.55)
+    ('2009', '166,712', '-1,234', '500.55')
     """
     match value:
         case None:
@@ -183,7 +183,7 @@ def word(value: Any) -> str:
         case float():
             whole, size = value.is_integer(), abs(value)
             if size >= 1e15 or not (whole or size >= 1_000):
-                return f"{value:.4g}"
+                return f"{value:.5g}" if 1 <= size < 1_000 else f"{value:.4g}"
             return f"{value:.0f}" if whole and size < 10_000 else f"{value:,.0f}"  # a year has no comma
         case _:
             text = " ".join(str(value).split())

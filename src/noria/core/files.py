@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from noria.errors import StorageError
+from noria.errors import ParamError, StorageError
 
-__all__ = ["destination", "exists", "new_folder", "write_text"]
+__all__ = ["check_output", "destination", "exists", "new_folder", "write_text"]
 
 _ROOM = "Free some space, or set NORIA_HOME to a folder that can be written."
 _PLACES = {
@@ -62,6 +63,27 @@ def exists(text: str | os.PathLike[str]) -> bool:
     (True, False)
     """
     return os.path.exists(text)  # noqa: PTH110 - Path raises where a name is too long
+
+
+def check_output(output: str | os.PathLike[str], inputs: Iterable[object]) -> None:
+    """Refuse to write a file that is read, by its name, by a link, or because a pattern covers it.
+
+    Raises
+    ------
+    ParamError
+        If it is one of the inputs.
+    StorageError
+        If there is something that must not be replaced by a file.
+
+    Examples
+    --------
+    >>> check_output("page.html", ["rows.csv", {"a": [1]}])
+    """
+    real = destination(Path(output))
+    texts = [os.fspath(one) for one in inputs if isinstance(one, str | os.PathLike)]
+    found = {path for one in texts for path in [one, *glob.glob(one, recursive=True)]}  # noqa: PTH207 - any depth
+    if real.exists() and any(real.samefile(path) for path in found if exists(path)):
+        raise ParamError(f"The output {output} is an input, too.", do="Name another file.")
 
 
 @contextmanager

@@ -86,6 +86,8 @@ class Outcome(StrEnum):
     REPLACED = "replaced"
     CONTRADICTS = "contradicts"
     UNKNOWN = "unknown"
+    NO_NUMBER = "is no number"
+    NO_CLASS = "is no class of this model"
 
     @property
     def counts(self) -> bool:

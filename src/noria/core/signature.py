@@ -8,7 +8,10 @@ from typing import Any
 
 from noria.core.schema import Column, Role, Schema, Type
 
-__all__ = ["Output", "Signature"]
+__all__ = ["PROBABILITY", "Output", "Signature"]
+
+PROBABILITY = "probability_"
+"""What the name of an output begins with that is the probability of a class."""
 
 _JSON_TYPES = {Type.NUMBER: "number", Type.BOOLEAN: "boolean"}
 _LEVELS_LISTED = 100
@@ -52,6 +55,12 @@ class Signature:
         """The input columns that a prediction reads."""
         used = (Role.FEATURE, Role.TIME, Role.SERIES, Role.USER, Role.ITEM)
         return tuple(column for column in self.inputs if column.role in used)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that it predicts; none if it predicts something else."""
+        names = [output.name for output in self.outputs]
+        return tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY))
 
     def json_schema(self) -> dict[str, Any]:
         """One row of input as a JSON schema object."""

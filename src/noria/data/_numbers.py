@@ -18,6 +18,7 @@ __all__ = [
     "PLACEHOLDERS",
     "Reading",
     "as_number",
+    "missing_words",
     "number_expr",
     "number_reader",
 ]
@@ -39,6 +40,12 @@ PLACEHOLDERS = (
     )
 )
 """Texts that mean a missing value among numbers and dates."""
+
+
+def missing_words(parse: Parse) -> frozenset[str]:
+    """What stands for a missing number or date, in lower case; infinity does not."""
+    return frozenset({"", *(PLACEHOLDERS - INFINITE), *(null.lower() for null in parse.nulls)})
+
 
 _CLASS = "[" + BLANK + "]"
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")

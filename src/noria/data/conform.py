@@ -13,7 +13,7 @@ import polars as pl
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
 from noria.data._dates import EPOCHS, date_expr, date_reader, epoch_expr, epoch_reader
-from noria.data._numbers import BLANK, PLACEHOLDERS, number_expr, number_reader
+from noria.data._numbers import BLANK, PLACEHOLDERS, missing_words, number_expr, number_reader
 from noria.errors import ColumnError, nearest
 
 __all__ = ["FALSE_WORDS", "TRUE_WORDS", "RowConformer", "column_expr", "conform", "family", "used"]
@@ -349,11 +349,11 @@ def _fast_number(read_any: _Reader) -> _Reader:
 
 def _strictly(column: Column, read: _Reader) -> _Reader:
     """The same, but for an error where there is a value that cannot be read."""
-    known = frozenset({"", *PLACEHOLDERS, *(null.lower() for null in column.parse.nulls)})
+    missing = missing_words(column.parse)
 
     def strict(value: Any) -> Any:
         found = read(value)
-        if found is None and value is not None and str(value).strip(BLANK).lower() not in known:
+        if found is None and value is not None and str(value).strip(BLANK).lower() not in missing:
             raise _unreadable(column, value)
         return found
 

@@ -13,10 +13,18 @@ import polars as pl
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
-from noria.core.schema import Type
+from noria.core.schema import Column, Type
+from noria.core.words import quoted
+from noria.data.unread import unread
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "asked", "joined", "save", "write"]
+__all__ = ["aligned", "asked", "joined", "save", "scored", "write"]
+
+_IS_NOT = {
+    Type.NUMBER: ("is no number", "are no numbers"),
+    Type.BOOLEAN: ("is neither yes nor no", "are neither yes nor no"),
+    Type.DATETIME: ("is no date", "are no dates"),
+}
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -42,15 +50,42 @@ def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output:
     ColumnError
         If batches do not have the same columns.
     """
+    return save(aligned(scored(model, batches, events)), output)
 
-    def scored() -> Iterator[pl.DataFrame]:
-        rows = 0
-        for table in aligned(joined(batch, model.predict(batch)) for batch in batches):
-            yield table
-            rows += table.height
-            events.emit("predict.progress", rows=rows)
 
-    return save(scored(), output)
+def scored(
+    model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], events: Events
+) -> Iterator[pl.DataFrame]:
+    """The batches beside their predictions.
+
+    Values that cannot be read count as missing; ``predict.unread`` says in the end which and how many.
+
+    Parameters
+    ----------
+    model : Model
+    batches : iterable of Table
+    events : Events
+    """
+    inputs, rows = model.signature.inputs, 0
+    lost: dict[str, tuple[int, object]] = {}
+    for batch in batches:
+        yield joined(batch, model.predict(batch))
+        for name, values in unread(batch, inputs).items():
+            count, first = lost.get(name, (0, values[0]))
+            lost[name] = count + values.len(), first
+        rows += batch.height
+        events.emit("predict.progress", rows=rows)
+    for name, (count, first) in lost.items():
+        events.emit("predict.unread", what=_said(inputs[name], count, first))
+
+
+def _said(column: Column, count: int, first: object) -> str:
+    """What was lost, in words."""
+    one, many = _IS_NOT[column.type]
+    name, value = quoted(column.name), quoted(str(first))
+    if count == 1:
+        return f"1 value of {name} {one} and counts as missing: {value}."
+    return f"{count:,} values of {name} {many} and count as missing, such as {value}."
 
 
 def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
@@ -121,8 +156,23 @@ def asked(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
 
 
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
-    """Rows beside their predictions; a prediction takes the place of a column of its name."""
-    return rows.drop(predictions.columns, strict=False).hstack(predictions)
+    """Rows beside their predictions; a column of the rows that is called like one of them gets another name.
+
+    Examples
+    --------
+    >>> made = joined(pl.DataFrame({"x": [1], "low": [0]}), pl.DataFrame({"low": [2.0]}))
+    >>> made.columns
+    ['x', 'given_low', 'low']
+    """
+    taken = {*rows.columns, *predictions.columns}
+    names = {}
+    for name in predictions.columns:
+        if name in rows.columns:
+            names[name] = f"given_{name}"
+            while names[name] in taken:
+                names[name] = f"given_{names[name]}"
+            taken.add(names[name])
+    return rows.rename(names).hstack(predictions)
 
 
 def aligned(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -17,8 +17,8 @@ from noria.core.insight import Slice
 from noria.core.protocol import Metric
 from noria.core.result import Figure
 from noria.core.schema import Column, Role, Type
+from noria.core.signature import PROBABILITY
 from noria.lifecycle import evaluate
-from noria.lifecycle.explain.view import PROBABILITY
 from noria.methods.significance import surprise
 from noria.methods.slices import Property, WeakSlice, weak_slices
 from noria.pages import charts

@@ -24,7 +24,7 @@ from noria.lifecycle.serve.files import Files
 from noria.server.files import file_routes
 from noria.server.guard import Guard, check, may
 from noria.server.openapi import described
-from noria.server.pages import page_routes
+from noria.server.pages import missing_page, page_routes
 from noria.server.predict import PredictRoute, read_json
 from noria.server.reply import App, error_headers
 from noria.settings import Settings
@@ -90,6 +90,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _incomplete)
     app.add_exception_handler(StarletteHTTPException, _not_found)
     _add_state(app, desk)
+    _add_state_of_models(app, desk)
     _add_models(app, desk)
     app.include_router(file_routes(desk, scored))
     app.include_router(page_routes(desk))
@@ -110,22 +111,57 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
     @app.get("/ready")
     async def ready(request: Request) -> Response:
         """Whether requests can be answered now."""
-        failed = desk.log_failed
-        shown = failed if failed is None or may(request.scope, None, Verb.ADMIN) else _HIDDEN
-        return JSONResponse({"ready": failed is None, "problem": shown}, 503 if failed else 200)
+        return _readiness(request, None, desk)
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
         """Counters in the text format of Prometheus."""
         check(request.scope, None, Verb.ADMIN)
-        return Response(
-            desk.meter.text(desk.endpoints.values(), desk.waiting), media_type="text/plain; version=0.0.4"
-        )
+        return _counters(desk)
 
     @app.get("/openapi.json")
     async def openapi(request: Request) -> Response:
         """The models that the key is for, described with a real row of each."""
         return Response(orjson.dumps(described(_open(request, desk))), media_type="application/json")
+
+
+def _add_state_of_models(app: FastAPI, desk: Desk) -> None:
+    """The same of one model, for those who may ask it."""
+
+    @app.get("/v1/models/{name}/health")
+    async def health(name: str, request: Request) -> dict[str, Any]:
+        """Whether the model answers with the version that it should."""
+        check(request.scope, name, Verb.PREDICT)
+        endpoint = desk.endpoint(name)
+        problems = [f"{alias}: {why}" for alias, why in endpoint.problems.items()]
+        shown = problems if may(request.scope, name, Verb.ADMIN) else [_HIDDEN] * bool(problems)
+        status = "degraded" if problems else "ok"
+        return {"status": status, "version": endpoint.serving.version, "problems": shown}
+
+    @app.get("/v1/models/{name}/ready")
+    async def ready(name: str, request: Request) -> Response:
+        """Whether the model can be asked now."""
+        check(request.scope, name, Verb.PREDICT)
+        desk.endpoint(name)
+        return _readiness(request, name, desk)
+
+    @app.get("/v1/models/{name}/metrics")
+    async def metrics(name: str, request: Request) -> Response:
+        """What was counted of the model, in the text format of Prometheus."""
+        check(request.scope, name, Verb.ADMIN)
+        desk.endpoint(name)
+        return _counters(desk, name)
+
+
+def _readiness(request: Request, name: str | None, desk: Desk) -> Response:
+    failed = desk.log_failed
+    shown = failed if failed is None or may(request.scope, name, Verb.ADMIN) else _HIDDEN
+    return JSONResponse({"ready": failed is None, "problem": shown}, 503 if failed else 200)
+
+
+def _counters(desk: Desk, name: str | None = None) -> Response:
+    told = desk.meter.text(desk.endpoints.values(), desk.waiting, name)
+    return Response(told, media_type="text/plain; version=0.0.4")
 
 
 def _add_models(app: FastAPI, desk: Desk) -> None:
@@ -159,7 +195,8 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
         """What predictions should have been."""
         caller = check(request.scope, name, Verb.FEEDBACK)
         desk.endpoint(name)
-        labels, replace = _labels(await read_json(request.scope, request.receive, desk.limits), caller)
+        told = await read_json(request.scope, request.receive, desk.limits, _SHAPE)
+        labels, replace = _labels(told, caller)
         if len(labels) > desk.limits.rows:
             raise RequestError(
                 "Too many labels were sent at once.",
@@ -195,7 +232,9 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
     return labels, replace
 
 
-async def _failed(_: Request, error: Any) -> JSONResponse:
+async def _failed(request: Request, error: Any) -> Response:
+    if error.http_status == 404 and _is_shown(request):
+        return missing_page(error)
     return JSONResponse(error.to_dict(), error.http_status, error_headers(error))
 
 
@@ -206,12 +245,19 @@ async def _incomplete(_: Request, error: Any) -> JSONResponse:
     return JSONResponse(told.to_dict(), told.http_status)
 
 
-async def _not_found(_: Request, error: Any) -> JSONResponse:
+def _is_shown(request: Request) -> bool:
+    """Whether somebody looks at the answer in a browser."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1/")
+
+
+async def _not_found(request: Request, error: Any) -> Response:
     """What Starlette says itself: no such path, or another method."""
     what = {404: "There is no such path.", 405: "The path takes another method."}
     told = RequestError(
         what.get(error.status_code, str(error.detail)), status=error.status_code, do="See /openapi.json"
     )
+    if error.status_code == 404 and _is_shown(request):
+        return missing_page(told)
     return JSONResponse(told.to_dict(), error.status_code, error.headers)
 
 

@@ -15,6 +15,7 @@ from noria.lifecycle.serve import Desk
 from noria.lifecycle.serve.files import FileJob, Files
 from noria.pages.units import data_size
 from noria.server.guard import check
+from noria.server.predict import check_plain
 
 __all__ = ["file_routes"]
 
@@ -41,6 +42,7 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
         if request.headers.get("content-type", "").partition(";")[0] != _RAW:
             do = f"Set the header content-type: {_RAW}."
             raise RequestError("A file is sent as it is.", status=415, do=do)
+        check_plain(request.scope)
         if int(request.headers.get("content-length", 0)) > limit:
             raise _too_large(limit)
         job = await asyncio.to_thread(files.open, serving, file, to)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from noria.core.serving import Verb
 from noria.errors import NoriaError, RequestError
@@ -13,10 +13,12 @@ from noria.lifecycle import keys
 from noria.lifecycle.keys import Keyring
 from noria.server.reply import App, Receive, Scope, Send, header, reply_error
 
-__all__ = ["LOCAL", "Guard", "check", "may"]
+__all__ = ["EVERYWHERE", "LOCAL", "Guard", "check", "may"]
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = re.compile("/|/models/.+|/static/.+|/health|/ready")  # pages ask for a key themselves
+_HEADERS = 2**15  # bytes
+_MOST = 100  # headers
 _REFUSED = "noria.refused"
 _PUBLIC = "noria.public"
 _ANYBODY = (Verb.PREDICT, Verb.EXPLAIN)  # what nobody needs a key for where a service is public
@@ -24,14 +26,15 @@ _CSP = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors "
 )
-_EVERYWHERE = {
+EVERYWHERE: Mapping[bytes, bytes] = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-resource-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
-_SAFE = {**_EVERYWHERE, b"x-frame-options": b"DENY", b"content-security-policy": _CSP + b"'none'"}
-_FRAMED = {**_EVERYWHERE, b"content-security-policy": _CSP + b"*"}
+"""Headers of every answer."""
+_SAFE = {**EVERYWHERE, b"x-frame-options": b"DENY", b"content-security-policy": _CSP + b"'none'"}
+_FRAMED = {**EVERYWHERE, b"content-security-policy": _CSP + b"*"}
 
 
 class Guard:
@@ -69,7 +72,13 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
+        head = scope["method"] == "HEAD"
+        if head:
+            scope = {**scope, "method": "GET"}
+
         async def safely(message: Scope) -> None:
+            if head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message["headers"]}
                 message["headers"] = [
@@ -78,6 +87,7 @@ class Guard:
             await send(message)
 
         try:
+            _check_headers(scope)
             if self._hosts is not None:
                 self._check_host(header(scope, b"host") or "")
             if self._keyring is not None:
@@ -104,6 +114,22 @@ class Guard:
                 "The service is not called by this name.", status=421, got=repr(host[:80]),
                 do="Call it by localhost, or serve with --allow-host NAME.",
             )  # fmt: skip
+
+
+def _check_headers(scope: Scope) -> None:
+    """Raise RequestError if they are too many, too large, or name two hosts."""
+    size = hosts = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        hosts += name == b"host"
+    if size > _HEADERS or len(scope["headers"]) > _MOST:
+        raise RequestError(
+            "The headers of the request are too large.", status=431,
+            got=f"{len(scope['headers']):,} of them with {size:,} bytes",
+            do=f"Send at most {_MOST} with {_HEADERS:,} bytes.",
+        )  # fmt: skip
+    if hosts > 1:
+        raise RequestError("The request names two hosts.", status=400, do="Send one header  Host.")
 
 
 def check(scope: Scope, model: str | None, verb: Verb) -> str | None:

@@ -47,6 +47,15 @@ _EXPLANATION = {
     },
 }
 _BY = {"type": ["string", "number", "boolean", "null"], "description": "Rows of one value go to one version."}
+_HEALTH = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string"},
+        "version": {"type": "integer"},
+        "problems": {"type": "array"},
+    },
+    "required": ["status", "problems"],
+}
 _STATUS = {
     400: "no JSON",
     401: "no valid key",
@@ -115,22 +124,32 @@ def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
             "post": _operation(name, "feedback", "Say what it should have been.", results, labels, told_label)
         },
         f"{place}/schema": {"get": _operation(name, "schema", "What the model takes and gives.", _any())},
+        f"{place}/health": {"get": _operation(name, "health", "Whether the model is well.", _HEALTH)},
+        f"{place}/ready": {"get": _ready(name)},
+        f"{place}/metrics": {"get": _metrics(name)},
     }
 
 
 def _of_service() -> dict[str, Any]:
-    told = _object({"status": _text(), "problems": {"type": "array"}}, ["status", "problems"])
-    ready = _object({"ready": {"type": "boolean"}, "problem": {"type": ["string", "null"]}}, ["ready"])
-    metrics = _operation("service", "metrics", "Counters for Prometheus.", _any())
-    metrics["responses"]["200"] = {"description": "done", "content": {"text/plain": {"schema": _text()}}}
-    able = _operation("service", "ready", "Whether requests can be answered now.", ready)
-    able["responses"]["503"] = {"description": "not now", "content": {"application/json": {"schema": ready}}}
     return {
         "/v1/models": {"get": _operation("service", "models", "What is served.", {"type": "array"})},
-        "/health": {"get": _operation("service", "health", "Whether the process is alive.", told)},
-        "/ready": {"get": able},
-        "/metrics": {"get": metrics},
+        "/health": {"get": _operation("service", "health", "Whether the process is alive.", _HEALTH)},
+        "/ready": {"get": _ready("service")},
+        "/metrics": {"get": _metrics("service")},
     }
+
+
+def _ready(group: str) -> dict[str, Any]:
+    told = _object({"ready": {"type": "boolean"}, "problem": {"type": ["string", "null"]}}, ["ready"])
+    able = _operation(group, "ready", "Whether requests can be answered now.", told)
+    able["responses"]["503"] = {"description": "not now", "content": {"application/json": {"schema": told}}}
+    return able
+
+
+def _metrics(group: str) -> dict[str, Any]:
+    metrics = _operation(group, "metrics", "Counters for Prometheus.", _any())
+    metrics["responses"]["200"] = {"description": "done", "content": {"text/plain": {"schema": _text()}}}
+    return metrics
 
 
 def _operation(

@@ -16,7 +16,7 @@ from noria._version import __version__
 from noria.core.features import FeaturedModel
 from noria.core.serving import Verb
 from noria.data.conform import RowConformer
-from noria.errors import AccessError, NotFoundError
+from noria.errors import AccessError, NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
 from noria.pages.form import Field, fields
 from noria.pages.render import asset, render
@@ -24,7 +24,7 @@ from noria.pages.units import data_size, number
 from noria.pages.words import measure
 from noria.server.guard import check
 
-__all__ = ["page_routes"]
+__all__ = ["missing_page", "page_routes"]
 
 _ASSETS = {"page.js": "text/javascript", "service.js": "text/javascript"} | dict.fromkeys(
     ("style.css", "service.css"), "text/css"
@@ -82,6 +82,11 @@ def page_routes(desk: Desk) -> APIRouter:
     return routes
 
 
+def missing_page(error: NoriaError) -> Response:
+    """What browsers are shown in place of a page that is not there."""
+    return _page("nowhere.html", error.http_status, title="This page is not there", error=error)
+
+
 def _page(template: str, status: int = 200, **about: Any) -> HTMLResponse:
     def static(name: str) -> str:
         return f"/static/{name}?v={_digest(name)}"
@@ -123,10 +128,12 @@ def _about(serving: Serving) -> dict[str, Any]:
     """What a reader should know of a model before it is asked."""
     told = _told(serving.folder)
     recipe, evaluation = told.get("recipe") or {}, told.get("evaluation") or {}
-    score = evaluation.get("scores", {}).get(evaluation.get("metric"))
+    goals = [goal["metric"] for goal in evaluation.get("goals") or ()]
+    metric = (goals or [evaluation.get("metric")])[0]
+    score = evaluation.get("scores", {}).get(metric)
     quality = ""
     if score:
-        value = f"{measure(evaluation['metric'])} {number(score['value'])}"
+        value = f"{measure(metric)} {number(score['value'])}"
         quality = f"{value} on {evaluation['rows']:,} rows that it had not seen"
     rows = serving.model.signature.inputs.rows
     outputs = serving.model.signature.outputs

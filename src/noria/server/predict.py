@@ -18,7 +18,7 @@ from noria.server import arrow
 from noria.server.guard import check
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
 
-__all__ = ["PredictRoute", "read_json"]
+__all__ = ["PredictRoute", "check_plain", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
 _LARGE = 100_000  # bytes
@@ -95,8 +95,8 @@ async def _read(scope: Scope, receive: Receive, limits: Limits, schema: Schema) 
     return {"rows": await asyncio.to_thread(arrow.rows, sent, limits, schema)}
 
 
-async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:
-    """The JSON of a request.
+async def read_json(scope: Scope, receive: Receive, limits: Limits, shape: str = _SHAPE) -> Any:
+    """The JSON of a request, which should have a `shape`.
 
     Raises
     ------
@@ -112,7 +112,7 @@ async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:
     try:
         return _loaded(await _read_body(scope, receive, limits))
     except orjson.JSONDecodeError as error:
-        raise _no_json(error) from error
+        raise _no_json(error, shape) from error
 
 
 def _loaded(sent: bytes) -> Any:
@@ -126,7 +126,17 @@ def _loaded(sent: bytes) -> Any:
         gc.enable()
 
 
+def check_plain(scope: Scope) -> None:
+    """Raise RequestError if the body is compressed."""
+    coding = header(scope, b"content-encoding")
+    if coding is not None and coding.strip().lower() != "identity":
+        raise RequestError(
+            "The request is compressed.", status=415, got=coding[:80], do="Send it as it is, uncompressed."
+        )
+
+
 async def _read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
+    check_plain(scope)
     length = header(scope, b"content-length") or "0"
     if length.isdigit() and int(length) > limits.body:
         raise _too_large(int(length), limits)
@@ -155,7 +165,7 @@ def _too_large(size: int, limits: Limits) -> RequestError:
     )  # fmt: skip
 
 
-def _no_json(error: orjson.JSONDecodeError) -> RequestError:
+def _no_json(error: orjson.JSONDecodeError, shape: str) -> RequestError:
     near = error.doc[max(0, error.pos - _NEAR) : error.pos + _NEAR]
     word = re.search(r"[:,\[]\s*(-?(?:NaN|Infinity|inf)\b)", near, re.IGNORECASE)
     if word:
@@ -163,7 +173,7 @@ def _no_json(error: orjson.JSONDecodeError) -> RequestError:
             f"JSON has no number {word[1]}.", status=400, got=f"at character {error.pos}",
             do="Send null where a value is unknown.",
         )  # fmt: skip
-    return RequestError("The request is not JSON.", status=400, got=error.msg, do=_SHAPE)
+    return RequestError("The request is not JSON.", status=400, got=error.msg, do=shape)
 
 
 def _rows(told: Any, most: int) -> tuple[list[dict[str, Any]], bool]:

@@ -162,8 +162,9 @@ def _app(plan: Plan, made: Any, session: Session) -> App:
 
 
 def _follow(parent: int | None) -> None:
-    """End when the process that started this one is gone."""
+    """End when the process that started this one is gone, and remove what it cannot remove any more."""
     if parent is not None and os.getppid() != parent:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
 

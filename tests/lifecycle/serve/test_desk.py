@@ -147,10 +147,26 @@ async def test_a_request_that_takes_too_long(endpoint):
     with pytest.raises(OverloadError) as caught:
         await desk.predict("line", [{"x": 1.0}], "r")
     assert str(caught.value) == (
-        "The request took too long.\n  got: more than 0.05 s\n"
-        "  do:  Send fewer rows, or the same again later."
+        "The request took too long.\n  got: more than 0.05 s\n  do:  Send it again later."
     )
+    with pytest.raises(OverloadError) as caught:
+        await desk.predict("line", [{"x": 1.0}] * 2, "r")
+    assert caught.value.do == "Send fewer rows at once."
     assert desk.waiting == 0
+
+
+async def test_more_rows_than_there_is_time_for_are_refused_once_that_is_plain(endpoint, monkeypatch):
+    monkeypatch.setattr("noria.lifecycle.serve.batch._SURE", 0.0)
+    desk = Desk({"line": endpoint(seconds=0.2)}, limits=Limits(seconds=1.0))
+    with pytest.raises(RequestError) as caught:
+        await desk.predict("line", [{"x": 1.0}] * 20_480, "r")
+    assert caught.value.http_status == 413
+    assert caught.value.what == "So many rows take too long to be answered at once."
+    assert re.fullmatch(r"20,480 rows, of which 2,048 took 0\.\d s", caught.value.got)
+    assert re.fullmatch(r"Send at most [\d,]+ rows, or send them as a file\.", caught.value.do)
+    assert desk.endpoint("line").serving.model.tables[-1] <= 2_048
+    assert desk.waiting == 0
+    assert len((await desk.predict("line", [{"x": 1.0}] * 4_096, "r")).rows) == 4_096
 
 
 async def test_nobody_waits_for_the_log_for_ever(endpoint, session):

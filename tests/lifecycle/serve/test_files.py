@@ -95,6 +95,14 @@ def test_a_model_that_fails_is_told_as_that(files, serving):
     assert "secret" not in str(job.error)
 
 
+def test_values_that_count_as_missing_are_told(files, serving):
+    job = scored(files, serving, text="x,note\n1,a\nold,b\n")
+    assert (job.state, job.rows) == ("done", 2)
+    assert job.notes == ["1 value of 'x' is no number and counts as missing: 'old'."]
+    assert files.find("line", job.id) == job
+    assert scored(files, serving).notes == []
+
+
 def test_as_many_as_may_be_at_once(files, serving):
     """Those count that are scored, and not those that are on their way."""
     jobs = [files.open(serving, "a.csv", "csv") for _ in range(4)]

@@ -66,3 +66,10 @@ def test_options_that_cannot_be(split, shadow, what):
     with pytest.raises(ParamError) as caught:
         Traffic.parse(split, None, shadow, ["line"])
     assert caught.value.what == what
+
+
+def test_what_decides_where_nothing_is_split():
+    with pytest.raises(ParamError) as caught:
+        Traffic.parse([], "customer", ["challenger"], ["line"])
+    assert caught.value.what == "Nothing is split, so that 'customer' decides nothing."
+    assert caught.value.do == "Give --split challenger=0.1, too."

@@ -13,9 +13,10 @@ from noria.core.deadline import Deadline
 from noria.core.explanation import plain, word
 from noria.core.result import Goal
 from noria.core.schema import Column, Type
+from noria.core.signature import PROBABILITY
 from noria.errors import ParamError, RecipeError, suggestion
 from noria.lifecycle.explain.importance import sensitivity
-from noria.lifecycle.explain.view import PROBABILITY, View, grid
+from noria.lifecycle.explain.view import View, grid
 from noria.pages.charts import amount
 
 __all__ = ["Change", "Counterfactual", "Wanted", "counterfactual"]

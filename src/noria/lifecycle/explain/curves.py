@@ -11,9 +11,10 @@ import polars as pl
 from noria.core.explanation import word
 from noria.core.result import Figure
 from noria.core.schema import Column, Type
+from noria.core.signature import PROBABILITY
 from noria.lifecycle.explain.dependence import Dependence, Surface
 from noria.lifecycle.explain.figures import SECTION, STEP, rows_of
-from noria.lifecycle.explain.view import PROBABILITY, View
+from noria.lifecycle.explain.view import View
 from noria.pages.charts import number, tip
 
 __all__ = ["boundary", "heatmap", "partial"]

@@ -14,12 +14,13 @@ from noria.core.insight import Importance
 from noria.core.protocol import Model
 from noria.core.result import Figure, html_table
 from noria.core.schema import Column, Role, Schema, Type
+from noria.core.signature import PROBABILITY
 from noria.data.conform import conform
 from noria.errors import ParamError
 from noria.lifecycle.explain import curves
 from noria.lifecycle.explain.counterfactual import Counterfactual, Wanted, counterfactual
 from noria.lifecycle.explain.dependence import surface
-from noria.lifecycle.explain.view import PROBABILITY, View
+from noria.lifecycle.explain.view import View
 from noria.pages.render import render
 
 __all__ = ["Background", "Explained", "explain"]

@@ -13,10 +13,10 @@ from noria.core.deadline import Deadline
 from noria.core.features import FeaturedModel
 from noria.core.protocol import Model
 from noria.core.schema import Column, Type
+from noria.core.signature import PROBABILITY
 
-__all__ = ["PROBABILITY", "View", "grid"]
+__all__ = ["View", "grid"]
 
-PROBABILITY = "probability_"
 _DRAWN = (Type.NUMBER, Type.BOOLEAN, Type.DATETIME, Type.CATEGORY)
 _LEVELS = 12
 _EDGE = 0.02  # of the rows at either end of a column, where a grid would rest on few of them
@@ -54,8 +54,7 @@ class View:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The classes that it predicts; none if it predicts a number."""
-        names = (output.name for output in self.model.signature.outputs)
-        return tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY))
+        return self.model.signature.classes
 
     @property
     def counts(self) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
+from noria.errors import RequestError
 from noria.lifecycle.serve.serving import Answer, Row, Serving
 
 __all__ = ["Batcher"]
 
 _PIECE = 2_048  # rows that are worked on at once
+_EASY = 0.8  # of the rows that there is time for
+_SURE = 1.0  # seconds after which the time of some rows tells that of all
 
 
 class _Asked(NamedTuple):
@@ -37,11 +42,18 @@ class Batcher:
         self._waiting: deque[_Asked] = deque()
         self._working = False
 
-    async def answers(self, serving: Serving, rows: Sequence[Row]) -> list[Answer]:
-        """The outputs of each row, or its ``error``."""
+    async def answers(self, serving: Serving, rows: Sequence[Row], seconds: float = math.inf) -> list[Answer]:
+        """The outputs of each row, or its ``error``.
+
+        RequestError as soon as it is plain that all of them would take longer than `seconds`.
+        """
         answers: list[Answer] = []
+        begun = time.perf_counter()
         for start in range(0, len(rows), _PIECE):
             answers += await self._add(serving, rows[start : start + _PIECE])
+            spent = time.perf_counter() - begun
+            if spent > _SURE and spent * len(rows) > seconds * len(answers):
+                raise _too_many(len(rows), len(answers), spent, seconds)
         return answers
 
     def _add(self, serving: Serving, rows: Sequence[Row]) -> asyncio.Future[list[Answer]]:
@@ -88,3 +100,13 @@ class Batcher:
                     asked.answered.set_exception(error)
             start += len(asked.rows)
         self._work()
+
+
+def _too_many(rows: int, answered: int, spent: float, seconds: float) -> RequestError:
+    fitting = max(1, int(_EASY * answered * seconds / spent))
+    return RequestError(
+        "So many rows take too long to be answered at once.",
+        status=413,
+        got=f"{rows:,} rows, of which {answered:,} took {spent:.1f} s",
+        do=f"Send at most {fitting:,} rows, or send them as a file.",
+    )

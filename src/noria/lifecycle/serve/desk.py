@@ -16,6 +16,7 @@ from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.serving import Label, Outcome
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
+from noria.lifecycle import feedback
 from noria.lifecycle.serve.batch import Batcher
 from noria.lifecycle.serve.commit import GroupCommit
 from noria.lifecycle.serve.endpoint import Endpoint
@@ -28,6 +29,7 @@ __all__ = ["Answers", "Desk"]
 
 _FEW = 256  # rows whose lines the event loop writes down itself
 _THREADS = 2
+_ANSWERING = 0.7  # of a request's time; the rest is for the log
 _SHADOWED = 4_096  # rows that may wait for a shadow
 _logger = logging.getLogger("noria.serve")
 
@@ -164,7 +166,7 @@ class Desk:
                 with self._discreet():
                     await self._kept(asked, rows, servings, answers)
         except TimeoutError as error:
-            raise self._late("rows") from error
+            raise self._late("rows", count) from error
         finally:
             self.waiting -= count
             self._ahead[name] -= count
@@ -185,7 +187,7 @@ class Desk:
         StorageError, OverloadError
             If they cannot be kept.
         """
-        self.endpoint(name)
+        signatures = [one.model.signature for one in self.endpoint(name).servings.values()]
         if self.log is None:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
@@ -193,9 +195,11 @@ class Desk:
         try:
             with self._discreet():
                 async with asyncio.timeout(self.limits.seconds):
-                    return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+                    return await asyncio.to_thread(
+                        feedback.tell, self.log, name, signatures, labels, replace=replace
+                    )
         except TimeoutError as error:
-            raise self._late("labels") from error
+            raise self._late("labels", len(labels)) from error
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -240,10 +244,10 @@ class Desk:
                 do="Send the request again later.", retry_after=min(60, max(1, math.ceil(ahead))),
             )  # fmt: skip
 
-    def _late(self, what: str) -> OverloadError:
+    def _late(self, what: str, count: int) -> OverloadError:
         return OverloadError(
             "The request took too long.", got=f"more than {self.limits.seconds:g} s",
-            do=f"Send fewer {what}, or the same again later.", retry_after=5,
+            do="Send it again later." if count == 1 else f"Send fewer {what} at once.", retry_after=5,
         )  # fmt: skip
 
     async def _answered(
@@ -258,7 +262,8 @@ class Desk:
             if serving.pace.quick(len(mine)):
                 found = serving.answers(mine)
             else:
-                found = await self._batchers[name].answers(serving, mine)
+                seconds = _ANSWERING * self.limits.seconds
+                found = await self._batchers[name].answers(serving, mine, seconds)
             for at, answer in zip(places, found):
                 answers[at] = answer
             if told is not None:

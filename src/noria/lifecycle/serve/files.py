@@ -12,13 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import polars as pl
 
-from noria.core.events import Events
+from noria.core.events import Event, Events
 from noria.core.words import data_size
 from noria.data import sources
 from noria.errors import (
@@ -70,6 +70,8 @@ class FileJob:
         Of the result.
     error : mapping, optional
         A `NoriaError`, JSON-ready.
+    notes : list of str
+        What was not as it should be, though the rows were scored.
     """
 
     id: str
@@ -83,6 +85,7 @@ class FileJob:
     total: int = 0
     bytes: int = 0
     error: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields."""
@@ -252,8 +255,14 @@ class Files:
                 job = replace(job, rows=job.rows + batch.height)
                 self._write(job)
 
+        def hear(event: Event) -> None:
+            if event.kind == "predict.unread":
+                job.notes.append(event.data["what"])
+
+        events = Events()
+        events.listen(hear)
         try:
-            predict.write(serving.model, batches(), self.result(job), Events())
+            predict.write(serving.model, batches(), self.result(job), events)
             job = replace(job, state="done", bytes=self.result(job).stat().st_size)
         except NoriaError as error:
             job = replace(job, state="failed", error=self._without_path(job, error))
@@ -282,16 +291,21 @@ class Files:
 
     def _without_path(self, job: FileJob, error: NoriaError) -> dict[str, Any]:
         """The error in words that do not tell where the file lies."""
-        path = str(self.upload(job))
-        return {
-            key: value.replace(path, "the file") if isinstance(value, str) else value
-            for key, value in error.to_dict().items()
-        }
+        place = self.upload(job)
+        told = dict(error.to_dict())
+        for key, value in told.items():
+            if isinstance(value, str):
+                told[key] = _sentence(value.replace(str(place), "the file").replace(place.name, "the file"))
+        return told
 
     def _write(self, job: FileJob) -> None:
         draft = self.folder / job.id / f".{_STATE}"
         draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
         draft.replace(self.folder / job.id / _STATE)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _stopped() -> Interrupted:

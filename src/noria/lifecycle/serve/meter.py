@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from noria.lifecycle.serve.endpoint import Endpoint, Exchange
 from noria.lifecycle.serve.serving import Serving
@@ -17,6 +18,19 @@ __all__ = ["Meter"]
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _VERSION = ("model", "version", "role")
+
+
+class _OfModel(Collector):
+    """The counters of one model."""
+
+    def __init__(self, registry: CollectorRegistry, model: str) -> None:
+        self._registry, self._model = registry, model
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [one for one in metric.samples if one.labels.get("model") == self._model]
+            if metric.samples:
+                yield metric
 
 
 class Meter:
@@ -88,14 +102,18 @@ class Meter:
             for alias, serving in endpoint.servings.items():
                 self._version.labels(endpoint.name, alias).set(serving.version)
 
-    def text(self, endpoints: Iterable[Endpoint], waiting: int) -> bytes:
-        """All of it, in Prometheus' text format."""
+    def text(self, endpoints: Iterable[Endpoint], waiting: int, model: str | None = None) -> bytes:
+        """All of it, or what is of one model, in Prometheus' text format."""
         self.observe(endpoints, waiting)
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self._registry)
-        together = CollectorRegistry()
-        MultiProcessCollector(together)
-        return generate_latest(together)
+        found = self._registry
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            found = CollectorRegistry()
+            MultiProcessCollector(found)
+        if model is None:
+            return generate_latest(found)
+        of_model = CollectorRegistry()
+        of_model.register(_OfModel(found, model))
+        return generate_latest(of_model)
 
     def _children(self, *labels: object) -> tuple[Any, ...]:
         counters = (self._requests, self._rows, self._refused, self._seconds)

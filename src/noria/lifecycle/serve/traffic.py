@@ -66,8 +66,13 @@ class Traffic:
         Raises
         ------
         ParamError
-            If one cannot be read, names a model that is not served, or the shares are no shares.
+            If one cannot be read, names a model that is not served, the shares are no shares, or there is
+            none.
         """
+        if by is not None and not split:
+            raise ParamError(
+                f"Nothing is split, so that {by!r} decides nothing.", do="Give --split challenger=0.1, too."
+            )
         shares: dict[str, dict[str, float]] = {name: {} for name in names}
         shadows: dict[str, str | None] = dict.fromkeys(names)
         for text in split:

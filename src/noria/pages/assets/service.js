@@ -7,6 +7,7 @@
     return made;
   };
   const isolated = (text) => make("bdi", "", String(text));
+  const name = (text) => make("bdi", "", ...String(text).split(/(?<=_)/).flatMap((part) => [part, make("wbr")]));
 
   // --- the service -------------------------------------------------------------------------------------------
 
@@ -17,7 +18,8 @@
 
   class Refused extends Error {
     constructor(told, status) {
-      super([told.what || `The service answered with status ${status}.`, told.do].filter(Boolean).join(" "));
+      const got = told.got ? `It got: ${told.got}.` : "";
+      super([told.what || `The service answered with status ${status}.`, got, told.do].filter(Boolean).join(" "));
       this.told = told;
       this.status = status;
     }
@@ -42,10 +44,19 @@
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(sent),
   })).json();
 
-  const number = (value, digits = 5) => new Intl.NumberFormat(undefined, { maximumSignificantDigits: digits }).format(value);
-  const percent = (value) => new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 }).format(value);
+  const written = (value, how) => new Intl.NumberFormat(undefined, { signDisplay: "negative", ...how }).format(value).replace("-", "\u2212");
+  const number = (value, digits = 5) => written(value, { maximumSignificantDigits: digits });
+  const percent = (value) => written(value, { style: "percent", maximumFractionDigits: 1 });
+  const points = (value) => written(100 * value, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const size = (bytes) => {
+    const step = Math.min(3, Math.max(0, Math.floor(Math.log10(bytes) / 3)));
+    return `${number(bytes / 1000 ** step, 3)} ${["B", "kB", "MB", "GB"][step]}`;
+  };
   const short = (text) => (String(text).length > 40 ? `${String(text).slice(0, 39)}…` : text);
-  const signed = (value, show) => `${value < 0 ? "\u2212" : "+"}${show(Math.abs(value))}`;
+  const signed = (value, show) => {
+    const shown = show(Math.abs(value));
+    return shown === show(0) ? shown : `${value < 0 ? "\u2212" : "+"}${shown}`;
+  };
 
   // --- the key -----------------------------------------------------------------------------------------------
 
@@ -193,23 +204,25 @@
   const showExplanation = (model, told) => {
     const most = Math.abs(told.features[0]?.added ?? 0) || 1e-300;
     const kept = told.features.slice(0, 10).filter(({ added }) => Math.abs(added) > most / 100);
-    const format = told.unit === "probability" ? percent : (value) => number(value, 3);
+    const share = told.unit === "probability";
+    const format = share ? percent : (value) => number(value, 3);
+    const step = share ? points : format;
     const subject = told.outcome === null ? [isolated(told.unit)] : [`the ${told.unit} of `, isolated(told.outcome)];
     const lines = kept.map(({ feature, value, added }) => ({
-      label: [isolated(feature), ...(value === null ? [] : [make("span", "soft", " ", isolated(value))])],
-      value: signed(added, format), from: 0.5, to: 0.5 + added / most / 2, down: added < 0,
+      label: [name(feature), ...(value === null ? [] : [make("span", "soft", " ", isolated(value.replace(/^-(?=\d)/, "\u2212")))])],
+      value: signed(added, step), from: 0.5, to: 0.5 + added / most / 2, down: added < 0,
     }));
     const title = make("h3", "", "Why");
     title.id = "why";
     const text = make("p", "soft", "How much each value raised or lowered ", ...subject,
-      `, starting from ${format(told.base)} where nothing is known.`);
-    if (model.made_by) text.append(" The columns are those that ", isolated(model.made_by), " makes of yours.");
+      `${share ? ", in percentage points" : ""}, starting from ${format(told.base)} where nothing is known.`);
+    if (model.made_by) text.append(" Some of these columns are computed from the values of the form, by ", isolated(model.made_by), ".");
     const parts = [title, text, kept.length ? bars(lines, "") : make("p", "", "No value made a difference.")];
     const others = told.features.slice(kept.length);
     const rest = others.reduce((sum, { added }) => sum + added, 0);
-    if (others.length) parts.push(make("p", "soft", `${others.length} other${others.length > 1 ? "s" : ""}: ${signed(rest, format)} in all`));
+    if (others.length) parts.push(make("p", "soft", `${others.length} other${others.length > 1 ? "s" : ""}: ${signed(rest, step)} in all`));
     const errors = told.features.map(({ error }) => error ?? 0);
-    if (told.method !== "exact") parts.push(make("p", "soft", `Estimated; the largest standard error is ${format(Math.max(0, ...errors))}.`));
+    if (told.method !== "exact") parts.push(make("p", "soft", `These are estimates: each may be off by up to ${step(2 * Math.max(0, ...errors))}${share ? " points" : ""}.`));
     at("explanation").replaceChildren(...parts);
   };
 
@@ -260,7 +273,7 @@
     };
     const follow = async () => {
       while (job.state === "running" && !cancelled) {
-        const share = job.total ? Math.min(job.rows / job.total, 1) : null;
+        const share = job.rows && job.total ? Math.min(job.rows / job.total, 1) : null;
         progress(share, job.rows ? `${number(job.rows, 12)} of about ${number(job.total, 12)} rows` : "Reading the file");
         await new Promise((resolve) => { setTimeout(resolve, 250); });
         if (!cancelled) job = await asked();
@@ -279,7 +292,8 @@
         await follow();
         if (cancelled) { await forget(); return; }
         if (job.state === "failed") throw new Refused(job.error, 422);
-        at("scored-text").textContent = `${number(job.rows, 12)} rows with predictions, ${number(job.bytes / 1e6, 3)} MB`;
+        at("scored-text").textContent = `${number(job.rows, 12)} row${job.rows === 1 ? "" : "s"} with predictions, ${size(job.bytes)}`;
+        at("scored-notes").textContent = job.notes.join(" ");
         at("download").href = `${path}/${job.id}/result`;
         at("download").download = job.name;
         at("scored").hidden = false;
@@ -297,7 +311,7 @@
       const file = at("file").files[0] || dropped;
       told("");
       if (!file) { told("Choose a file first."); at("file").focus(); return; }
-      if (file.size > model.limit) { told(`The file is larger than ${number(model.limit / 1e6)} MB.`); return; }
+      if (file.size > model.limit) { told(`The file is larger than ${size(model.limit)}.`); return; }
       cancelled = false;
       await forget();
       await score(file);
@@ -413,8 +427,9 @@
     const changed = () => {
       asked += 1;
       redraw();
-      at("result").classList.toggle("old", Boolean(at("result").querySelector(".big")));
+      for (const id of ["result", "explanation"]) at(id).classList.toggle("old", Boolean(at("result").querySelector(".big")));
     };
+    const waiting = at("waiting");
     const general = (text) => { at("form-error").textContent = text; };
     const refused = (told, text) => {
       const named = fields.filter((field) => (told.what || "").includes(field.quoted))
@@ -423,14 +438,12 @@
       fault(named, text);
       show(named);
     };
-    const explain = async (sent, mine) => {
-      at("explanation").hidden = false;
-      at("explanation").replaceChildren(make("p", "soft", "Finding out why …"));
+    const answer = async (sent) => {  // one request, for each is logged; not every model, or key, can tell why
       try {
-        const [told] = (await post(`${path}/explain`, { rows: [sent] })).explanations;
-        if (mine === asked) showExplanation(model, told);
-      } catch {
-        if (mine === asked) at("explanation").hidden = true;  // not every model can tell
+        return await post(`${path}/explain`, { rows: [sent] });
+      } catch (error) {
+        if (error.told?.predictions || [0, 401, 503].includes(error.status)) throw error;
+        return post(`${path}/predict`, { rows: [sent] });
       }
     };
     const predict = async () => {
@@ -438,13 +451,14 @@
       at("predict").disabled = true;
       at("form").setAttribute("aria-busy", "true");
       try {
-        const found = (await post(`${path}/predict`, { rows: [sent] })).predictions[0];
+        const told = await answer(sent), found = told.predictions[0];
         if (mine !== asked) return;
         if (found.error) { refused(found.error, [found.error.what, found.error.do].filter(Boolean).join(" ")); return; }
-        at("result").classList.remove("old");
+        for (const id of ["result", "explanation"]) at(id).classList.remove("old");
         showAnswer(model, found);
+        at("explanation").hidden = !told.explanations;
+        if (told.explanations) showExplanation(model, told.explanations[0]);
         if (matchMedia("(max-width: 59.99rem)").matches) at("answer").scrollIntoView();
-        explain(sent, mine);
       } catch (error) {
         if (error.status === 401) stored.forget();
         refused(error.told || {}, error.message);
@@ -469,7 +483,11 @@
     };
     at("example").addEventListener("click", fill((field) => field.value));
     at("random").addEventListener("click", fill(random));
-    at("clear").addEventListener("click", fill(() => null));
+    at("clear").addEventListener("click", () => {
+      at("result").replaceChildren(waiting);
+      at("explanation").hidden = true;
+      fill(() => null)();
+    });
     at("report")?.addEventListener("click", async (event) => {
       if (!stored.get()) return;
       event.preventDefault();

@@ -45,21 +45,21 @@ docs: $(VENV)/.dev ## Reference from the docstrings, and the pages as HTML in si
 	$(BIN)/python docs/build.py
 
 bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machine (see benchmarks/README.md)
-	sh benchmarks/tabular/make_env.sh flaml
-	sh benchmarks/tabular/make_env.sh autogluon
+	sh benchmarks/make_env.sh flaml
+	sh benchmarks/make_env.sh autogluon
 	$(BIN)/python -m benchmarks.tabular run --out build/bench/tabular
 	$(BIN)/python -m benchmarks.tabular report --out build/bench/tabular > build/bench/tabular/report.md
 	$(BIN)/python -m benchmarks.one_row --out build/bench/one_row
 	$(BIN)/python -m benchmarks.growth --out build/bench/growth
-	sh benchmarks/tabular/make_env.sh ydata
-	sh benchmarks/tabular/make_env.sh skrub
+	sh benchmarks/make_env.sh ydata
+	sh benchmarks/make_env.sh skrub
 	$(BIN)/python -m benchmarks.profiles --large
 	$(BIN)/python -m benchmarks.shap_speed
 	$(BIN)/python -m benchmarks.diagnostics
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
-	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/serving/make_env.sh $$peer; done
+	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/make_env.sh $$peer; done
 	$(BIN)/python -m benchmarks.serving compare
 	$(BIN)/python -m benchmarks.serving log
 	$(BIN)/python -m benchmarks.serving kills

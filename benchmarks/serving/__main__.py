@@ -44,7 +44,7 @@ def _ready(
             continue
         python = python_of(server.env, envs, sys.executable if given.here else None)
         if python is None:
-            say(f"{name}: no environment; run: sh benchmarks/serving/make_env.sh {server.env}")
+            say(f"{name}: no environment; run: sh benchmarks/make_env.sh {server.env}")
             continue
         model = given.out / "models" / server.env
         probe = peer_model(python, data, model, given.trees, *server.kinds)

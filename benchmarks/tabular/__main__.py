@@ -55,8 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         absent = [tool for tool in tools if not available(tool, envs)]
         if absent:
             raise SystemExit(
-                f"Not installed: {', '.join(absent)}. "
-                f"For a peer run: sh benchmarks/tabular/make_env.sh NAME {envs}"
+                f"Not installed: {', '.join(absent)}. For a peer run: sh benchmarks/make_env.sh NAME {envs}"
             )
         seeds = tuple(int(seed) for seed in given.seeds.split(","))
         run(Plan(tools, tuple(resolve(given.sets)), seeds, given.budget, given.out, envs, given.retry))

@@ -81,6 +81,25 @@ def test_two_columns_are_drawn_in_characters(trained):
     assert "██" in done.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--row", "2"], "--row is about rows, and there are none."),
+        (["--want", "dog"], "--want is about rows, and there are none."),
+        (["-c"], "--counterfactual is about rows, and there are none."),
+        (["row.json", "--keep", "legs"], "--keep is about a change that is looked for."),
+        (["--columns", ","], "--columns needs two different columns."),
+        (["--columns", ""], "--columns needs two different columns."),
+        (["--columns", "legs,legs"], "--columns needs two different columns."),
+    ],
+)
+def test_an_option_that_would_say_nothing_is_an_error(trained, row, arguments, said):
+    done = trained("explain", "pets", *arguments, "-q")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {said}\n")
+    assert "  do:  " in done.err
+
+
 def test_a_page_is_written(trained, row):
     done = trained("explain", "pets", row, "-c", "-o", "deep/why.html", "-q")
     assert done.out.endswith("The page is in deep/why.html\n")
@@ -96,10 +115,10 @@ def test_a_page_is_written(trained, row):
         (("pest", "row.json"), 4, "Did you mean 'pets'?"),
         (("pets", "none.json"), 3, "none.json"),
         (("pets", "bad.json"), 3, "Rename 'wheight' to 'weight'"),
-        (("pets", "row.json", "--row", "3"), 2, "There is no row 3.\n  got: 1 rows"),
+        (("pets", "row.json", "--row", "3"), 2, "There is no row 3.\n  got: 1 row"),
         (("pets", "row.json", "--want", "cow"), 2, "There is no class 'cow'."),
         (("pets", "row.json", "-c", "--keep", "wheight"), 3, "Did you mean 'weight'?"),
-        (("pets", "--columns", "weight"), 2, "A picture needs two columns."),
+        (("pets", "--columns", "weight"), 2, "--columns needs two different columns."),
         (("pets", "--columns", "weight,tail"), 3, "There is no column 'tail'."),
     ],
 )

@@ -74,3 +74,7 @@ def test_what_is_silenced_is_not_shown(noria, faulty):
     done = noria(*faulty, "--silence", "NOR99")
     assert (done.code, done.out) == (2, "")
     assert "There is no code 'NOR99' to silence." in done.err
+
+
+def test_a_code_may_be_written_in_any_case(noria):
+    assert noria("findings", "nor021") == noria("findings", "NOR021")

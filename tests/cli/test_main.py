@@ -161,3 +161,52 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Going on from an interrupted run with 1 trials" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("profile", "in.csv"),
+        ("profile", "other.csv", "--compare", "in.csv"),
+        ("explain", "pets", "in.csv"),
+        ("report", "pets"),
+        ("compare", "pets", "pets"),
+    ],
+)
+def test_a_page_never_replaces_what_it_is_made_of_nor_what_is_no_page(noria, tmp_path, command):
+    for name in ("in.csv", "other.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n", encoding="utf-8")
+    (tmp_path / "link.html").symlink_to("in.csv")
+    (tmp_path / "made.html").mkdir()
+    cases = {
+        "in.csv": (2, "The output is a page, and not called like one.\n  got: 'in.csv'\n"),
+        "": (
+            2,
+            "The output is a page, and not called like one.\n  got: '.'\n  do:  End its name",
+        ),
+        "made.html": (7, "Cannot write made.html.\n  got: Is a directory\n  do:  Name a file in it.\n"),
+    }
+    if "in.csv" in command:
+        cases["link.html"] = (
+            2,
+            "The output link.html is an input, too.\n  do:  Name another file",
+        )
+    for output, (code, said) in cases.items():
+        done = noria(*command, "-o", output, "-q")
+        assert (done.code, done.out) == (code, "")
+        assert done.err.startswith(f"error: {said}"), done.err
+    assert (tmp_path / "in.csv").read_text(encoding="utf-8") == "a,b\n1,2\n"
+
+
+def test_a_full_stdout_is_one_error_and_a_closed_one_none(tmp_path):
+    environment = {**os.environ, "NORIA_HOME": str(tmp_path / "home")}
+    program = f"exec '{sys.executable}' -c '{PROGRAM[2]}' findings --json"
+    for command in (f"ulimit -f 0; {program} > out", f"{program} >&-"):  # no file may have a byte; no stdout
+        shell = ["sh", "-c", command]
+        done = subprocess.run(
+            shell, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, check=False
+        )
+        said = json.loads(done.stderr) if done.stderr else {}
+        full = (7, "The output cannot be written.", "File too large")
+        expected = full if "ulimit" in command else (0, None, None)
+        assert (done.returncode, said.get("what"), said.get("got")) == expected

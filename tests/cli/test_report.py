@@ -39,3 +39,8 @@ def test_what_cannot_be_reported(looked):
     assert (done.code, "There is no report of the kind 'pdf'." in done.err) == (2, True)
     done = looked("report", "pets-2020")
     assert (done.code, "has nothing to report yet." in done.err) == (2, True)
+
+
+def test_a_card_is_called_like_one(looked):
+    done = looked("report", "pets@1", "--format", "card", "-o", "card.html")
+    assert (done.code, "do:  End its name in .md or .markdown." in done.err) == (2, True)

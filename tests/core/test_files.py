@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,39 @@ def fill(folder: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("write", [fill, lambda path: files.write_text(path, "text")])
-def test_a_place_that_cannot_be_written(tmp_path, write):
+@pytest.mark.parametrize(
+    ("write", "got"),
+    [(fill, "File exists"), (lambda path: files.write_text(path, "text"), "Not a directory")],
+)
+def test_a_place_that_cannot_be_written(tmp_path, write, got):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError) as caught:
         write(tmp_path / "file" / "x")
     assert str(caught.value) == (
-        f"Cannot write {tmp_path / 'file' / 'x'}.\n  got: File exists\n"
-        "  do:  Free some space, or set NORIA_HOME to a folder that can be written."
+        f"Cannot write {tmp_path / 'file' / 'x'}.\n  got: {got}\n"
+        "  do:  Name another place: a part of this path is a file."
     )
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "link").symlink_to("b/real")
+    for text in ("new", "again"):
+        files.write_text(tmp_path / "link", text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "b" / "real").read_text() == text
+
+
+def test_what_is_no_file_is_never_replaced_by_one(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name, got, do in (
+        ("pipe", "a device or a pipe", "Name a file."),
+        ("folder", "Is a directory", "Name a file in it."),
+        ("x" * 300, "File name too long", "Give it a shorter name."),
+    ):
+        with pytest.raises(StorageError) as caught:
+            files.write_text(tmp_path / name, "text")
+        assert (caught.value.got, caught.value.do) == (got, do)
+    assert names(tmp_path) == ["folder", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()

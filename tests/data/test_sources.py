@@ -105,6 +105,14 @@ def test_broken_json_names_the_line(tmp_path, settings):
     )
 
 
+@pytest.mark.parametrize("text", ['{"a":' * 9_999, "[" * 100_000, '{"a":\n' + "[" * 5_000])
+def test_json_that_is_nested_too_deeply_is_one_error(tmp_path, settings, text):
+    for name in ("t.json", "t.jsonl"):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(SourceError, match="is not JSON"):
+            read(tmp_path / name, settings=settings)
+
+
 def test_one_object_over_several_lines_is_one_row(tmp_path, settings):
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"a": 1, "b": "x", "c": None}, indent=2))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -119,6 +120,16 @@ def test_a_run_may_be_called_as_a_column_of_the_differences_is(session, runs):
     assert found.differences().columns == ["section", "what", "run what", "run section"]
     assert found.differences().filter(what="search.learners").row(0)[2:] == ("naive_bayes", "logistic")
     assert "run section" in found.page()
+
+
+def test_runs_of_different_tasks_are_not_judged_against_each_other(session, runs):
+    one, two, _ = (noria.show(run.id, session=session) for run in runs)
+    found = compare({"one": one, "two": replace(two, record={**two.record, "task": "regression"})})
+    assert found.other_rows == ["task"]
+    page = found.page()
+    assert "scores of different tasks say nothing about each other" in page
+    assert "better" not in page
+    assert "worse" not in page
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

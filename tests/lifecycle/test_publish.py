@@ -71,6 +71,9 @@ def test_a_site_has_a_page_for_each_recipe_and_shares_its_assets(session, recipe
     found = publish(session.registry, recipes, site, dry_run=True)
     assert [entry.status for entry in found.entries] == ["missed", "no run", "met"]
     assert found.entries[2].run.entry.id == trained.id  # the champion's, not the latest
+    unknown, idle, toy = (entry.command for entry in found.entries)
+    assert unknown == f"noria reproduce {found.entries[0].run.entry.id}"  # it was trained without a recipe
+    assert (idle, toy) == ("noria run idle", "noria run toy")
     assert found.frame()["recipe"].to_list() == ["Toy", "idle", "toy"]
     assert set(json.loads(json.dumps(found.to_dict()))["files"]) == set(made) - {MARK}
     assert "3 recipes in" in found._repr_html_()
@@ -119,7 +122,7 @@ def test_what_stands_on_the_pages(look, site):
     seen = look(site / "index.html")
     said = " ".join(seen.page.locator("main").inner_text().split())
     assert "3 problems" in said
-    assert "2 were run; 1 met its goal." in said
+    assert "2 were run; 1 of 2 goals met." in said
     assert "There is no run yet. noria run idle makes one." in said
     cards = seen.page.locator(".card")
     assert cards.last.get_by_role("heading").inner_text() == "Never run"

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
+from noria.core.schema import Column, Schema, Type
+from noria.core.signature import Signature
 from noria.lifecycle import report
 from noria.pages.render import render
-from noria.pages.telling import limits, method, python
+from noria.pages.telling import limits, method, python, values
 
 
 def test_a_model_card_has_the_head_that_hugging_face_reads(story):
@@ -68,3 +72,19 @@ def test_the_row_that_is_shown_is_likely_and_none_of_the_data(story):
     row = {name: value for name, [value] in names["rows"].items()}
     assert (row["age"], row["class"], row["member"], row["remark"]) == (35.6, "3rd", True, "...")
     assert "own words" not in code
+
+
+def test_years_stay_years(story):
+    """The middle of 2007 and 2009 in three digits is 2010; and no year has a comma."""
+    year = Column("year", Type.NUMBER, low=2007.0, high=2009.0)
+    assert "'year': [2008.0]" in python(replace(story(), signature=Signature(Schema((year,)), ())))
+    assert values(year) == "2007 to 2009"
+    assert values(replace(year, low=-1.5, high=84_950.0)) == "-1.5 to 84,950"
+
+
+def test_the_headline_is_a_measure_that_a_sentence_can_say(story):
+    evaluation = story().record["evaluation"]
+    scores = {"log_loss": {**evaluation["scores"]["accuracy"], "metric": "log_loss"}, **evaluation["scores"]}
+    free = story(evaluation={**evaluation, "metric": "log_loss", "scores": scores, "goals": []})
+    assert [line.score.metric for line in free.lines][:2] == ["log_loss", "accuracy"]
+    assert free.headline.score.metric == "accuracy"

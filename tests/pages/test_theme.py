@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+import vl_convert
 
 from noria.pages.render import asset
 from noria.pages.theme import FONT, themes
@@ -78,3 +79,17 @@ def test_ramps_grow_evenly_away_from_the_ground(scheme):
 def test_figures_are_set_in_the_letters_of_the_page():
     assert FONT in CSS
     assert {config["font"] for config in themes().values()} == {FONT}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_of_a_histogram_have_a_width(scheme):
+    """With round corners in the theme, Vega-Lite drew bars between two ends beside a rule 0 pixels wide."""
+    x = {"field": "start", "type": "quantitative"}
+    bars = {"x": {**x, "bin": {"binned": True}}, "x2": {"field": "stop"}, "y": {"field": "rows"}}
+    rule = {"data": {"values": [{"start": 0}]}, "mark": "rule", "encoding": {"x": x}}
+    bars["y"]["type"] = "quantitative"
+    rows = {"values": [{"start": at, "stop": at + 1, "rows": 5} for at in (-1, 0)]}
+    spec = {"data": rows, "layer": [{"mark": "bar", "encoding": bars}, rule], "config": themes()[scheme]}
+    drawn = re.findall(r'aria-roledescription="bar" d="M[^h"]*h([\d.]+)', vl_convert.vegalite_to_svg(spec))
+    assert len(drawn) == 2
+    assert min(map(float, drawn)) > 20

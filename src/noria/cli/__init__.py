@@ -5,6 +5,7 @@ Only typer is imported to start; everything else inside the commands.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
-from noria.errors import Interrupted, NoriaError, ParamError
+from noria.errors import Interrupted, NoriaError, ParamError, StorageError
 
 __all__ = ["app", "main"]
 
@@ -60,6 +61,7 @@ _NAMES = {import_model: "import"}  # a word that Python keeps for itself
 _NEED_NOTHING = (recipes, runs, models, prune, publish, reindex, learners, findings, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 app = typer.Typer(
     name="noria",
@@ -114,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit: 0
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     words = given[: given.index("--")] if "--" in given else given
     debug = "--debug" in words or os.environ.get("NORIA_DEBUG", "0") not in ("", "0")
     if not debug:
@@ -134,7 +137,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        full = StorageError("The output cannot be written.", got=error.strerror, do="Free some space there.")
+        code = _fail(full, as_json="--json" in words, debug=debug)
     sys.exit(code or 0)
+
+
+def _open_streams() -> None:
+    """Put nothing in the place of streams that the caller has closed, or files would take their numbers."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
 
 
 def _fail(error: NoriaError, *, as_json: bool, debug: bool) -> int:

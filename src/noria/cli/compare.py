@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noria.cli.options import OUTPUT, complete_run, takes
+from noria.cli.options import OUTPUT, complete_run, page_path, takes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,6 +47,7 @@ def compare(
     from noria.cli.ui import print_json, show
     from noria.core.files import write_text
 
+    page_path(output)
     found = noria.compare(*runs)
     if output is not None:
         write_text(output, found.page(every=every))

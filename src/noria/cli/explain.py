@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noria.cli.options import OUTPUT, complete_model, takes, words
+from noria.cli.options import OUTPUT, complete_model, page_path, takes, words
+from noria.errors import ParamError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -82,6 +83,8 @@ def explain(
     from noria.cli.ui import following, print_json, show
     from noria.core.files import write_text
 
+    page_path(output, file)
+    _check(file, {**flags, "row": row})
     with following(Path(model).name, quiet=flags["quiet"]) as session:
         found = noria.explain(
             model, file, row=row or range(1, _ROWS + 1), columns=words(flags["columns"]),
@@ -98,6 +101,22 @@ def explain(
         typer.echo(f"\nThe page is in {output}")
 
 
+def _check(file: str | None, flags: Mapping[str, Any]) -> None:
+    """Refuse options that would say nothing."""
+    rows = {"--row": "row", "--counterfactual": "counterfactual", "--want": "want", "--keep": "keep"}
+    given = [name for name, flag in rows.items() if flags[flag] not in (None, False)]
+    if given and file is None:
+        raise ParamError(
+            f"{given[0]} is about rows, and there are none.", do="Name a FILE of rows, such as row.json."
+        )
+    if flags["keep"] is not None and flags["want"] is None and not flags["counterfactual"]:
+        raise ParamError("--keep is about a change that is looked for.", do="Add --counterfactual or --want.")
+    asked = words(flags["columns"])
+    if flags["columns"] is not None and len(set(asked)) != 2:
+        raise ParamError("--columns needs two different columns.", got=repr(flags["columns"]),
+                         do="Write it as --columns a,b.")  # fmt: skip
+
+
 def _parts(found: Explained) -> Iterator[RenderableType]:
     """Everything that is shown, in order."""
     from rich.text import Text
@@ -105,6 +124,9 @@ def _parts(found: Explained) -> Iterator[RenderableType]:
     if found.explanation is None and found.importance:
         yield Text(f"What {found.name} goes by: {found.metric} lost by shuffling a column\n", "bold")
         yield _importance(found)
+        yield Text(
+            "".join(f"\n{one.text}" for one in found.figures if one.name.endswith("importance")), "dim"
+        )
     for at in range(found.predictions.height):
         if at:
             yield Text()

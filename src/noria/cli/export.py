@@ -94,5 +94,7 @@ def _show(done: Exported) -> None:
         made.add_row(f"  {name}", data_size(size))
     did = "is in" if done.written else "would be in"
     head = f"{done.model}@{done.version} for {done.target} {did} {done.folder}: {data_size(done.bytes)}"
-    commands = [f"  {line}" for line in done.next] if done.written else []
-    show(head, made, *(["\nNext:", *commands] if commands else []))
+    typer.echo(head)
+    show(made)
+    if done.written and done.next:
+        typer.echo("\n".join(["\nNext:", *(f"  {line}" for line in done.next)]))

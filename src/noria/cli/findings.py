@@ -36,6 +36,7 @@ def findings(
     from noria.errors import NotFoundError, suggestion
 
     known = noria.findings()
+    code = None if code is None else code.upper()
     if code is not None and code not in known:
         raise NotFoundError(f"There is no code {code!r}.", do=suggestion(code, known))
     chosen = known if code is None else {code: known[code]}

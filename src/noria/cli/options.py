@@ -22,6 +22,7 @@ __all__ = [
     "complete_recipe",
     "complete_run",
     "goals",
+    "page_path",
     "pairs",
     "search",
     "takes",
@@ -175,6 +176,36 @@ def search(flags: Mapping[str, Any]) -> dict[str, Any]:
 def words(text: str | None) -> list[str]:
     """The words of a comma-separated list."""
     return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def page_path(output: Path | None, *inputs: str | None, endings: tuple[str, ...] = (".html", ".htm")) -> None:
+    """Refuse an output that is no page's name, or an input, before there is any work.
+
+    Raises
+    ------
+    ParamError, StorageError
+
+    Examples
+    --------
+    >>> page_path(Path("houses.csv"))
+    Traceback (most recent call last):
+    noria.errors.ParamError: The output is a page, and not called like one.
+      got: 'houses.csv'
+      do:  End its name in .html or .htm.
+    """
+    from noria.core.files import destination, exists
+
+    if output is None:
+        return
+    if output.suffix.lower() not in endings:
+        raise ParamError(
+            "The output is a page, and not called like one.",
+            got=repr(str(output)),
+            do=f"End its name in {' or '.join(endings)}.",
+        )
+    real = destination(output)
+    if any(given and exists(given) and real.exists() and real.samefile(given) for given in inputs):
+        raise ParamError(f"The output {output} is an input, too.", do="Name another file with -o.")
 
 
 def pairs(items: list[str] | None, flag: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from noria.cli.options import OUTPUT, takes
+from noria.cli.options import OUTPUT, page_path, takes
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,6 +64,7 @@ def profile(
 
     if output is None and (open_ or not flags["json"]):
         output = Path(f"{_stem(file)}-profile.html")
+    page_path(output, file, compare)
     with following(Path(file).name, quiet=flags["quiet"]) as session:
         made = noria.profile(file, target, compare=compare, output=output, session=session)
     if flags["json"]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from noria.cli.options import OUTPUT, complete_run, takes
+from noria.cli.options import OUTPUT, complete_run, page_path, takes
 
 __all__ = ["report"]
 
@@ -61,6 +61,7 @@ def report(
     import noria
     from noria.cli.ui import print_json
 
+    page_path(output, endings=(".html", ".htm") if kind == "html" else (".md", ".markdown"))
     path = noria.report(run, kind=kind, output=output)
     if show:
         webbrowser.open(path.resolve().as_uri())

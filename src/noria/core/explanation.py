@@ -172,6 +172,8 @@ def word(value: Any) -> str:
     --------
     >>> word(None), word(3.0), word(0.123456), word("x" * 100)[-3:]
     ('missing', '3', '0.1235', 'xx…')
+    >>> word(2009.0), word(166712.4), word(-1234.5)
+    ('2009', '166,712', '-1,234')
     """
     match value:
         case None:
@@ -179,7 +181,10 @@ def word(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+            whole, size = value.is_integer(), abs(value)
+            if size >= 1e15 or not (whole or size >= 1_000):
+                return f"{value:.4g}"
+            return f"{value:.0f}" if whole and size < 10_000 else f"{value:,.0f}"  # a year has no comma
         case _:
             text = " ".join(str(value).split())
             return text if len(text) <= 40 else f"{text[:39]}…"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +13,44 @@ from pathlib import Path
 
 from noria.errors import StorageError
 
-__all__ = ["exists", "new_folder", "write_text"]
+__all__ = ["destination", "exists", "new_folder", "write_text"]
+
+_ROOM = "Free some space, or set NORIA_HOME to a folder that can be written."
+_PLACES = {
+    errno.EISDIR: "Name a file in it.",
+    errno.EEXIST: "Name another place: a part of this path is a file.",
+    errno.ENOTDIR: "Name another place: a part of this path is a file.",
+    errno.ENAMETOOLONG: "Give it a shorter name.",
+}
+"""What to do where the place is wrong; else the disk is full or protected."""
+
+
+def destination(path: Path) -> Path:
+    """The file to write, behind all links, whether it exists or not.
+
+    Raises
+    ------
+    StorageError
+        If there is something that must not be replaced by a file: a folder, a device, a pipe; or if no file
+        can be called so.
+
+    Examples
+    --------
+    >>> destination(Path("page.html")).name
+    'page.html'
+    """
+    real = Path(os.path.realpath(path))
+    try:
+        mode = real.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except FileNotFoundError:
+        return real
+    except OSError as error:
+        raise _storage_error(path, error) from error
+    if not stat.S_ISREG(mode):
+        raise StorageError(f"Cannot write {path}.", got="a device or a pipe", do="Name a file.")
+    return real
 
 
 def exists(text: str | os.PathLike[str]) -> bool:
@@ -55,19 +94,20 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file by a complete one, or leave it as it was.
+    """Replace a file, that which a link leads to, by a complete one, or leave it as it was.
 
     Raises
     ------
     StorageError
-        If it cannot be written.
+        If it cannot be written, or is no file.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    real = destination(path)
+    draft = real.with_name(f".{real.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        real.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8")
         _sync(draft)
-        draft.replace(path)
+        draft.replace(real)
     except OSError as error:
         with suppress(OSError):
             draft.unlink()
@@ -86,5 +126,5 @@ def _storage_error(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"Cannot write {path}.",
         got=error.strerror or str(error),
-        do="Free some space, or set NORIA_HOME to a folder that can be written.",
+        do=_PLACES.get(error.errno or 0, _ROOM),
     )

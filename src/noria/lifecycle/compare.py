@@ -121,7 +121,7 @@ class Comparison:
             else f"{len(self.names)} runs compared",
             found=self,
             runs=list(zip(self.names, self.runs)),
-            measures=first.record.get("measures", {}),
+            measures={} if "task" in self.other_rows else first.record.get("measures", {}),
             scores=dict(sorted(self.scores.items(), key=lambda pair: pair[0] != first.entry.metric)),
             facts=self.differences(every=every),
         )
@@ -223,6 +223,7 @@ def _judged(run: Details) -> dict[str, Any]:
     assert run.record is not None
     recipe, evaluation = run.recipe, run.record["evaluation"]
     return {
+        "task": run.record["task"],
         "data": run.entry.snapshot,
         "test rows": run.record.get("lineage", {}).get("data", {}).get("test"),
         "split": (recipe.split, evaluation["how"], evaluation["rows"]),

@@ -56,6 +56,8 @@ class Entry:
         Its versions.
     problem : str
         Why there is no story, if its run is damaged.
+    known : bool
+        Whether the recipe can be run by its name.
     """
 
     recipe: Recipe
@@ -65,6 +67,7 @@ class Entry:
     story: Story | None = None
     model: ModelEntry | None = None
     problem: str = ""
+    known: bool = True
 
     @property
     def status(self) -> Status:
@@ -91,7 +94,9 @@ class Entry:
 
     @property
     def command(self) -> str:
-        """What runs it."""
+        """What runs it; a model of ``noria train`` has no recipe to run."""
+        if self.run is not None and not self.known:
+            return f"noria reproduce {self.run.entry.id}"
         return f"noria run {self.recipe.name}"
 
     @property
@@ -226,7 +231,7 @@ def _entry(
         assert run.record is not None
         story = report.story(run.folder, run.record)
         kept = recipe or run.recipe.model_copy(update={"folder": _path(run.record.get("recipe_folder"))})
-        return Entry(kept, folder, _readme(kept), run, story, model)
+        return Entry(kept, folder, _readme(kept), run, story, model, known=recipe is not None)
     except NoriaError as error:
         return Entry(shown, folder, _readme(shown), model=model, problem=_problem(reference, error))
 

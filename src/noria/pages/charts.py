@@ -12,15 +12,19 @@ from typing import Any
 
 __all__ = [
     "PERCENT",
+    "Channel",
     "amount",
     "band",
     "chart",
+    "colour",
     "diagonal",
     "dots",
+    "interval",
     "line",
     "mark",
     "number",
     "rule",
+    "tip",
     "words",
 ]
 
@@ -74,12 +78,18 @@ def mark(kind: str | Mapping[str, Any], tips: Sequence[Tip] = (), **channels: An
     >>> mark("bar", [("rows", "rows", ",d")], x=number("rows", "rows"))["encoding"]["tooltip"]
     [{'field': 'rows', 'title': 'rows', 'format': ',d', 'type': 'quantitative'}]
     """
-    told = [_tip(*tip) for tip in tips]
+    told = [tip(*one) for one in tips]
     return {"mark": kind, "encoding": {**channels, **({"tooltip": told} if told else {})}}
 
 
-def _tip(field: str, title: str, written: str = "") -> dict[str, str]:
-    """Of a moment where it is written with ``%d`` and the like, of a number otherwise."""
+def tip(field: str, title: str, written: str = "") -> dict[str, str]:
+    """A line of a tooltip: of a moment if it is written with ``%d`` and the like, else of a number or name.
+
+    Examples
+    --------
+    >>> tip("town", "town")
+    {'field': 'town', 'title': 'town', 'type': 'nominal'}
+    """
     if not written:
         return {"field": field, "title": title, "type": "nominal"}
     timed = written.startswith("%")

@@ -14,7 +14,7 @@ from noria.pages import telling
 from noria.pages.story import Axis
 from noria.pages.theme import themes
 from noria.pages.units import data_size, day, duration, interval, number, without_password
-from noria.pages.words import against, measure
+from noria.pages.words import against, direction, measure
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -89,8 +89,8 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     made.globals |= {
-        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of, "tell": telling,
-        "themes": themes,
+        "asset": lambda name: Markup(asset(name)), "against": against, "axis_of": Axis.of,
+        "direction": direction, "tell": telling, "themes": themes,
     }  # fmt: skip
     made.filters |= {
         "cell": _cell, "day": day, "duration": duration, "interval": interval, "json": _json,

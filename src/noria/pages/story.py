@@ -12,7 +12,7 @@ from noria.core.insight import Insight
 from noria.core.result import Evaluation, Figure, Goal, Leader, Score
 from noria.core.schema import Column
 from noria.core.signature import Signature
-from noria.pages.words import Verdict, measure, verdict
+from noria.pages.words import Verdict, direction, measure, plainly, verdict
 
 if TYPE_CHECKING:
     from noria.core.recipe import Recipe
@@ -133,7 +133,7 @@ class Story:
     @cached_property
     def verdict(self) -> Verdict:
         """Whether the model is good enough."""
-        return verdict(self.evaluation, self._measure(self.evaluation.metric).get("greater_is_better"))
+        return verdict(self.evaluation, direction(self.evaluation.metric, self.record.get("measures", {})))
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -146,15 +146,15 @@ class Story:
         return [
             Line(
                 self.evaluation.scores[name], self.evaluation.baseline.get(name), goals.get(name),
-                self._measure(name).get("doc", ""), self._measure(name).get("greater_is_better"),
+                self._measure(name).get("doc", ""), direction(name, self.record.get("measures", {})),
             )
             for name in names
         ]  # fmt: skip
 
     @property
     def headline(self) -> Line:
-        """The measure that a reader sees first."""
-        return self.lines[0]
+        """The measure that a reader sees first: of those without a goal, one that a sentence can say."""
+        return next((line for line in self.lines if line.goal or plainly(line.score)), self.lines[0])
 
     @property
     def searched(self) -> str:

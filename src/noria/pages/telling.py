@@ -12,6 +12,7 @@ from typing import Any
 from noria.core.insight import Severity
 from noria.core.result import Score
 from noria.core.schema import Column, Role, Type
+from noria.pages.charts import amount
 from noria.pages.story import Axis, Story
 from noria.pages.units import duration, number
 from noria.pages.words import goal_text, listed, measure, plainly
@@ -195,13 +196,15 @@ def _usual(column: Column) -> Any:
         return "..."
     if column.type is Type.DATETIME:
         return _end(column, column.high)
-    return float(f"{(column.low + column.high) / 2:.3g}")
+    middle = (column.low + column.high) / 2
+    short = float(f"{middle:.3g}")
+    return short if column.low <= short <= column.high else middle
 
 
 def _end(column: Column, value: float) -> str:
     """The smallest or largest value of a column."""
     if column.type is not Type.DATETIME:
-        return f"{value:,.10g}"
+        return amount(value, 10)
     try:
         return str((datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)).date())
     except OverflowError:

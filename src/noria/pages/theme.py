@@ -59,7 +59,7 @@ def _config(colours: dict[str, Any]) -> dict[str, Any]:
         "padding": 4,
         "view": {"stroke": None, "continuousHeight": 280, "discreteHeight": 280},
         "mark": {"color": first},
-        "bar": {"cornerRadiusEnd": 2, "discreteBandSize": {"band": 0.72}},
+        "bar": {"discreteBandSize": {"band": 0.72}},
         "line": {"strokeWidth": 2},
         "point": {"filled": True, "opacity": 0.65, "size": 36},
         "rect": {"stroke": None},

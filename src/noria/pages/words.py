@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from noria.core.result import Evaluation, Goal, Score
 from noria.pages.units import interval, number
 
-__all__ = ["Verdict", "against", "goal_text", "listed", "measure", "plainly", "verdict"]
+__all__ = ["Verdict", "against", "direction", "goal_text", "listed", "measure", "plainly", "verdict"]
 
 _NAMES = {
     "average_precision": "average precision",
@@ -45,6 +46,7 @@ _PLAIN: dict[str, Callable[[str, str], str]] = {
     "roc_auc": lambda _, share: f"of a case and a non-case, it ranks the case higher {share} of the time",
     "smape": lambda value, _: f"a prediction is off by about {value}%",
 }
+_WITHOUT = ("coverage",)  # more than was promised is no better
 _COMPARE = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 
 
@@ -147,6 +149,18 @@ def verdict(evaluation: Evaluation, greater: bool | None = None) -> Verdict:
     else:
         text = "Even the worse end of the interval reaches it."
     return Verdict("missed" if missed else "met", title, text)
+
+
+def direction(metric: str, measures: Mapping[str, Any]) -> bool | None:
+    """Whether more of a metric is better, by what a run says of its measures; None if neither is, or unknown.
+
+    Examples
+    --------
+    >>> known = {"accuracy": {"greater_is_better": True}, "coverage": {"greater_is_better": True}}
+    >>> direction("accuracy", known), direction("coverage", known), direction("cost", known)
+    (True, None, None)
+    """
+    return None if metric in _WITHOUT else measures.get(metric, {}).get("greater_is_better")
 
 
 def against(score: Score, other: Score, greater: bool | None = None) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from noria.core.deadline import Deadline
 from noria.core.protocol import Metric
+from noria.lifecycle.explain import figures
 from noria.lifecycle.explain.importance import permute, related, sensitivity
 
 
@@ -80,6 +81,25 @@ def test_what_does_not_fit_is_left_out_and_said(view, mse):
     assert 0 < len(found.importance) < 300
     assert found.left_out == 300 - len(found.importance)
     assert {"x7", "x200"} <= {one.feature for one in found.importance}
+
+
+def test_the_columns_that_tell_most_come_first_where_time_ends_sooner_than_planned(view, mse):
+    """A machine that becomes busy must not leave the important columns out and keep the table's first."""
+    rows = pl.DataFrame({name: np.random.default_rng(at).normal(size=100) for at, name in enumerate("abcz")})
+    until, asked = Deadline(60), []
+
+    def busy(rows):
+        asked.append(rows["z"])
+        if len(asked) == 3:  # the first that is shuffled
+            until.cancel()
+        return rows["z"]
+
+    shown = view(busy, rows.with_columns(y=rows["z"]), target="y")
+    shown.__dict__["costs"] = (1.0, 1e9)  # so they are shuffled one by one
+    found = permute(shown, mse, deadline=until)
+    assert ([one.feature for one in found.importance], found.left_out) == (["z"], 3)
+    text = figures.importance(found, mse, held_out=True).text
+    assert text.endswith(" There was no time to shuffle 3 more, which may matter as much.")
 
 
 def test_sensitivity_sees_numbers_levels_and_bends(view):

@@ -35,7 +35,7 @@ def open_json(file: File, ask: Ask) -> Reading:
                 if _is_object(data.readline()):
                     return checked(_json_lines(path, file.name), file.name)
             try:
-                rows = json.loads(path.read_text(encoding="utf-8-sig"))
+                rows = _parsed(path.read_text(encoding="utf-8-sig"))
             except ValueError as error:
                 raise SourceError(f"{file.name} is not JSON.", got=str(error), do=_WHOLE) from error
             if isinstance(rows, dict) and not any(isinstance(value, dict | list) for value in rows.values()):
@@ -45,10 +45,18 @@ def open_json(file: File, ask: Ask) -> Reading:
     return Reading(file.name, whole)
 
 
+def _parsed(text: str) -> Any:
+    """The value that a text of JSON is; ValueError where it is none, or nested deeper than Python reads."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("It is nested too deeply.") from error
+
+
 def _is_object(line: str) -> bool:
     """Whether one line is one whole JSON object."""
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(_parsed(line), dict)
     except ValueError:
         return False
 
@@ -104,7 +112,7 @@ def _json_lines(path: Path, name: str) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             try:
-                rows += [json.loads(line)] if line.strip() else []
+                rows += [_parsed(line)] if line.strip() else []
             except ValueError as error:
                 raise SourceError(
                     f"{name}, line {number} is not JSON.", got=line.strip()[:_SHOWN], do=_WHOLE

@@ -13,9 +13,10 @@ from noria.core.deadline import Deadline
 from noria.core.explanation import plain, word
 from noria.core.result import Goal
 from noria.core.schema import Column, Type
-from noria.errors import ParamError, suggestion
+from noria.errors import ParamError, RecipeError, suggestion
 from noria.lifecycle.explain.importance import sensitivity
 from noria.lifecycle.explain.view import PROBABILITY, View, grid
+from noria.pages.charts import amount
 
 __all__ = ["Change", "Counterfactual", "Wanted", "counterfactual"]
 
@@ -131,9 +132,16 @@ class _Wish:
             if text is None:
                 raise ParamError(
                     "A counterfactual of a number needs to know what is wanted.",
-                    do=f"Say it as --want '>= {before['prediction'] * 1.1:.4g}'.",
+                    do=f"Say it as --want '>= {amount(before['prediction'] * 1.1, 4).replace(',', '')}'.",
                 )
-            return cls(goal=Goal.parse("prediction", text))
+            try:
+                return cls(goal=Goal.parse("prediction", text))
+            except RecipeError as error:
+                raise ParamError(
+                    "What is wanted of a number is a comparison.",
+                    got=repr(text),
+                    do=f"Say it as --want '>= {amount(before['prediction'] * 1.1, 4).replace(',', '')}'.",
+                ) from error
         if text is None:
             others = [label for label in view.classes if label != before["prediction"]]
             return cls(label=others[0]) if len(others) == 1 else cls(other=before["prediction"])

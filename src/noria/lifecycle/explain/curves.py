@@ -12,8 +12,9 @@ from noria.core.explanation import word
 from noria.core.result import Figure
 from noria.core.schema import Column, Type
 from noria.lifecycle.explain.dependence import Dependence, Surface
-from noria.lifecycle.explain.figures import SECTION, STEP, number, rows_of, tip
+from noria.lifecycle.explain.figures import SECTION, STEP, rows_of
 from noria.lifecycle.explain.view import PROBABILITY, View
+from noria.pages.charts import number, tip
 
 __all__ = ["boundary", "heatmap", "partial"]
 
@@ -179,7 +180,7 @@ def _curve_spec(column: Column, view: View) -> dict[str, Any]:
     scale = {} if kind == "temporal" else {"scale": {"zero": False}}
     x = {"field": "point", "type": kind, "title": column.name, **scale}
     y = number("mean", view.unit, scale={"zero": False})
-    tips = [tip("point", column.name, None if kind == "temporal" else ".4~g", kind), *_tips(view)]
+    tips = [{**tip("point", column.name, ".4~g" if scale else ""), "type": kind}, *_tips(view)]
     band = {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}}
     area = {"transform": _only("curve"), "mark": {"type": "area", "opacity": 0.2}, "encoding": band}
     line = {"x": x, "y": y, "tooltip": tips, **_by_class(view)}

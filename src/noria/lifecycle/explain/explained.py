@@ -104,7 +104,8 @@ class Explained:
 
     def page(self) -> str:
         """A page of one file, which needs no network."""
-        fields = {"title": f"Why {self.name} says so", "name": self.name, "explained": self}
+        title = f"What {self.name} goes by" if self.explanation is None else f"Why {self.name} says so"
+        fields = {"title": title, "name": self.name, "explained": self}
         cards = [self.card(at) for at in range(self.predictions.height)]
         widest = max([abs(one.value) for one in self.importance], default=0.0) or 1.0
         return render("explain.html", **fields, cards=cards, widest=widest)

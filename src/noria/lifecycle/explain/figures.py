@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,8 +14,10 @@ from noria.core.schema import Type
 from noria.lifecycle.explain.dependence import Interaction
 from noria.lifecycle.explain.importance import Permuted
 from noria.lifecycle.explain.view import View
+from noria.pages import charts
+from noria.pages.charts import number, tip
 
-__all__ = ["SECTION", "STEP", "importance", "interaction", "number", "rows_of", "summary", "tip"]
+__all__ = ["SECTION", "STEP", "importance", "interaction", "rows_of", "summary"]
 
 SECTION = "explanation"
 STEP = 24  # pixels of a bar and the room around it
@@ -54,7 +55,7 @@ def importance(found: Permuted, metric: Metric, *, held_out: bool) -> Figure:
         names = group.feature.replace(" + ", ", ")
         text += f" Much alike, and shuffled together: {names}, at a loss of {group.value:.3g}."
     if found.left_out:
-        text += f" Columns that the predictions hardly go with were left out: {found.left_out:,}."
+        text += f" There was no time to shuffle {found.left_out:,} more, which may matter as much."
     return Figure("explanation-1-importance", "What the model goes by", frame, spec, SECTION, text)
 
 
@@ -121,20 +122,9 @@ def interaction(found: Sequence[Interaction], view: View) -> Figure:
     return Figure("explanation-4-interactions", "Columns that work together", frame, spec, SECTION, text)
 
 
-def rows_of(field: str) -> dict[str, Any]:
+def rows_of(field: str) -> charts.Channel:
     """A vertical axis of names in the order of the data."""
-    return {"field": field, "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 220}}
-
-
-def number(field: str, title: str, **more: Any) -> dict[str, Any]:
-    """An axis of numbers."""
-    return {"field": field, "type": "quantitative", "title": title, "axis": {"tickCount": 6}, **more}
-
-
-def tip(field: str, title: str, form: str | None = None, kind: str | None = None) -> dict[str, Any]:
-    """A line of a tooltip."""
-    made = {"field": field, "title": title, "type": kind or ("quantitative" if form else "nominal")}
-    return made | ({"format": form} if form else {})
+    return charts.words(field, None, axis={"title": None, "labelLimit": 220})
 
 
 def _strip(found: Explanation, name: str, kind: Type | None, seed: int) -> pl.DataFrame:

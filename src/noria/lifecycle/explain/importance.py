@@ -41,7 +41,7 @@ class Permuted:
     rows : int
         That were predicted.
     left_out : int
-        Columns that there was no time for; the predictions go with them the least.
+        Columns that there was no time for.
     """
 
     importance: tuple[Importance, ...]
@@ -64,8 +64,8 @@ def permute(view: View, metric: Metric, *, deadline: Deadline, seed: int = 0) ->
         Rows with the target.
     metric : Metric
     deadline : Deadline
-        Repeats end with it. Where not even one shuffle of each column would fit, those are left out that the
-        predictions go with the least.
+        Repeats end with it. The columns whose values tell most of the predictions are shuffled first; those
+        that not even one shuffle was left for are left out.
 
     References
     ----------
@@ -76,10 +76,7 @@ def permute(view: View, metric: Metric, *, deadline: Deadline, seed: int = 0) ->
     if not groups or not view.rows.height:
         return Permuted(())
     view = _affordable(view, len(groups), deadline, seed)
-    most = 0.7 * deadline.remaining / (view.costs[1] * view.rows.height)
-    if len(groups) > most:
-        order = np.argsort(-sensitivity(view, deadline), kind="stable")[: max(1, int(most))]
-        groups = [groups[at] for at in order]
+    groups = [groups[at] for at in np.argsort(-sensitivity(view, deadline), kind="stable")]
     chosen = len(groups)
     groups += related(view, [group[0] for group in groups])
     found = _shuffled(view, metric, groups, deadline, seed)

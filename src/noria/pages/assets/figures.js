@@ -13,10 +13,24 @@
     return { ...spec, columns, spec: { ...spec.spec, width: Math.max(140, Math.floor(room / columns) - 80) } };
   };
 
+  /* Titles of axes and legends that are too long for the room go over several lines. */
+  const lines = (text, most) =>
+    text.length > most ? text.match(new RegExp(`\\S.{0,${most - 1}}(?=\\s|$)|\\S+`, "g")) : text;
+  const folded = (part, most) => {
+    if (Array.isArray(part)) return part.map((one) => folded(one, most));
+    if (part === null || typeof part !== "object") return part;
+    return Object.fromEntries(Object.entries(part).map(([key, value]) => {
+      if (key === "data" || key === "tooltip") return [key, value];
+      if (key === "legend" && value && most < 34) return [key, { ...folded(value, most), columns: 1 }];
+      return [key, key === "title" && typeof value === "string" ? lines(value, most) : folded(value, most)];
+    }));
+  };
+
   const draw = async (place) => {
-    const { title, $schema, ...spec } = read(place.dataset.figure);
+    const { title, $schema, ...given } = read(place.dataset.figure);
     const theme = root.dataset.theme, room = place.clientWidth, config = structuredClone(themes[theme]);
-    config.legend.columns = Math.max(1, Math.floor(room / 150));
+    const spec = folded(given, Math.max(20, Math.floor(room / 14)));
+    config.legend.columns = room < 480 ? 1 : Math.floor(room / 150);
     const about = place.closest("figure");
     try {
       const made = await vegaEmbed(place, fitted(spec, room), {

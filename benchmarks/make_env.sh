@@ -1,15 +1,21 @@
 #!/bin/sh
-# Make a peer's environment: sh benchmarks/tabular/make_env.sh flaml|autogluon|ydata|skrub [FOLDER]
+# Make a peer's environment: sh benchmarks/make_env.sh NAME [FOLDER]
 # FOLDER defaults to $NORIA_BENCH_ENVS, then ~/.cache/noria-bench. torch is held to its CPU build.
 set -eu
-name=${1:?usage: make_env.sh flaml|autogluon|ydata|skrub [FOLDER]}
+peers="flaml, autogluon, ydata, skrub, fastapi, litserve, bentoml, mlflow"
+name=${1:?usage: make_env.sh NAME [FOLDER]; peers: $peers}
+model="scikit-learn lightgbm pandas pyarrow" # what a served model needs
 envs=${2:-${NORIA_BENCH_ENVS:-$HOME/.cache/noria-bench}}
 case $name in
     flaml) packages="flaml[automl]==2.7.0 pandas pyarrow" ;;
     autogluon) packages="autogluon.tabular[all]==1.6.3 pandas pyarrow" ;;
     ydata) packages="ydata-profiling==4.18.4 setuptools<81" ;;
     skrub) packages="skrub==0.11.0" ;;
-    *) echo "make_env.sh: no such peer: $name (flaml, autogluon, ydata, skrub)" >&2; exit 2 ;;
+    fastapi) packages="fastapi uvicorn[standard] $model" ;;
+    litserve) packages="litserve>=0.2.19 $model" ;;
+    bentoml) packages="bentoml>=1.4 $model" ;;
+    mlflow) packages="mlflow>=3.17 $model" ;;
+    *) echo "make_env.sh: no such peer: $name ($peers)" >&2; exit 2 ;;
 esac
 mkdir -p "$envs"
 "${PYTHON:-python3}" -m venv "$envs/$name"

@@ -82,6 +82,8 @@ def predict(
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
+    if ask is not None and output is None:
+        return batch.answered(loaded, ask)
     source = source if ask is None else batch.asked(loaded, ask)
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}

@@ -53,6 +53,13 @@ class Signature:
         used = (Role.FEATURE, Role.TIME, Role.SERIES, Role.USER, Role.ITEM)
         return tuple(column for column in self.inputs if column.role in used)
 
+    @property
+    def question(self) -> str | None:
+        """The column of questions, if that is all that goes in and answers cite documents."""
+        documents = any(output.type is Type.DOCUMENT for output in self.outputs)
+        asked = self.columns
+        return asked[0].name if documents and len(asked) == 1 else None
+
     def json_schema(self) -> dict[str, Any]:
         """One row of input as a JSON schema object."""
         properties: dict[str, Any] = {}

@@ -12,11 +12,11 @@ import polars as pl
 
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
-from noria.core.protocol import Model
+from noria.core.protocol import Conversational, Model
 from noria.core.schema import Type
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "asked", "joined", "save", "write"]
+__all__ = ["aligned", "answered", "asked", "joined", "save", "write"]
 
 
 def write(model: Model | FeaturedModel, batches: Iterable[pl.DataFrame], output: Path, events: Events) -> int:
@@ -118,6 +118,14 @@ def asked(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
             do="Give it rows with these columns.",
         )
     return pl.DataFrame({columns[0].name: [question]})
+
+
+def answered(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
+    """The question and its answer: of a model that is talked to, what it would say."""
+    row = asked(model, question)
+    if isinstance(model, Conversational):
+        return joined(row, pl.DataFrame([model.converse(question)], infer_schema_length=None))
+    return joined(row, model.predict(row))
 
 
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:

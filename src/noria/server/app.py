@@ -21,6 +21,7 @@ from noria.errors import NoriaError, ParamError, RequestError
 from noria.lifecycle.keys import Keyring
 from noria.lifecycle.serve import Desk, Watch
 from noria.lifecycle.serve.files import Files
+from noria.server.ask import ask_routes
 from noria.server.files import file_routes
 from noria.server.guard import Guard, check
 from noria.server.openapi import described
@@ -87,6 +88,7 @@ def create_app(
     _add_state(app, desk)
     _add_models(app, desk)
     app.include_router(file_routes(desk, Files(files or Settings().cache / "files")))
+    app.include_router(ask_routes(desk))
     app.include_router(page_routes(desk))
     inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
     return Guard(inside, keyring, hosts, public=public)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from noria.core.protocol import Turn
 from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
 from noria.lifecycle.serve import Answers, Desk, Limits
@@ -16,12 +17,14 @@ from noria.server import arrow
 from noria.server.guard import check
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
 
-__all__ = ["PredictRoute", "read_json"]
+__all__ = ["PredictRoute", "body", "question", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
 _NEAR = 12  # characters before and after the place of an error
 _KEYS = ("rows", "explain")
 _SHAPE = 'Send {"rows": [{...}, ...]}.'
+_ASKED = ("question", "history")
+_ASK = 'Send {"question": "...", "history": [{"question": "...", "answer": "..."}, ...]}.'
 
 
 class PredictRoute:
@@ -58,7 +61,7 @@ class PredictRoute:
         if header(scope, b"accept") == arrow.STREAM and answers.explanations is None:
             await _reply_arrow(send, answers, headers)
             return
-        status, told = _told(name, answers, self.desk.endpoints[name].serving.version)
+        status, told = body(name, answers, self.desk.endpoints[name].serving.version)
         await reply(send, status, told, headers)
 
     async def _answers(
@@ -68,6 +71,9 @@ class PredictRoute:
         traffic = self.desk.endpoint(name).traffic
         key = header(scope, traffic.header.encode()) if traffic.header else None
         told = await _read(scope, receive, self.desk.limits)
+        if isinstance(told, dict) and "question" in told and not explain:
+            asked, history = question(told)
+            return await self.desk.ask(name, asked, request, caller, key=key, history=history)
         rows, wanted = _rows(told)
         if wanted and not explain:
             check(scope, name, Verb.EXPLAIN)
@@ -169,7 +175,35 @@ def _rows(told: Any) -> tuple[list[dict[str, Any]], bool]:
     return rows, explain
 
 
-def _told(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
+def question(told: Any) -> tuple[str, list[Turn]]:
+    """The question of ``{"question": ..., "history": [...]}``, and what was asked and answered before.
+
+    Raises
+    ------
+    ParamError
+        If it has another shape.
+    """
+    if not isinstance(told, dict):
+        raise ParamError("The request is no JSON object.", got=type(told).__name__, do=_ASK)
+    for key in told:
+        if key not in _ASKED:
+            raise ParamError(f"A question has no key {key[:80]!r}.", do=suggestion(key[:80], _ASKED))
+    asked, history = told.get("question"), told.get("history", [])
+    if not isinstance(asked, str):
+        raise ParamError("The question is no text.", got=type(asked).__name__, do=_ASK)
+    if not isinstance(history, list):
+        raise ParamError("The history is no list.", got=type(history).__name__, do=_ASK)
+    turns = []
+    for at, one in enumerate(history):
+        match one:
+            case {"question": str(before), "answer": str(said)}:
+                turns.append(Turn(before, said))
+            case _:
+                raise ParamError(f"Turn {at} of the history has no question and answer.", do=_ASK)
+    return asked, turns
+
+
+def body(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
     """The status and the body of an answer: 422 if no row could be answered."""
     versions = [serving.version for serving in answers.servings]
     told: dict[str, Any] = {

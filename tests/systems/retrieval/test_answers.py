@@ -59,6 +59,8 @@ def test_an_answer_is_a_sentence_with_its_place(pages, chunking):
             "heading": "Pumps > Repair",
             "page": None,
             "line": 7,
+            "begin": 27,
+            "end": 58,
             "text": "Replace the seal when it leaks.",
         }
     ]

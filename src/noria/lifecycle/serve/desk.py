@@ -6,13 +6,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
+from noria.core.protocol import Turn
 from noria.core.serving import Label, Outcome
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, suggestion
 from noria.lifecycle.serve.batch import Batcher
@@ -27,6 +29,7 @@ __all__ = ["Answers", "Desk"]
 
 _FEW = 256  # rows whose lines the event loop writes down itself
 _THREADS = 2
+_TALKS = 32  # questions that may wait for a language model at once
 _SHADOWED = 4_096  # rows that may wait for a shadow
 _logger = logging.getLogger("noria.serve")
 
@@ -78,6 +81,7 @@ class Desk:
         self.waiting = 0
         self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
+        self._talks = ThreadPoolExecutor(_TALKS, "noria-ask")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
@@ -147,9 +151,7 @@ class Desk:
         """
         asked = Asked(request, caller, time.perf_counter())
         endpoint, count = self.endpoint(name), len(rows)
-        self._check_room(endpoint, count, explain)
-        self.waiting += count
-        try:
+        with self._room(endpoint, count, explain):
             servings = endpoint.routed(rows, key or request)
             told: list[Answer | None] | None = None
             if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
@@ -158,17 +160,54 @@ class Desk:
                 async with asyncio.timeout(self.limits.seconds):
                     answers, told = await self._answered(name, rows, servings, explain)
             await self._kept(asked, rows, servings, answers)
-        except TimeoutError as error:
-            raise OverloadError(
-                "The request took too long.", got=f"more than {self.limits.seconds:g} s",
-                do="Send fewer rows, or the same again later.", retry_after=5,
-            ) from error  # fmt: skip
-        finally:
-            self.waiting -= count
         self._count(servings, answers, time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, rows, asked)
         return Answers(request, servings, answers, told)
+
+    async def ask(
+        self,
+        name: str,
+        question: str,
+        request: str,
+        caller: str | None = None,
+        *,
+        key: str | None = None,
+        history: Sequence[Turn] = (),
+        tell: Callable[[str], None] | None = None,
+    ) -> Answers:
+        """The answer to a question, which is in the log before it is returned.
+
+        Parameters
+        ----------
+        name, question, request : str
+        caller, key : str, optional
+            As for `predict`.
+        history : sequence of Turn
+            What was asked and answered before.
+        tell : callable, optional
+            Hears, in another thread, sentences of the answer as they come.
+
+        Raises
+        ------
+        ParamError
+            If the model takes no question.
+        NotFoundError, OverloadError, StorageError
+            As for `predict`.
+        """
+        asked, endpoint = Asked(request, caller, time.perf_counter()), self.endpoint(name)
+        endpoint.serving.talker  # noqa: B018 - a model that takes no question is an error of the request
+        row = {endpoint.serving.check.names[0]: question}
+        with self._room(endpoint, 1):
+            [serving] = endpoint.routed([row], key or request)
+            async with asyncio.timeout(self.limits.seconds):
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._talks, serving.converse, row, history, tell)
+            await self._kept(asked, [row], [serving], [answer])
+        self._count([serving], [answer], time.perf_counter() - asked.begun)
+        if endpoint.shadow is not None:
+            self._cast(endpoint.shadow, [row], asked)
+        return Answers(request, [serving], [answer])
 
     async def tell(self, name: str, labels: Sequence[Label], *, replace: bool = False) -> list[Outcome]:
         """Keep what predictions should have been; what became of each label.
@@ -208,11 +247,27 @@ class Desk:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._talks.shutdown(wait=False, cancel_futures=True)
         self._shade.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)
 
     # -- one request -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _room(self, endpoint: Endpoint, count: int, explain: bool = False) -> Iterator[None]:
+        """Count rows while they are worked on; OverloadError if that cannot be, or takes too long."""
+        self._check_room(endpoint, count, explain)
+        self.waiting += count
+        try:
+            yield
+        except TimeoutError as error:
+            raise OverloadError(
+                "The request took too long.", got=f"more than {self.limits.seconds:g} s",
+                do="Send fewer rows, or the same again later.", retry_after=5,
+            ) from error  # fmt: skip
+        finally:
+            self.waiting -= count
 
     def _check_room(self, endpoint: Endpoint, count: int, explain: bool) -> None:
         """Refuse rows that are too many, ever or now."""

@@ -21,10 +21,12 @@ CITATION = pl.Struct(
         "heading": pl.String,
         "page": pl.Int64,
         "line": pl.Int64,
+        "begin": pl.Int64,
+        "end": pl.Int64,
         "text": pl.String,
     }
 )
-"""A sentence that is cited, and where it stands."""
+"""A sentence that is cited, and where it stands; its first and last character in the document."""
 _GAIN = 0.15  # of the question's weight: what a further sentence must add
 _LONGEST = 600  # characters of a sentence that are shown
 _LATER = 0.9  # what a passage is held back by for each one before it
@@ -113,5 +115,5 @@ def _holds(texts: Sequence[str], asked: Sequence[str], lexical: Lexical) -> np.n
 
 
 def _cited(one: _Sentence, corpus: Corpus) -> dict[str, Any]:
-    place = corpus.place(one.document, one.begin)
-    return {**place._asdict(), "text": " ".join(one.text.split())}
+    place, end = corpus.place(one.document, one.begin), one.begin + len(one.text)
+    return {**place._asdict(), "begin": one.begin, "end": end, "text": " ".join(one.text.split())}

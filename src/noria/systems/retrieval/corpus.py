@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +98,34 @@ class Corpus:
         """The place of one character."""
         _, heading, page, line = self._block(document, character)
         return Place(self.names[document], self._titles[document], heading, page, line)
+
+    def around(self, document: int, begin: int, end: int, room: int) -> list[dict[str, Any]]:
+        """The blocks of a document around some characters, each with its place.
+
+        Parameters
+        ----------
+        document, begin, end : int
+        room : int
+            Characters before and after.
+
+        Returns
+        -------
+        list of dict
+            ``kind``, ``heading``, ``page``, ``line`` and ``parts``: what stands before the characters, what
+            of them is in the block, and what stands after.
+        """
+        first, last = self._first[document], self._first[document + 1]
+        text, found = self._texts[document], []
+        starts = [*self._begins[first:last].tolist(), len(text) + 1]
+        for row, (start, following) in enumerate(pairwise(starts), first):
+            low, high = max(start, begin - room), min(following - 1, end + room)
+            if low < high:
+                cuts = (low, min(max(begin, low), high), max(min(end, high), low), high)
+                parts = [text[at:to] for at, to in pairwise(cuts)]
+                found.append(
+                    {**dict(zip(("kind", "heading", "page", "line"), self._places[row])), "parts": parts}
+                )
+        return found
 
     def kind(self, document: int, character: int) -> str:
         """The kind of the block that a character belongs to."""

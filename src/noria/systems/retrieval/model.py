@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
+from noria.core.protocol import Turn
 from noria.core.schema import Role, Schema, Type
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
-from noria.errors import ParamError
+from noria.errors import NotFoundError, ParamError, suggestion
 from noria.methods.bm25 import top
 from noria.methods.ranking import convex, reciprocal_rank_fusion
 from noria.settings import Settings
@@ -26,6 +27,7 @@ from noria.systems.retrieval.chunks import Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
+from noria.systems.retrieval.followup import standalone
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.target import NOWHERE
 from noria.systems.retrieval.words import Analyzer
@@ -35,6 +37,7 @@ __all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
 _LONGEST = 2_000  # characters of a question that are read
+_ROOM = 20_000  # characters of a document that are shown before and after what is cited
 
 
 @dataclass(frozen=True)
@@ -169,13 +172,61 @@ class RetrievalModel:
         }
         return pl.DataFrame(answers, schema=schema)
 
-    def _answer(self, question: str) -> dict[str, Any]:
+    def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as `predict` of a table of this one row."""
+        return self._answer(row[self.question] or "")
+
+    def converse(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        tell: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """The answer to a question that may refer to those before it.
+
+        Returns
+        -------
+        dict
+            The fields of `predict`, and ``asked``: the question as it was searched for.
+        """
+        asked = standalone(question, history, self.index.lexical.analyzer)
+        answer = self._answer(asked, question)
+        if tell is not None:
+            tell(answer["prediction"])
+        return {**answer, "asked": asked}
+
+    def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
+        """A document around some of its characters.
+
+        Returns
+        -------
+        dict
+            ``document``, ``title`` and ``blocks``, see `Corpus.around`.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such document.
+        """
+        corpus = self.index.corpus
+        if document not in corpus.names:
+            raise NotFoundError(
+                f"There is no document {document[:80]!r}.", do=suggestion(document, corpus.names)
+            )
+        number = corpus.names.index(document)
+        blocks = corpus.around(number, begin, end, _ROOM)
+        return {"document": document, "title": corpus.place(number, 0).title, "blocks": blocks}
+
+    def _answer(self, question: str, focus: str = "") -> dict[str, Any]:
+        """The answer; `focus` is the part of the question that sentences are chosen by, if they hold it."""
         question = question[:_LONGEST]
         found = self.found(question, *self.scores(question))
         index, strategy = self.index, self.strategy
         cited: list[dict[str, Any]] = []
         if found.confidence > 0 and found.confidence >= strategy.threshold:
-            cited = extract(question, found.passages, index.corpus, index.lexical, strategy.sentences)
+            passages = found.passages, index.corpus, index.lexical, strategy.sentences
+            cited = extract(focus, *passages) or extract(question, *passages)
         text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
         return {
             "prediction": text or NOWHERE.capitalize() + ".",

@@ -26,7 +26,7 @@ from noria.server.guard import check
 
 __all__ = ["page_routes"]
 
-_ASSETS = {"page.js": "text/javascript", "service.js": "text/javascript"} | dict.fromkeys(
+_ASSETS = dict.fromkeys(("ask.js", "page.js", "service.js"), "text/javascript") | dict.fromkeys(
     ("style.css", "service.css"), "text/css"
 )
 _LEAST = 16  # columns from which only the most important ones are shown at once
@@ -68,7 +68,8 @@ def page_routes(desk: Desk) -> APIRouter:
         if refused := locked(request, name):
             return refused
         serving = desk.endpoint(name).serving
-        return _page(request, "model.html", **_model(serving, _root(request), desk.limits.file))
+        template = "ask.html" if serving.model.signature.question else "model.html"
+        return _page(request, template, **_model(serving, _root(request), desk.limits.file))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:

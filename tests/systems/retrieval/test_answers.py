@@ -74,6 +74,13 @@ def test_every_citation_is_in_its_document(pages):
             assert cited["text"] in " ".join(PAGES[cited["document"]].split())
 
 
+def test_the_question_itself_is_no_answer():
+    rows = [{"document": "faq", "text": "How old is a wheel? A wheel is ten years old."}]
+    table, _ = documents.read(rows, settings=Settings())
+    answer = ask(fitted(table, questions=found_again(table)), "how old is a  wheel?")
+    assert answer["prediction"] == "A wheel is ten years old. [1]"
+
+
 @pytest.mark.parametrize("question", ["Who was Napoleon?", "", "   ", "?!", "the of and"])
 def test_what_is_not_there_is_not_answered(pages, question):
     answer = ask(fitted(pages), question)

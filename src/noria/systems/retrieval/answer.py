@@ -12,7 +12,7 @@ from noria.systems.retrieval.chunks import sentences
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.lexical import Lexical
 
-__all__ = ["CITATION", "Passage", "coverage", "extract"]
+__all__ = ["CITATION", "Passage", "Sentence", "candidates", "cited", "coverage", "extract"]
 
 CITATION = pl.Struct(
     {
@@ -27,6 +27,7 @@ CITATION = pl.Struct(
     }
 )
 """A sentence that is cited, and where it stands; its first and last character in the document."""
+_ASKS = ("?", "？", "؟")
 _GAIN = 0.15  # of the question's weight: what a further sentence must add
 _LONGEST = 600  # characters of a sentence that are shown
 _LATER = 0.9  # what a passage is held back by for each one before it
@@ -40,7 +41,9 @@ class Passage(NamedTuple):
     end: int
 
 
-class _Sentence(NamedTuple):
+class Sentence(NamedTuple):
+    """A sentence of a passage, and how much it counts there."""
+
     document: int
     begin: int
     text: str
@@ -52,20 +55,21 @@ def extract(
 ) -> list[dict[str, Any]]:
     """The sentences of some passages, best passage first, that hold most of the question's words.
 
-    Each further one must add words that those before lack; words weigh by how rare they are.
+    Each further one must add words that those before lack; words weigh by how rare they are. A sentence that
+    asks the same is none.
 
     Returns
     -------
     list of dict
         With the fields of `CITATION`; empty if no word is found.
     """
-    candidates = list(_candidates(passages, corpus))
+    found = [one for one in candidates(passages, corpus) if not _asks(one.text, question)]
     asked = list(dict.fromkeys(lexical.analyzer.words(question)))
-    if not candidates or not asked:
+    if not found or not asked:
         return []
     weights = _weights(asked, lexical)
-    holds = _holds([one.text for one in candidates], asked, lexical)
-    shares = np.array([one.share for one in candidates])
+    holds = _holds([one.text for one in found], asked, lexical)
+    shares = np.array([one.share for one in found])
     chosen: list[int] = []
     missing = np.ones(len(asked), dtype=bool)
     while len(chosen) < most:
@@ -75,7 +79,7 @@ def extract(
             break
         chosen.append(best)
         missing &= ~holds[best]
-    return [_cited(candidates[at], corpus) for at in chosen]
+    return [cited(found[at], corpus) for at in chosen]
 
 
 def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
@@ -86,15 +90,22 @@ def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
     return float(_holds(texts, asked, lexical).max(axis=0) @ _weights(asked, lexical))
 
 
-def _candidates(passages: Sequence[Passage], corpus: Corpus) -> list[_Sentence]:
-    found: dict[tuple[int, int], _Sentence] = {}
+def _asks(text: str, question: str) -> bool:
+    """Whether a text holds the question itself, as lists of frequent questions do."""
+    said, asked = (" ".join(one.lower().split()) for one in (text, question))
+    return asked.endswith(_ASKS) and asked in said
+
+
+def candidates(passages: Sequence[Passage], corpus: Corpus) -> list[Sentence]:
+    """The sentences of some passages, each once, without headings."""
+    found: dict[tuple[int, int], Sentence] = {}
     for place, passage in enumerate(passages):
         for first, last in sentences(corpus.text(*passage)):
             begin, end = passage.begin + first, passage.begin + last
             if corpus.kind(passage.document, begin) != "heading":
                 text = corpus.text(passage.document, begin, min(end, begin + _LONGEST))
                 key = (passage.document, begin)
-                found.setdefault(key, _Sentence(*key, text, _LATER**place))
+                found.setdefault(key, Sentence(*key, text, _LATER**place))
     return list(found.values())
 
 
@@ -114,6 +125,7 @@ def _holds(texts: Sequence[str], asked: Sequence[str], lexical: Lexical) -> np.n
     return holds
 
 
-def _cited(one: _Sentence, corpus: Corpus) -> dict[str, Any]:
+def cited(one: Sentence, corpus: Corpus) -> dict[str, Any]:
+    """The citation of a sentence."""
     place, end = corpus.place(one.document, one.begin), one.begin + len(one.text)
     return {**place._asdict(), "begin": one.begin, "end": end, "text": " ".join(one.text.split())}

@@ -24,11 +24,12 @@ from noria.methods.ranking import convex, reciprocal_rank_fusion
 from noria.settings import Settings
 from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract
 from noria.systems.retrieval.chunks import Chunks
+from noria.systems.retrieval.conversation import converse
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
-from noria.systems.retrieval.followup import standalone
 from noria.systems.retrieval.lexical import Counts, Lexical
+from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.target import NOWHERE
 from noria.systems.retrieval.words import Analyzer
 
@@ -116,12 +117,19 @@ class RetrievalModel:
     index : Index
     strategy : Strategy
     example : mapping, optional
+    writer : AnswerOptions, optional
+        The language model that writes answers in a conversation; `predict` never asks it.
     """
 
     def __init__(
-        self, schema: Schema, index: Index, strategy: Strategy, example: Mapping[str, Any] | None = None
+        self,
+        schema: Schema,
+        index: Index,
+        strategy: Strategy,
+        example: Mapping[str, Any] | None = None,
+        writer: AnswerOptions | None = None,
     ) -> None:
-        self.schema, self.index, self.strategy = schema, index, strategy
+        self.schema, self.index, self.strategy, self.writer = schema, index, strategy, writer
         self.question = next(column.name for column in schema.features if column.type is Type.TEXT)
         self._example = dict(example or {})
         self.signature = self._signature()
@@ -135,7 +143,8 @@ class RetrievalModel:
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
-        return RetrievalModel(self.schema, self.index, replace(self.strategy, **changes), self._example)
+        strategy = replace(self.strategy, **changes)
+        return RetrievalModel(self.schema, self.index, strategy, self._example, self.writer)
 
     def _signature(self) -> Signature:
         asked = tuple(column for column in self.schema if column.name == self.question)
@@ -183,18 +192,8 @@ class RetrievalModel:
         history: Sequence[Turn] = (),
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
-        """The answer to a question that may refer to those before it.
-
-        Returns
-        -------
-        dict
-            The fields of `predict`, and ``asked``: the question as it was searched for.
-        """
-        asked = standalone(question, history, self.index.lexical.analyzer)
-        answer = self._answer(asked, question)
-        if tell is not None:
-            tell(answer["prediction"])
-        return {**answer, "asked": asked}
+        """The answer to a question that may refer to those before it; see `conversation.converse`."""
+        return converse(self, question[:_LONGEST], history, tell or (lambda _: None))
 
     def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
         """A document around some of its characters.
@@ -218,23 +217,37 @@ class RetrievalModel:
         blocks = corpus.around(number, begin, end, _ROOM)
         return {"document": document, "title": corpus.place(number, 0).title, "blocks": blocks}
 
-    def _answer(self, question: str, focus: str = "") -> dict[str, Any]:
-        """The answer; `focus` is the part of the question that sentences are chosen by, if they hold it."""
+    def _answer(self, question: str) -> dict[str, Any]:
         question = question[:_LONGEST]
-        found = self.found(question, *self.scores(question))
-        index, strategy = self.index, self.strategy
+        return self.extracted(question, self.found(question, *self.scores(question)))
+
+    def sure(self, found: Found) -> bool:
+        """Whether what was found is near enough to be an answer."""
+        return found.confidence > 0 and found.confidence >= self.strategy.threshold
+
+    def extracted(self, question: str, found: Found, focus: str = "") -> dict[str, Any]:
+        """The answer in sentences of what was found.
+
+        Parameters
+        ----------
+        question : str
+        found : Found
+        focus : str
+            The part of the question that sentences are chosen by, where they hold any of it.
+        """
         cited: list[dict[str, Any]] = []
-        if found.confidence > 0 and found.confidence >= strategy.threshold:
-            passages = found.passages, index.corpus, index.lexical, strategy.sentences
+        if self.sure(found):
+            passages = found.passages, self.index.corpus, self.index.lexical, self.strategy.sentences
             cited = extract(focus, *passages) or extract(question, *passages)
         text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
-        return {
-            "prediction": text or NOWHERE.capitalize() + ".",
-            "found": bool(cited),
-            "confidence": found.confidence,
-            "citations": cited,
-            "documents": [index.corpus.names[at] for at in found.documents],
-        }
+        names = [self.index.corpus.names[at] for at in found.documents]
+        return {**self.told(text, cited), "confidence": found.confidence, "documents": names}
+
+    @staticmethod
+    def told(text: str, cited: list[dict[str, Any]]) -> dict[str, Any]:
+        """What an answer says; without a citation, that it is not in the documents."""
+        said = text if cited else f"{NOWHERE.capitalize()}."
+        return {"prediction": said, "found": bool(cited), "citations": cited}
 
     def found(
         self,
@@ -320,6 +333,7 @@ class RetrievalModel:
             "stems": lexical.analyzer.stems,
             "embedder": None if index.dense is None else index.dense.embedder.name,
             "example": self._example,
+            "writer": None if self.writer is None else self.writer.model_dump(),
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
 
@@ -348,4 +362,6 @@ class RetrievalModel:
                 tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
             )
         index = Index(corpus, chunks, lexical, tensors["prior"], dense)
-        return cls(Schema.from_dict(state["schema"]), index, Strategy(**state["strategy"]), state["example"])
+        schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])
+        writer = AnswerOptions(**state["writer"]) if state.get("writer") else None
+        return cls(schema, index, strategy, state["example"], writer)

@@ -117,7 +117,7 @@ class RetrievalLearner(Generic[P]):
         example = _example(train, ctx)
         blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
         model = RetrievalModel(ctx.schema, index, blank, example)
-        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example)
+        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example, self.options.answer)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:

@@ -140,6 +140,21 @@ def test_documents_by_address_are_part_of_the_recipe(session, tmp_path):
     assert again.version == run.version + 1
 
 
+def test_without_questions_some_are_made_and_it_is_said(session, tmp_path):
+    for name, text in TOY.documents.rows():
+        (tmp_path / f"{name}.txt").write_text(text)
+    run = noria.train(
+        documents=tmp_path, name="unasked", learners=["bm25"], trials=2, budget="20s", session=session
+    )
+    made = "No questions were given, so some were made from headings and sentences of the documents"
+    assert run.notes[0].startswith(made)
+    assert made in run.report.read_text()
+    assert run.evaluation.scores["ndcg@10"].value > 0.8
+    assert run.recipe.data.target == "relevant"
+    assert noria.refit("unasked", session=session).record["snapshot"] == run.record["snapshot"]
+    assert not noria.reproduce("unasked", session=session).files
+
+
 def test_names_that_no_document_has_are_said(session):
     unknown = TOY.table.with_columns(pl.col("relevant").str.replace("page-", "pages-"))
     keys = {"documents": TOY.documents, "learners": ["bm25"], "trials": 2, "budget": "20s"}

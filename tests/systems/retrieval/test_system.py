@@ -155,6 +155,20 @@ def test_without_questions_some_are_made_and_it_is_said(session, tmp_path):
     assert not noria.reproduce("unasked", session=session).files
 
 
+def test_a_changed_folder_is_followed_by_a_refit(session, tmp_path):
+    for name, text in TOY.documents.rows():
+        (tmp_path / f"{name}.txt").write_text(text)
+    keys = {"learners": ["bm25"], "trials": 2, "budget": "20s", "session": session}
+    noria.train(documents=tmp_path, name="kept", **keys)
+    (tmp_path / "page-3.txt").unlink()
+    (tmp_path / "new.txt").write_text("Zygomorphic orchids are watered by a noria of bamboo every evening.")
+    assert noria.predict("kept", ask="zygomorphic orchids", session=session)["documents"][0][0] != "new.txt"
+    run = noria.refit("kept", session=session)
+    answer = noria.predict(f"kept@{run.version}", ask="zygomorphic orchids", session=session)
+    assert answer["documents"][0][0] == "new.txt"
+    assert "page-3.txt" not in run.model.index.corpus.names
+
+
 def test_names_that_no_document_has_are_said(session):
     unknown = TOY.table.with_columns(pl.col("relevant").str.replace("page-", "pages-"))
     keys = {"documents": TOY.documents, "learners": ["bm25"], "trials": 2, "budget": "20s"}

@@ -129,26 +129,35 @@ def _given(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col("title", "heading", "text").fill_null("")).drop_nulls("document")
 
 
-def _located(address: str) -> tuple[Path, list[Path]]:
+def _located(address: str) -> tuple[Path, list[str]]:
     """The folder that names are relative to, and the files of an address."""
     if address.startswith("package:"):
         address = str(_packaged(address))
-    path = Path(address).expanduser()
+    path = Path(address).expanduser().absolute()
     if path.is_dir():
-        return path, sorted(one for one in path.rglob("*") if one.is_file() and not _hidden(one, path))
+        return path, list(_below(str(path)))
     if path.is_file():
-        return path.parent, [path]
+        return path.parent, [str(path)]
     found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(address) else []  # noqa: PTH207
     fixed = [part for part in path.parts if not glob.has_magic(part)]
     root = Path(*path.parts[: len(fixed)]) if len(fixed) < len(path.parts) else path.parent
-    files = [Path(name) for name in found if Path(name).is_file()]
+    files = [name for name in found if Path(name).is_file()]
     if not files:
         raise SourceError(f"There is no document {address}.", do="Name a folder, a file or a pattern.")
     return root, files
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith((".", "__pycache__")) for part in path.relative_to(root).parts)
+def _below(folder: str) -> Iterator[str]:
+    """All files of a folder, in the order of their paths, that are not hidden."""
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith((".", "__pycache__")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path)
+        elif entry.is_file():
+            yield entry.path
 
 
 def _packaged(address: str) -> Path:
@@ -167,13 +176,14 @@ def _packaged(address: str) -> Path:
 
 
 def _files(
-    located: list[tuple[Path, list[Path]]], settings: Settings, events: Events
+    located: list[tuple[Path, list[str]]], settings: Settings, events: Events
 ) -> tuple[pl.DataFrame, list[str]]:
     """The blocks of all files, named from the folder that holds them all, and which were left out and why."""
     if not located:
         return pl.DataFrame(schema=SCHEMA), []
     root = Path(os.path.commonpath([folder for folder, _ in located]))
-    paths = {path.relative_to(root).as_posix(): path for _, some in located for path in some}
+    start = len(os.path.join(root, ""))  # noqa: PTH118 - thousands of paths
+    paths = {path[start:].replace(os.sep, "/"): path for _, some in located for path in some}
     known = Known(settings.cache, root)
     columns: dict[str, list[Any]] = {name: [] for name in WITH_FACTS}
     facts: dict[str, Facts] = {}
@@ -184,7 +194,7 @@ def _files(
             if before is not None and before.still(now):
                 facts[name] = before
                 continue
-            blocks = _blocks(path)
+            blocks = _blocks(Path(path))
         except OSError as error:
             why.setdefault(error.strerror or "it cannot be read", []).append(name)
         except Unreadable as error:

@@ -79,12 +79,13 @@ def made(documents: pl.DataFrame, most: int = 200, seed: int = 0) -> pl.DataFram
         holders, on=["kind", "item"], maintain_order="left"
     )
     frequency = _frequency(drawn)
-    rows = []
+    asked: dict[str, str] = {}
     for kind, text, relevant in _shared_out(drawn, names, seed):
         question = text if kind == "heading" else _remembered(text, frequency, seed)
-        rows.append((question, "; ".join(relevant)))
-    table = pl.DataFrame(rows, schema=[QUESTION, RELEVANT], orient="row")
-    table = table.unique(QUESTION, keep="first", maintain_order=True).head(most)
+        asked.setdefault(question, "; ".join(relevant))
+        if len(asked) == most:
+            break
+    table = pl.DataFrame({QUESTION: list(asked), RELEVANT: list(asked.values())})
     if table.height < _FEWEST:
         raise DataError(
             "The documents say too little to make questions from.",

@@ -99,7 +99,7 @@ def _candidates(passages: Sequence[Passage], corpus: Corpus) -> list[_Sentence]:
 def _weights(asked: Sequence[str], lexical: Lexical) -> np.ndarray:
     """How much each term of the question counts, (terms,), 1 in all."""
     unknown = len(lexical.idf) - 1
-    idf = lexical.idf[[lexical.numbers.get(term, unknown) for term in asked]].astype(np.float64)
+    idf = lexical.idf[[lexical.counts.numbers.get(term, unknown) for term in asked]].astype(np.float64)
     return idf / idf.sum()
 
 

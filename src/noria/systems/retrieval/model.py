@@ -185,22 +185,13 @@ class RetrievalModel:
             "documents": [index.corpus.names[at] for at in found.documents],
         }
 
-    def found(
-        self,
-        question: str,
-        scores: NDArray[Any],
-        similar: NDArray[Any] | None = None,
-        without: Sequence[int] = (),
-    ) -> Found:
-        """The best documents and passages by the scores of the chunks; some documents may be left out."""
+    def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
+        """The best documents and passages by the scores of the chunks."""
         index = self.index
-        if len(without):
-            scores = np.where(np.isin(index.chunks.owners, without), -np.inf, scores)
         documents = top(np.maximum.reduceat(scores, index.chunks.starts), self.strategy.depth)
         best = top(scores, _READ)
-        best = best[np.isfinite(scores[best])]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
-        return Found(documents.tolist(), passages, self._confidence(question, best, similar))
+        return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
 
     def _passage(self, chunk: int) -> Passage:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
@@ -221,15 +212,26 @@ class RetrievalModel:
             return reciprocal_rank_fusion([words, similar + 1], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 
-    def _confidence(self, question: str, best: NDArray[np.int64], similar: NDArray[Any] | None) -> float:
-        """How much of the question the best chunk says, and how near it is in meaning."""
-        if self.strategy.fusion == "prior" or not len(best):
+    def confidence(
+        self,
+        question: str,
+        scores: NDArray[Any],
+        similar: NDArray[Any] | None = None,
+        without: Sequence[int] = (),
+    ) -> float:
+        """How much of the question the best chunk says, and how near it is; documents may be left out."""
+        chunks, corpus = self.index.chunks, self.index.corpus
+        if len(without):
+            scores = scores.astype(np.float64)
+            for document in without:
+                scores[chunks.owned(document)] = -np.inf
+        best = int(scores.argmax()) if len(scores) else -1
+        if self.strategy.fusion == "prior" or best < 0 or scores[best] == -np.inf:
             return 0.0
-        document, begin, end = self.index.chunks.spans[best[0], :3].tolist()
-        corpus = self.index.corpus
+        document, begin, end = chunks.spans[best, :3].tolist()
         texts = [f"{corpus.head(document, begin)} {corpus.text(document, begin, end)}"]
         said = coverage(question, texts, self.index.lexical)
-        return said if similar is None else float(np.clip((said + float(similar[best[0]])) / 2, 0, 1))
+        return said if similar is None else float(np.clip((said + float(similar[best])) / 2, 0, 1))
 
     def explain(
         self,

@@ -19,9 +19,10 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
-from noria.systems.retrieval.lexical import Counts, Lexical
+from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.parts import Parts
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
 
@@ -69,8 +70,8 @@ class RetrievalLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
-    embeds : bool
-        Whether it needs vectors.
+    reads, embeds : bool
+        Whether it needs words, and vectors.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -78,6 +79,7 @@ class RetrievalLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
     settings: ClassVar[type[Params]] = LexicalParams
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
@@ -129,11 +131,10 @@ class RetrievalLearner(Generic[P]):
         corpus = ctx.shared.get("corpus", lambda: Corpus.of(table), common=True)
         chunking = Chunking(values["chunking"], values["size"], _OVERLAP)
         chunking = replace(chunking, size=0) if chunking.how == "whole" else chunking
-        chunks = ctx.shared.get(chunking, lambda: Chunks.of(corpus, chunking), common=True)
         analyzer = Analyzer(values["stems"])
-        counts = ctx.shared.get(
-            ("counts", chunking, analyzer.stems), lambda: Counts.of(corpus, chunks, analyzer), common=True
-        )
+        parts = Parts(corpus, chunking, analyzer, ctx.settings.cache / "chunks")
+        key, cut = (chunking, analyzer.stems, self.reads), parts.joined if self.reads else parts.unread
+        chunks, counts = ctx.shared.get(key, lambda: cut(ctx.deadline), common=True)
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
         lexical = Lexical(counts, analyzer, **how)
@@ -210,11 +211,11 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
     for question, relevant in questions(model, some):
         ctx.deadline.check()
         scores, similar = model.scores(question)
-        found = model.found(question, scores, similar).confidence
+        found = model.confidence(question, scores, similar)
         if relevant:
             answered.append(found)
             without = [numbers[name] for name in relevant if name in numbers]
-            unanswered.append(model.found(question, scores, similar, without).confidence)
+            unanswered.append(model.confidence(question, scores, similar, without))
         else:
             unanswered.append(found)
     return _separating(np.array(answered), np.array(unanswered), refused)

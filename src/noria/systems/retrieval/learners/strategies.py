@@ -26,6 +26,7 @@ class Popular(RetrievalLearner[Params]):
     """What was relevant to most training questions, whatever is asked: the floor to stand on."""
 
     name = "popular"
+    reads = False
     settings = Params
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002

@@ -100,7 +100,7 @@ class RetrievalLearner(Generic[P]):
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
         return 2e-3 * rows + (0.2 if self.embeds else 0.05)
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:
         """How scores come about, learned from the training questions where there is something to learn."""
         raise NotImplementedError
 
@@ -119,7 +119,7 @@ class RetrievalLearner(Generic[P]):
         example = _example(train, ctx)
         blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
         model = RetrievalModel(ctx.schema, index, blank, example)
-        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example)
+        model = RetrievalModel(ctx.schema, index, self.strategy(model, train, ctx), example)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:

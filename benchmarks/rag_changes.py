@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--files", type=int, default=5_000)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--learners", nargs="+", default=["bm25", "hybrid_weights"])
+    parser.add_argument("--learners", nargs="*", default=["bm25", "hybrid_weights"])
     given = parser.parse_args(arguments)
     out = [f"{machine()} {versions(['noria', 'numpy', 'onnxruntime', 'polars'])}"]
     if given.learners:

@@ -81,6 +81,26 @@ def test_a_question_is_asked_by_name(run, session):
     assert answer["citations"][0].to_list()[0]["document"] == "page-3"
 
 
+def test_a_question_may_be_asked_of_some_documents(run, session):
+    answer = noria.predict("pages", ask="lifts", within="page-1?; page-3", session=session)
+    assert {name[:6] for name in answer["documents"][0]} == {"page-1", "page-3"}
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (" \n", "The question is empty"),
+        (
+            "why " * 25_000,
+            r"The question is too long\.\n  got: 100,000 characters\n  do:  Ask in at most 10,000",
+        ),
+    ],
+)
+def test_a_question_that_is_none(run, session, question, why):
+    with pytest.raises(ParamError, match=why):
+        noria.predict("pages", ask=question, session=session)
+
+
 def test_a_model_of_rows_takes_no_question(session):
     rows = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
     noria.train(rows, "y", name="line", task="regression", budget="3s", learners=["ridge"], session=session)

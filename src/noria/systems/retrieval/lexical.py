@@ -160,3 +160,14 @@ class Lexical:
     def _entries(self, chunk: int) -> NDArray[np.int64]:
         order, starts = self.counts.by_chunk
         return order[starts[chunk] : starts[chunk + 1]]
+
+    def alike(self, chunks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The cosine of the words of some chunks with each other, rare words counting more, (some, some)."""
+        entries = [self._entries(int(chunk)) for chunk in chunks]
+        places = np.unique(self.counts.terms[np.concatenate(entries)]) if entries else np.zeros(0)
+        table = np.zeros((len(chunks), len(places)))
+        for row, some in zip(table, entries):
+            terms = self.counts.terms[some]
+            row[np.searchsorted(places, terms)] = self.counts.body[some] * self.idf[terms]
+        table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
+        return table @ table.T

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from noria.core.explanation import Explanation
 from noria.core.schema import Role, Schema, Type
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
-from noria.errors import ParamError
+from noria.errors import ParamError, suggestion
 from noria.methods.bm25 import top
-from noria.methods.ranking import convex, reciprocal_rank_fusion
+from noria.methods.ranking import convex, marginal, reciprocal_rank_fusion
 from noria.settings import Settings
 from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract
 from noria.systems.retrieval.chunks import Chunks
@@ -27,6 +28,7 @@ from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import NOWHERE
 from noria.systems.retrieval.words import Analyzer
 
@@ -34,6 +36,8 @@ __all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
 
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
+_CONSIDERED = 30  # chunks that these are chosen from where they are to be unlike each other
+_WITHIN = "within"
 _LONGEST = 2_000  # characters of a question that are read
 
 
@@ -53,6 +57,10 @@ class Strategy:
         Confidence below which the answer is not in the documents.
     sentences, depth : int
         Of an answer, and documents of a ranking, at most.
+    diversity : float
+        How much a passage is held back by being like those before it.
+    reranked : int
+        Chunks whose order the cross-encoder decides.
     """
 
     fusion: str
@@ -61,6 +69,8 @@ class Strategy:
     threshold: float = 0.0
     sentences: int = 3
     depth: int = 100
+    diversity: float = 0.0
+    reranked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +85,7 @@ class Index:
     prior : array, (documents,)
         How often each document was relevant to a training question.
     dense : Dense, optional
+    reranker : Reranker, optional
     """
 
     corpus: Corpus
@@ -82,6 +93,7 @@ class Index:
     lexical: Lexical
     prior: NDArray[np.float64]
     dense: Dense | None = None
+    reranker: Reranker | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,9 @@ class RetrievalModel:
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per question.
 
+        A column ``within`` may narrow each search down to documents whose names match one of some patterns:
+        ``"how-to/*; *.pdf"``.
+
         Returns
         -------
         Table
@@ -157,9 +172,13 @@ class RetrievalModel:
         ------
         ColumnError
             If the column of questions is missing.
+        ParamError
+            If no document matches.
         """
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
-        answers = [self._answer(question or "") for question in typed[self.question].to_list()]
+        within = rows[_WITHIN].to_list() if _WITHIN in rows.columns else [None] * rows.height
+        asked = zip(typed[self.question].to_list(), within)
+        answers = [self._answer(question or "", patterns) for question, patterns in asked]
         schema: dict[str, Any] = {
             "prediction": pl.String,
             "found": pl.Boolean,
@@ -169,9 +188,12 @@ class RetrievalModel:
         }
         return pl.DataFrame(answers, schema=schema)
 
-    def _answer(self, question: str) -> dict[str, Any]:
+    def _answer(self, question: str, within: str | None = None) -> dict[str, Any]:
         question = question[:_LONGEST]
-        found = self.found(question, *self.scores(question))
+        scores, similar = self.scores(question)
+        if within:
+            scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
+        found = self.found(question, *self._reranked(question, scores, similar))
         index, strategy = self.index, self.strategy
         cited: list[dict[str, Any]] = []
         if found.confidence > 0 and found.confidence >= strategy.threshold:
@@ -185,13 +207,58 @@ class RetrievalModel:
             "documents": [index.corpus.names[at] for at in found.documents],
         }
 
+    def _matching(self, patterns: str) -> NDArray[np.bool_]:
+        """The documents whose names match, (documents,)."""
+        names = self.index.corpus.names
+        wanted = [pattern.strip() for pattern in patterns.split(";") if pattern.strip()]
+        match = np.array([any(fnmatchcase(name, pattern) for pattern in wanted) for name in names])
+        if not match.any():
+            raise ParamError(
+                "No document has a name to search within.",
+                got=repr(patterns),
+                do=suggestion(patterns, names),
+            )
+        return match
+
     def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
         """The best documents and passages by the scores of the chunks."""
         index = self.index
-        documents = top(np.maximum.reduceat(scores, index.chunks.starts), self.strategy.depth)
-        best = top(scores, _READ)
+        each = np.maximum.reduceat(scores, index.chunks.starts)
+        documents = top(each, self.strategy.depth)
+        documents = documents[each[documents] > -np.inf]
+        best = self._unlike(scores) if self.strategy.diversity else top(scores, _READ)
+        best = best[scores[best] > -np.inf]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
         return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
+
+    def _unlike(self, scores: NDArray[Any]) -> NDArray[np.int64]:
+        """The best chunks that do not repeat each other."""
+        best = top(scores, _CONSIDERED)
+        best = best[scores[best] > -np.inf]
+        index = self.index
+        worth = scores[best] - scores[best].min(initial=0.0)
+        worth = worth / max(float(worth.max(initial=0.0)), 1e-12)
+        if index.dense is None:
+            return best[marginal(worth, index.lexical.alike(best), _READ, self.strategy.diversity)]
+        vectors = index.dense.vectors[best]
+        return best[marginal(worth, vectors @ vectors.T, _READ, self.strategy.diversity)]
+
+    def _reranked(
+        self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The same, with the best chunks in the order of the cross-encoder."""
+        index = self.index
+        if index.reranker is None or not self.strategy.reranked or not question.strip():
+            return scores, similar
+        best = top(scores, self.strategy.reranked)
+        best = best[scores[best] > -np.inf]
+        spans = index.chunks.spans[best, :3].tolist()
+        texts = [
+            f"{index.corpus.head(at, begin)}. {index.corpus.text(at, begin, end)}" for at, begin, end in spans
+        ]
+        scores = scores.astype(np.float64)
+        scores[best] = scores[best].max(initial=0.0) + 1 + index.reranker.scores(question, texts)
+        return scores, similar
 
     def _passage(self, chunk: int) -> Passage:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
@@ -270,6 +337,7 @@ class RetrievalModel:
             "lexical": lexical.settings,
             "stems": lexical.analyzer.stems,
             "embedder": None if index.dense is None else index.dense.embedder.name,
+            "reranker": None if index.reranker is None else index.reranker.to_dict(),
             "example": self._example,
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -298,5 +366,7 @@ class RetrievalModel:
             dense = Dense(
                 tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
             )
-        index = Index(corpus, chunks, lexical, tensors["prior"], dense)
+        chosen = state["reranker"]
+        reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
+        index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         return cls(Schema.from_dict(state["schema"]), index, Strategy(**state["strategy"]), state["example"])

@@ -23,6 +23,7 @@ from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 from noria.systems.retrieval.options import RetrievalOptions
 from noria.systems.retrieval.parts import Parts
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
 
@@ -70,8 +71,8 @@ class RetrievalLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
-    reads, embeds : bool
-        Whether it needs words, and vectors.
+    reads, embeds, reranks : bool
+        Whether it needs words, vectors, and a cross-encoder.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -81,6 +82,7 @@ class RetrievalLearner(Generic[P]):
     turn: ClassVar[int] = 0
     reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
+    reranks: ClassVar[bool] = False
     settings: ClassVar[type[Params]] = LexicalParams
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
 
@@ -117,7 +119,8 @@ class RetrievalLearner(Generic[P]):
         index = self._index(train, ctx)
         ctx.deadline.check()
         example = _example(train, ctx)
-        blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
+        wish = self.options
+        blank = Strategy("prior", sentences=wish.sentences, depth=wish.depth, diversity=wish.diversity)
         model = RetrievalModel(ctx.schema, index, blank, example)
         model = RetrievalModel(ctx.schema, index, self.strategy(model, train, ctx), example)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
@@ -139,7 +142,18 @@ class RetrievalLearner(Generic[P]):
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
         lexical = Lexical(counts, analyzer, **how)
         dense = self._dense(corpus, chunks, chunking, ctx) if self.embeds else None
-        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense)
+        reranker = self._reranker(ctx) if self.reranks else None
+        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
+
+    def _reranker(self, ctx: Context) -> Reranker:
+        assert self.options.reranker is not None
+        model = self.options.reranker
+        reranker = ctx.shared.get("reranker", lambda: Reranker(model, ctx.settings), common=True)
+        try:
+            reranker.to_dict()
+        except SourceError as error:
+            raise FitFailed(f"{error.what} {error.do}") from error
+        return reranker
 
     def _dense(self, corpus: Corpus, chunks: Chunks, chunking: Chunking, ctx: Context) -> Dense:
         embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from noria.core.params import Params, real
+from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
 from noria.methods import ranking
 from noria.methods.bm25 import top
@@ -20,7 +22,7 @@ from noria.systems.retrieval.learners.base import (
 )
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 
-__all__ = ["Bm25", "Bm25Feedback", "DenseVectors", "HybridRanks", "HybridWeights", "Popular"]
+__all__ = ["Bm25", "Bm25Feedback", "DenseVectors", "HybridRanks", "HybridWeights", "Popular", "Reranked"]
 
 _GRID = np.linspace(0, 1, 21)
 
@@ -143,12 +145,34 @@ def _gains(index: Index, question: str, relevant: Mapping[str, float]) -> list[f
     return [ranking.ndcg([names[at] for at in one], relevant) for one in ranked]
 
 
+class RerankedParams(HybridRanksParams):
+    """Settings of `Reranked`."""
+
+    reranked: int = integer(
+        20, low=5, high=100, log=True, doc="Chunks whose order the cross-encoder decides."
+    )
+
+
+class Reranked(RetrievalLearner[RerankedParams]):
+    """Words and meaning joined by ranks, the first places in the order of a cross-encoder."""
+
+    name = "reranked"
+    turn = 2
+    embeds = True
+    reranks = True
+    settings = RerankedParams
+    known = ({"feedback": 0}, {"feedback": 0, "chunking": "headings"})
+
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
+        """Both, by ranks, and then read together with the question."""
+        return _by(model, "ranks", k=self.params.k, reranked=self.params.reranked)
+
+
 def _smoothed(mean: np.ndarray) -> float:
     """The weight with the best mean gain over itself and its neighbours, which chance moves less."""
     padded = np.pad(mean, 1, mode="edge")
     return float(_GRID[int(np.argmax(padded[:-2] + padded[1:-1] + padded[2:]))])
 
 
-def _by(model: RetrievalModel, fusion: str, **settings: float) -> Strategy:
-    old = model.strategy
-    return Strategy(fusion, sentences=old.sentences, depth=old.depth, **settings)
+def _by(model: RetrievalModel, fusion: str, **settings: Any) -> Strategy:
+    return replace(model.strategy, fusion=fusion, **settings)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from noria.api import create_key, desk, keyring
 from noria.server import create_app
+from noria.systems.retrieval.options import AnswerOptions
 
 
 @pytest.fixture
@@ -97,3 +99,23 @@ def test_a_key_opens_the_page(look, handbook, live):
     seen.page.get_by_label("API key").fill(secret)
     seen.page.get_by_role("button", name="Continue").click()
     assert ask(seen.page, "What do the wheels cost?") == "All wheels cost 20 euros. [1]"
+
+
+def test_an_answer_that_a_language_model_writes_is_shown_as_it_comes(look, handbook, live, speaker):
+    made = desk("handbook", session=handbook)
+    writer = AnswerOptions(endpoint=speaker.url, model="small")
+    made.endpoint("handbook").serving.model.writer = writer
+    speaker.says = "Wheels cost 20 euros [1]. They cost 90 euros [1]. Team W looks after the wheels [2]."
+    speaker.faults = {"pause": 0.15}
+    seen = look(f"{live(create_app(made)).url}/models/handbook")
+    seen.page.get_by_label("Your question").fill("What do the wheels cost?")
+    seen.page.get_by_role("button", name="Ask").click()
+    seen.page.get_by_text("Wheels cost 20 euros. [1]").wait_for()
+    assert seen.page.locator(".thumbs").count() == 0
+    seen.page.locator(".thumbs").wait_for()
+    assert "90" not in seen.page.locator("#talk").inner_text()
+    speaker.faults = {"status": 503}
+    assert ask(seen.page, "What do the gloves cost?") == "All gloves cost 20 euros. [1]"
+    assert "The language model cannot be reached." in seen.page.locator("#talk").inner_text()
+    [*_, line] = made.log.read("handbook")
+    assert "cannot be reached" in json.loads(line.outputs)["reason"]

@@ -11,8 +11,9 @@ import polars as pl
 from noria.systems.retrieval.chunks import sentences
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.lexical import Lexical
+from noria.systems.retrieval.target import NOWHERE
 
-__all__ = ["CITATION", "Passage", "Sentence", "candidates", "cited", "coverage", "extract"]
+__all__ = ["CITATION", "Passage", "Sentence", "candidates", "cited", "coverage", "extract", "told"]
 
 CITATION = pl.Struct(
     {
@@ -112,7 +113,7 @@ def candidates(passages: Sequence[Passage], corpus: Corpus) -> list[Sentence]:
 def _weights(asked: Sequence[str], lexical: Lexical) -> np.ndarray:
     """How much each term of the question counts, (terms,), 1 in all."""
     unknown = len(lexical.idf) - 1
-    idf = lexical.idf[[lexical.numbers.get(term, unknown) for term in asked]].astype(np.float64)
+    idf = lexical.idf[[lexical.counts.numbers.get(term, unknown) for term in asked]].astype(np.float64)
     return idf / idf.sum()
 
 
@@ -123,6 +124,12 @@ def _holds(texts: Sequence[str], asked: Sequence[str], lexical: Lexical) -> np.n
         words = set(lexical.analyzer.words(text))
         row[:] = [term in words for term in asked]
     return holds
+
+
+def told(text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an answer says; without a citation, that it is not in the documents."""
+    said = text if citations else f"{NOWHERE.capitalize()}."
+    return {"prediction": said, "found": bool(citations), "citations": citations}
 
 
 def cited(one: Sentence, corpus: Corpus) -> dict[str, Any]:

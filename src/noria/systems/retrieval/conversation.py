@@ -11,6 +11,7 @@ from noria.core.ports import Language
 from noria.core.protocol import Turn
 from noria.errors import UnreachableError
 from noria.settings import Settings
+from noria.systems.retrieval.answer import told
 from noria.systems.retrieval.followup import standalone
 from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.written import rewritten, written
@@ -22,7 +23,11 @@ __all__ = ["converse"]
 
 
 def converse(
-    model: RetrievalModel, question: str, history: Sequence[Turn], tell: Callable[[str], None]
+    model: RetrievalModel,
+    question: str,
+    history: Sequence[Turn],
+    within: str | None,
+    tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """The answer to a question that may refer to those before it.
 
@@ -38,7 +43,7 @@ def converse(
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
         asked = rewritten(question, history, language, deadline) or asked
-    found = model.found(asked, *model.scores(asked))
+    found = model.search(asked, within)
     answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
     if language is not None and writer is not None and model.sure(found):
         try:
@@ -66,4 +71,4 @@ def _written(
     index = model.index
     where = found.passages, index.corpus, index.lexical
     text, citations = written(asked, *where, language, writer.tokens, deadline, tell)
-    return {**model.told(text, citations), "written": True}
+    return {**told(text, citations), "written": True}

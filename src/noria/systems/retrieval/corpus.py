@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 __all__ = ["Corpus", "Place"]
 
@@ -73,6 +75,23 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def part(self, rows: NDArray[np.int64]) -> Corpus:
+        """Some of the documents, by their numbers, ascending."""
+        owners = np.zeros(len(self), dtype=bool)
+        owners[rows] = True
+        blocks = self.blocks.filter(owners[self.blocks["owner"].to_numpy()])
+        numbers = np.searchsorted(rows, blocks["owner"].to_numpy())
+        return Corpus(self.documents[rows], blocks.with_columns(owner=pl.Series(numbers, dtype=pl.UInt32)))
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        """A number for each document, of all that it says and where, (documents, 2)."""
+        said = self.documents.hash_rows().to_numpy()
+        places = self.blocks.drop("owner").hash_rows().to_numpy()
+        weights = np.arange(1, 2 * len(places), 2, dtype=np.uint64)  # so that the order of blocks counts
+        weights = weights - np.repeat(weights[self._first[:-1]], np.diff(self._first)) + np.uint64(1)
+        return np.stack([said, np.add.reduceat(places * weights, self._first[:-1])], axis=1)
 
     def text(self, document: int, begin: int = 0, end: int | None = None) -> str:
         """Some characters of a document."""

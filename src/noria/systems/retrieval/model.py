@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from noria.core.signature import Output, Signature
 from noria.data.conform import conform
 from noria.errors import NotFoundError, ParamError, suggestion
 from noria.methods.bm25 import top
-from noria.methods.ranking import convex, reciprocal_rank_fusion
+from noria.methods.ranking import convex, marginal, reciprocal_rank_fusion
 from noria.settings import Settings
-from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract
+from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract, told
 from noria.systems.retrieval.chunks import Chunks
 from noria.systems.retrieval.conversation import converse
 from noria.systems.retrieval.corpus import Corpus
@@ -30,13 +31,15 @@ from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.options import AnswerOptions
-from noria.systems.retrieval.target import NOWHERE
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
 
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
+_CONSIDERED = 30  # chunks that these are chosen from where they are to be unlike each other
+_WITHIN = "within"
 _LONGEST = 2_000  # characters of a question that are read
 _ROOM = 20_000  # characters of a document that are shown before and after what is cited
 
@@ -57,6 +60,10 @@ class Strategy:
         Confidence below which the answer is not in the documents.
     sentences, depth : int
         Of an answer, and documents of a ranking, at most.
+    diversity : float
+        How much a passage is held back by being like those before it.
+    reranked : int
+        Chunks whose order the cross-encoder decides.
     """
 
     fusion: str
@@ -65,6 +72,8 @@ class Strategy:
     threshold: float = 0.0
     sentences: int = 3
     depth: int = 100
+    diversity: float = 0.0
+    reranked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +88,7 @@ class Index:
     prior : array, (documents,)
         How often each document was relevant to a training question.
     dense : Dense, optional
+    reranker : Reranker, optional
     """
 
     corpus: Corpus
@@ -86,6 +96,7 @@ class Index:
     lexical: Lexical
     prior: NDArray[np.float64]
     dense: Dense | None = None
+    reranker: Reranker | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +171,9 @@ class RetrievalModel:
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per question.
 
+        A column ``within`` may narrow each search down to documents whose names match one of some patterns:
+        ``"how-to/*; *.pdf"``.
+
         Returns
         -------
         Table
@@ -169,9 +183,13 @@ class RetrievalModel:
         ------
         ColumnError
             If the column of questions is missing.
+        ParamError
+            If no document matches.
         """
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
-        answers = [self._answer(question or "") for question in typed[self.question].to_list()]
+        within = rows[_WITHIN].to_list() if _WITHIN in rows.columns else [None] * rows.height
+        asked = zip(typed[self.question].to_list(), within)
+        answers = [self._answer(question or "", patterns) for question, patterns in asked]
         schema: dict[str, Any] = {
             "prediction": pl.String,
             "found": pl.Boolean,
@@ -190,10 +208,11 @@ class RetrievalModel:
         question: str,
         *,
         history: Sequence[Turn] = (),
+        within: str | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """The answer to a question that may refer to those before it; see `conversation.converse`."""
-        return converse(self, question[:_LONGEST], history, tell or (lambda _: None))
+        return converse(self, question[:_LONGEST], history, within, tell or (lambda _: None))
 
     def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
         """A document around some of its characters.
@@ -217,9 +236,16 @@ class RetrievalModel:
         blocks = corpus.around(number, begin, end, _ROOM)
         return {"document": document, "title": corpus.place(number, 0).title, "blocks": blocks}
 
-    def _answer(self, question: str) -> dict[str, Any]:
+    def _answer(self, question: str, within: str | None = None) -> dict[str, Any]:
         question = question[:_LONGEST]
-        return self.extracted(question, self.found(question, *self.scores(question)))
+        return self.extracted(question, self.search(question, within))
+
+    def search(self, question: str, within: str | None = None) -> Found:
+        """What there is for a question, in documents whose names match some patterns if they are given."""
+        scores, similar = self.scores(question)
+        if within:
+            scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
+        return self.found(question, *self._reranked(question, scores, similar))
 
     def sure(self, found: Found) -> bool:
         """Whether what was found is near enough to be an answer."""
@@ -241,30 +267,60 @@ class RetrievalModel:
             cited = extract(focus, *passages) or extract(question, *passages)
         text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
         names = [self.index.corpus.names[at] for at in found.documents]
-        return {**self.told(text, cited), "confidence": found.confidence, "documents": names}
+        return {**told(text, cited), "confidence": found.confidence, "documents": names}
 
-    @staticmethod
-    def told(text: str, cited: list[dict[str, Any]]) -> dict[str, Any]:
-        """What an answer says; without a citation, that it is not in the documents."""
-        said = text if cited else f"{NOWHERE.capitalize()}."
-        return {"prediction": said, "found": bool(cited), "citations": cited}
+    def _matching(self, patterns: str) -> NDArray[np.bool_]:
+        """The documents whose names match, (documents,)."""
+        names = self.index.corpus.names
+        wanted = [pattern.strip() for pattern in patterns.split(";") if pattern.strip()]
+        match = np.array([any(fnmatchcase(name, pattern) for pattern in wanted) for name in names])
+        if not match.any():
+            raise ParamError(
+                "No document has a name to search within.",
+                got=repr(patterns),
+                do=suggestion(patterns, names),
+            )
+        return match
 
-    def found(
-        self,
-        question: str,
-        scores: NDArray[Any],
-        similar: NDArray[Any] | None = None,
-        without: Sequence[int] = (),
-    ) -> Found:
-        """The best documents and passages by the scores of the chunks; some documents may be left out."""
+    def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
+        """The best documents and passages by the scores of the chunks."""
         index = self.index
-        if len(without):
-            scores = np.where(np.isin(index.chunks.owners, without), -np.inf, scores)
-        documents = top(np.maximum.reduceat(scores, index.chunks.starts), self.strategy.depth)
-        best = top(scores, _READ)
-        best = best[np.isfinite(scores[best])]
+        each = np.maximum.reduceat(scores, index.chunks.starts)
+        documents = top(each, self.strategy.depth)
+        documents = documents[each[documents] > -np.inf]
+        best = self._unlike(scores) if self.strategy.diversity else top(scores, _READ)
+        best = best[scores[best] > -np.inf]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
-        return Found(documents.tolist(), passages, self._confidence(question, best, similar))
+        return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
+
+    def _unlike(self, scores: NDArray[Any]) -> NDArray[np.int64]:
+        """The best chunks that do not repeat each other."""
+        best = top(scores, _CONSIDERED)
+        best = best[scores[best] > -np.inf]
+        index = self.index
+        worth = scores[best] - scores[best].min(initial=0.0)
+        worth = worth / max(float(worth.max(initial=0.0)), 1e-12)
+        if index.dense is None:
+            return best[marginal(worth, index.lexical.alike(best), _READ, self.strategy.diversity)]
+        vectors = index.dense.vectors[best]
+        return best[marginal(worth, vectors @ vectors.T, _READ, self.strategy.diversity)]
+
+    def _reranked(
+        self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The same, with the best chunks in the order of the cross-encoder."""
+        index = self.index
+        if index.reranker is None or not self.strategy.reranked or not question.strip():
+            return scores, similar
+        best = top(scores, self.strategy.reranked)
+        best = best[scores[best] > -np.inf]
+        spans = index.chunks.spans[best, :3].tolist()
+        texts = [
+            f"{index.corpus.head(at, begin)}. {index.corpus.text(at, begin, end)}" for at, begin, end in spans
+        ]
+        scores = scores.astype(np.float64)
+        scores[best] = scores[best].max(initial=0.0) + 1 + index.reranker.scores(question, texts)
+        return scores, similar
 
     def _passage(self, chunk: int) -> Passage:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
@@ -285,15 +341,26 @@ class RetrievalModel:
             return reciprocal_rank_fusion([words, similar + 1], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 
-    def _confidence(self, question: str, best: NDArray[np.int64], similar: NDArray[Any] | None) -> float:
-        """How much of the question the best chunk says, and how near it is in meaning."""
-        if self.strategy.fusion == "prior" or not len(best):
+    def confidence(
+        self,
+        question: str,
+        scores: NDArray[Any],
+        similar: NDArray[Any] | None = None,
+        without: Sequence[int] = (),
+    ) -> float:
+        """How much of the question the best chunk says, and how near it is; documents may be left out."""
+        chunks, corpus = self.index.chunks, self.index.corpus
+        if len(without):
+            scores = scores.astype(np.float64)
+            for document in without:
+                scores[chunks.owned(document)] = -np.inf
+        best = int(scores.argmax()) if len(scores) else -1
+        if self.strategy.fusion == "prior" or best < 0 or scores[best] == -np.inf:
             return 0.0
-        document, begin, end = self.index.chunks.spans[best[0], :3].tolist()
-        corpus = self.index.corpus
+        document, begin, end = chunks.spans[best, :3].tolist()
         texts = [f"{corpus.head(document, begin)} {corpus.text(document, begin, end)}"]
         said = coverage(question, texts, self.index.lexical)
-        return said if similar is None else float(np.clip((said + float(similar[best[0]])) / 2, 0, 1))
+        return said if similar is None else float(np.clip((said + float(similar[best])) / 2, 0, 1))
 
     def explain(
         self,
@@ -332,6 +399,7 @@ class RetrievalModel:
             "lexical": lexical.settings,
             "stems": lexical.analyzer.stems,
             "embedder": None if index.dense is None else index.dense.embedder.name,
+            "reranker": None if index.reranker is None else index.reranker.to_dict(),
             "example": self._example,
             "writer": None if self.writer is None else self.writer.model_dump(),
         }
@@ -361,7 +429,9 @@ class RetrievalModel:
             dense = Dense(
                 tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
             )
-        index = Index(corpus, chunks, lexical, tensors["prior"], dense)
+        chosen = state["reranker"]
+        reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
+        index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])
         writer = AnswerOptions(**state["writer"]) if state.get("writer") else None
         return cls(schema, index, strategy, state["example"], writer)

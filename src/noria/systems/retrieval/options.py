@@ -55,3 +55,14 @@ class RetrievalOptions(BaseModel):
         description="Share of the training questions with a known answer that may be refused, at most, so "
         "that others are rightly told that the answer is not in the documents.",
     )
+    diversity: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="How much a passage of an answer is held back by being like others; 0 not at all.",
+    )
+    reranker: str | None = Field(
+        None,
+        description="A cross-encoder of Hugging Face, such as cross-encoder/ms-marco-MiniLM-L6-v2, that "
+        "orders the first places anew; it adds the learner 'reranked'.",
+    )

@@ -70,9 +70,13 @@ class RetrievalSystem:
         )
 
     def learners(self) -> list[Learner]:
-        """The candidates, the blind one first; those that embed only where the packages for it are."""
-        usable_here = usable()
-        return [kind(self.chosen) for kind in LEARNERS if usable_here or not kind.embeds]
+        """The candidates, the blind one first; others where the packages and models that they need are."""
+        embeds, reranks = usable(), self.chosen.reranker is not None
+        return [
+            kind(self.chosen)
+            for kind in LEARNERS
+            if (embeds or not kind.embeds) and (reranks or not kind.reranks)
+        ]
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:
         """Questions that no choice may see."""

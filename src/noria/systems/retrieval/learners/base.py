@@ -19,9 +19,11 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
-from noria.systems.retrieval.lexical import Counts, Lexical
+from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.parts import Parts
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
 
@@ -69,8 +71,8 @@ class RetrievalLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
-    embeds : bool
-        Whether it needs vectors.
+    reads, embeds, reranks : bool
+        Whether it needs words, vectors, and a cross-encoder.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -78,7 +80,9 @@ class RetrievalLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
+    reranks: ClassVar[bool] = False
     settings: ClassVar[type[Params]] = LexicalParams
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
 
@@ -98,7 +102,7 @@ class RetrievalLearner(Generic[P]):
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
         return 2e-3 * rows + (0.2 if self.embeds else 0.05)
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:
         """How scores come about, learned from the training questions where there is something to learn."""
         raise NotImplementedError
 
@@ -115,9 +119,11 @@ class RetrievalLearner(Generic[P]):
         index = self._index(train, ctx)
         ctx.deadline.check()
         example = _example(train, ctx)
-        blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
+        wish = self.options
+        blank = Strategy("prior", sentences=wish.sentences, depth=wish.depth, diversity=wish.diversity)
         model = RetrievalModel(ctx.schema, index, blank, example)
-        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example, self.options.answer)
+        strategy = self.strategy(model, train, ctx)
+        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
@@ -129,16 +135,26 @@ class RetrievalLearner(Generic[P]):
         corpus = ctx.shared.get("corpus", lambda: Corpus.of(table), common=True)
         chunking = Chunking(values["chunking"], values["size"], _OVERLAP)
         chunking = replace(chunking, size=0) if chunking.how == "whole" else chunking
-        chunks = ctx.shared.get(chunking, lambda: Chunks.of(corpus, chunking), common=True)
         analyzer = Analyzer(values["stems"])
-        counts = ctx.shared.get(
-            ("counts", chunking, analyzer.stems), lambda: Counts.of(corpus, chunks, analyzer), common=True
-        )
+        parts = Parts(corpus, chunking, analyzer, ctx.settings.cache / "chunks")
+        key, cut = (chunking, analyzer.stems, self.reads), parts.joined if self.reads else parts.unread
+        chunks, counts = ctx.shared.get(key, lambda: cut(ctx.deadline), common=True)
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
         lexical = Lexical(counts, analyzer, **how)
         dense = self._dense(corpus, chunks, chunking, ctx) if self.embeds else None
-        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense)
+        reranker = self._reranker(ctx) if self.reranks else None
+        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
+
+    def _reranker(self, ctx: Context) -> Reranker:
+        assert self.options.reranker is not None
+        model = self.options.reranker
+        reranker = ctx.shared.get("reranker", lambda: Reranker(model, ctx.settings), common=True)
+        try:
+            reranker.to_dict()
+        except SourceError as error:
+            raise FitFailed(f"{error.what} {error.do}") from error
+        return reranker
 
     def _dense(self, corpus: Corpus, chunks: Chunks, chunking: Chunking, ctx: Context) -> Dense:
         embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
@@ -210,11 +226,11 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
     for question, relevant in questions(model, some):
         ctx.deadline.check()
         scores, similar = model.scores(question)
-        found = model.found(question, scores, similar).confidence
+        found = model.confidence(question, scores, similar)
         if relevant:
             answered.append(found)
             without = [numbers[name] for name in relevant if name in numbers]
-            unanswered.append(model.found(question, scores, similar, without).confidence)
+            unanswered.append(model.confidence(question, scores, similar, without))
         else:
             unanswered.append(found)
     return _separating(np.array(answered), np.array(unanswered), refused)

@@ -11,7 +11,8 @@ import polars as pl
 
 from noria.core.protocol import Metric
 from noria.methods import ranking
-from noria.systems.retrieval.target import judged
+from noria.systems.retrieval import spans
+from noria.systems.retrieval.target import judged, true_answers
 
 if TYPE_CHECKING:
     from noria.core.protocol import Scorer
@@ -21,8 +22,19 @@ __all__ = ["metrics"]
 _Measure = Callable[[Sequence[str], Mapping[str, float]], float]
 
 
-def metrics(target: str) -> list[Metric]:
-    """All measures of question answering; those of rankings leave out questions that no document answers."""
+def metrics(target: str, short: bool = False) -> list[Metric]:
+    """All measures of question answering; those of rankings leave out questions that no document answers.
+
+    Parameters
+    ----------
+    target : str
+    short : bool
+        Whether there are short answers.
+    """
+    read = [
+        _short(target, "exact_match", spans.exact, "Share of the short answers that are as they should be"),
+        _short(target, "f1", spans.f1, "Mean F1 of the words of short answers, by SQuAD's rules"),
+    ]
     return [
         _ranked(
             target,
@@ -36,6 +48,7 @@ def metrics(target: str) -> list[Metric]:
             target, "mrr@10", ranking.reciprocal_rank, "One over the place of the first relevant document"
         ),
         _decided(target),
+        *(read if short else []),
     ]
 
 
@@ -43,6 +56,17 @@ def _ranked(target: str, name: str, measure: _Measure, doc: str) -> Metric:
     def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
         pairs = zip(predictions["documents"].to_list(), truth[target].to_list())
         return np.array([measure(ranked, judged(relevant)) for ranked, relevant in pairs])
+
+    return _metric(name, each, doc)
+
+
+def _short(target: str, name: str, measure: Callable[[str, Sequence[str]], float], doc: str) -> Metric:
+    """Of questions whose short answer is known."""
+
+    def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+        known = [true_answers(one) for one in truth[target].to_list()]
+        said = predictions["span"].to_list()
+        return np.array([measure(one, told) if told else np.nan for one, told in zip(said, known)])
 
     return _metric(name, each, doc)
 

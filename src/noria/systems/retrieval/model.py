@@ -31,6 +31,7 @@ from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.options import AnswerOptions
+from noria.systems.retrieval.reader import Reader, loaded
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
 
@@ -130,6 +131,8 @@ class RetrievalModel:
     example : mapping, optional
     writer : AnswerOptions, optional
         The language model that writes answers in a conversation; `predict` never asks it.
+    reader : Reader, optional
+        What cuts short answers out of the passages.
     """
 
     def __init__(
@@ -139,8 +142,10 @@ class RetrievalModel:
         strategy: Strategy,
         example: Mapping[str, Any] | None = None,
         writer: AnswerOptions | None = None,
+        reader: Reader | None = None,
     ) -> None:
-        self.schema, self.index, self.strategy, self.writer = schema, index, strategy, writer
+        self.schema, self.index, self.strategy = schema, index, strategy
+        self.writer, self.reader = writer, reader
         self.question = next(column.name for column in schema.features if column.type is Type.TEXT)
         self._example = dict(example or {})
         self.signature = self._signature()
@@ -155,17 +160,19 @@ class RetrievalModel:
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
         strategy = replace(self.strategy, **changes)
-        return RetrievalModel(self.schema, self.index, strategy, self._example, self.writer)
+        return RetrievalModel(self.schema, self.index, strategy, self._example, self.writer, self.reader)
 
     def _signature(self) -> Signature:
         asked = tuple(column for column in self.schema if column.name == self.question)
-        outputs = (
+        outputs: tuple[Output, ...] = (
             Output("prediction", Type.TEXT, "the answer, in sentences of the documents"),
             Output("found", Type.BOOLEAN, "whether the documents answer the question"),
             Output("confidence", Type.NUMBER, "how sure that is, 0 to 1"),
             Output("citations", Type.DOCUMENT, "the sentences with document, heading, page and line"),
             Output("documents", Type.DOCUMENT, "the documents, best first"),
         )
+        if self.reader is not None:
+            outputs = (*outputs, Output("span", Type.TEXT, "the answer in as few words as can be"))
         return Signature(replace(self.schema, columns=asked), outputs, self._example)
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -196,6 +203,7 @@ class RetrievalModel:
             "confidence": pl.Float64,
             "citations": pl.List(CITATION),
             "documents": pl.List(pl.String),
+            **({"span": pl.String} if self.reader is not None else {}),
         }
         return pl.DataFrame(answers, schema=schema)
 
@@ -267,7 +275,14 @@ class RetrievalModel:
             cited = extract(focus, *passages) or extract(question, *passages)
         text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
         names = [self.index.corpus.names[at] for at in found.documents]
-        return {**told(text, cited), "confidence": found.confidence, "documents": names}
+        answer = {**told(text, cited), "confidence": found.confidence, "documents": names}
+        return answer if self.reader is None else {**answer, "span": self._span(question, found)}
+
+    def _span(self, question: str, found: Found) -> str:
+        """The short answer; empty where there is none."""
+        if self.reader is None or not self.sure(found):
+            return ""
+        return self.reader.read(question, [self.index.corpus.text(*one) for one in found.passages])
 
     def _matching(self, patterns: str) -> NDArray[np.bool_]:
         """The documents whose names match, (documents,)."""
@@ -401,6 +416,7 @@ class RetrievalModel:
             "embedder": None if index.dense is None else index.dense.embedder.name,
             "reranker": None if index.reranker is None else index.reranker.to_dict(),
             "example": self._example,
+            "reader": None if self.reader is None else self.reader.to_dict(),
             "writer": None if self.writer is None else self.writer.model_dump(),
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
@@ -434,4 +450,5 @@ class RetrievalModel:
         index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])
         writer = AnswerOptions(**state["writer"]) if state.get("writer") else None
-        return cls(schema, index, strategy, state["example"], writer)
+        reader = loaded(state.get("reader"), Settings())
+        return cls(schema, index, strategy, state["example"], writer, reader)

@@ -48,6 +48,14 @@ class RetrievalOptions(BaseModel):
     sentences: int = Field(3, ge=1, le=10, description="Sentences of an answer, at most.")
     depth: int = Field(100, ge=10, le=1_000, description="Documents that a ranking names, at most.")
     answer: AnswerOptions | None = Field(None, description="A language model that writes answers.")
+    spans: bool = Field(
+        False,
+        description="Whether a short answer is given too, and measured by SQuAD's rules against those that "
+        "the target names after '::'.",
+    )
+    reader: str | None = Field(
+        None, description="A model of Hugging Face, in ONNX, tuned for extractive answers; rules if absent."
+    )
     refused: float = Field(
         0.05,
         ge=0.0,

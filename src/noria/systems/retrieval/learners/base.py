@@ -23,6 +23,7 @@ from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 from noria.systems.retrieval.options import RetrievalOptions
 from noria.systems.retrieval.parts import Parts
+from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
@@ -123,7 +124,8 @@ class RetrievalLearner(Generic[P]):
         blank = Strategy("prior", sentences=wish.sentences, depth=wish.depth, diversity=wish.diversity)
         model = RetrievalModel(ctx.schema, index, blank, example)
         strategy = self.strategy(model, train, ctx)
-        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer)
+        reader = _reader(wish, ctx) if wish.spans else None
+        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer, reader)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
@@ -168,6 +170,14 @@ class RetrievalLearner(Generic[P]):
             return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
         except SourceError as error:
             raise FitFailed(f"{error.what} {error.do}") from error
+
+
+def _reader(wish: RetrievalOptions, ctx: Context) -> Reader:
+    """What cuts short answers, loaded once."""
+    if wish.reader is None:
+        return RuleReader()
+    name = wish.reader
+    return ctx.shared.get(("reader", name), lambda: TunedReader(name, ctx.settings), common=True)
 
 
 def _threads(ctx: Context) -> int:

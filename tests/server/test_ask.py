@@ -133,3 +133,33 @@ async def test_a_key_is_needed_for_answers_and_documents(handbook):
         assert (await one.get("/v1/models/handbook/documents?document=pumps.md")).status_code == 401
         key = {"authorization": f"Bearer {secret}"}
         assert (await one.post(ASK, json={"question": "a"}, headers=key)).status_code == 200
+
+
+async def test_a_key_for_some_documents_gets_nothing_of_the_others(handbook):
+    import httpx
+
+    _, secret = create_key("bob", models=["handbook/wheels*", "handbook/p*"], session=handbook)
+    _, nothing = create_key("eve", models=["handbook/hr/*"], session=handbook)
+    app = create_app(desk("handbook", session=handbook), keyring=keyring(handbook))
+    place = "/v1/models/handbook"
+    headers = {"authorization": f"Bearer {secret}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as bob:
+        told = (await bob.post(PREDICT, json={"question": "What do the wheels cost?"})).json()
+        assert told["predictions"][0]["documents"] == ["wheels.md", "pumps.md"]
+        told = events((await bob.post(ASK, json={"question": "What do the gloves cost?"})).text)
+        assert "gloves" not in json.dumps(told[-1][1]["predictions"]).replace("What do the gloves cost?", "")
+        assert (await bob.get(f"{place}/documents?document=pumps.md")).status_code == 200
+        hidden = await bob.get(f"{place}/documents?document=gloves.md")
+        absent = await bob.get(f"{place}/documents?document=gloves.mp")
+        assert (hidden.status_code, hidden.json()["do"]) == (404, None)
+        assert hidden.json()["what"].replace("md", "mp") == absent.json()["what"]
+        for path in ("predict", "explain"):
+            refused = await bob.post(f"{place}/{path}", json={"rows": [{"question": "What do gloves cost?"}]})
+            assert refused.status_code == 403
+        assert (await bob.post(f"{place}/files?file=a.csv&to=csv", content=b"question")).status_code == 403
+        assert (await bob.get("/models/handbook")).status_code == 200
+        assert (await bob.get("/models/handbook/report")).status_code == 403
+        eve = {"authorization": f"Bearer {nothing}"}
+        told = (await bob.post(PREDICT, json={"question": "What do the wheels cost?"}, headers=eve)).json()
+        assert ".md" not in json.dumps(told)

@@ -143,7 +143,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
     @app.get("/v1/models/{name}/schema")
     async def schema(name: str, request: Request) -> dict[str, Any]:
         """What a model takes and gives."""
-        check(request.scope, name, Verb.PREDICT)
+        check(request.scope, name, Verb.PREDICT, filtered=True)
         serving = desk.endpoint(name).serving
         signature = serving.model.signature
         told = {**signature.to_dict(), "example": serving.example, "row": signature.json_schema()}
@@ -152,7 +152,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/models/{name}/feedback")
     async def feedback(name: str, request: Request) -> dict[str, Any]:
         """What predictions should have been."""
-        caller = check(request.scope, name, Verb.FEEDBACK)
+        caller = check(request.scope, name, Verb.FEEDBACK, filtered=True)
         desk.endpoint(name)
         labels, replace = _labels(await read_json(request.scope, request.receive, desk.limits), caller)
         if len(labels) > desk.limits.rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
@@ -12,9 +13,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
 from noria.core.serving import Verb
-from noria.errors import NoriaError
+from noria.errors import NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk
-from noria.server.guard import check
+from noria.server.guard import check, within
 from noria.server.predict import body, question, read_json
 from noria.server.reply import header
 
@@ -28,7 +29,8 @@ def ask_routes(desk: Desk) -> APIRouter:
     @routes.post("/v1/models/{name}/ask")
     async def ask(name: str, request: Request) -> StreamingResponse:
         """Server-sent events: ``sentence`` for each as it comes, then ``answer``, or ``error``."""
-        caller = check(request.scope, name, Verb.PREDICT)
+        caller = check(request.scope, name, Verb.PREDICT, filtered=True)
+        mine = within(request.scope, name)
         desk.endpoint(name).serving.talker  # noqa: B018 - said before the stream begins
         asked, history = question(await read_json(request.scope, request.receive, desk.limits))
         traffic = desk.endpoint(name).traffic
@@ -41,7 +43,7 @@ def ask_routes(desk: Desk) -> APIRouter:
         async def events() -> AsyncIterator[bytes]:
             number = secrets.token_hex(16)
             work = loop.create_task(
-                desk.ask(name, asked, number, caller, key=key, history=history, tell=tell)
+                desk.ask(name, asked, number, caller, key=key, history=history, within=mine, tell=tell)
             )
             work.add_done_callback(lambda _: tell(None))
             try:
@@ -59,7 +61,10 @@ def ask_routes(desk: Desk) -> APIRouter:
     @routes.get("/v1/models/{name}/documents")
     def documents(name: str, document: str, request: Request, begin: int = 0, end: int = 0) -> dict[str, Any]:
         """A document around the characters that an answer cites."""
-        check(request.scope, name, Verb.PREDICT)
+        check(request.scope, name, Verb.PREDICT, filtered=True)
+        mine = within(request.scope, name)
+        if mine is not None and not any(fnmatchcase(document, one) for one in mine.split("; ")):
+            raise NotFoundError(f"There is no document {document[:80]!r}.")
         return desk.endpoint(name).serving.talker.source(document, begin, end)
 
     return routes

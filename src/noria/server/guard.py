@@ -13,7 +13,7 @@ from noria.lifecycle import keys
 from noria.lifecycle.keys import Keyring
 from noria.server.reply import App, Receive, Scope, Send, header, reply_error
 
-__all__ = ["LOCAL", "Guard", "check"]
+__all__ = ["LOCAL", "Guard", "check", "within"]
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = ("/health", "/ready")
@@ -107,14 +107,23 @@ class Guard:
             )  # fmt: skip
 
 
-def check(scope: Scope, model: str | None, verb: Verb) -> str | None:
-    """The id of the key that a request came with. AccessError if there is none, or it is not for this."""
+def within(scope: Scope, model: str) -> str | None:
+    """Patterns of the documents that a request may be answered from; None for all."""
+    key = scope.get("noria.key")
+    return None if key is None else key.within(model)
+
+
+def check(scope: Scope, model: str | None, verb: Verb, *, filtered: bool = False) -> str | None:
+    """The id of the key that a request came with. AccessError if there is none, or it is not for this.
+
+    A caller that says `filtered` sees to it that only documents `within` the key are told of.
+    """
     if _REFUSED in scope:
         if scope[_PUBLIC] and verb in _ANYBODY:
             return None
         raise scope[_REFUSED]
     key = scope.get("noria.key")
-    keys.check(key, model, verb)
+    keys.check(key, model, verb, filtered=filtered)
     return key.id if key is not None else None
 
 

@@ -49,9 +49,9 @@ def page_routes(desk: Desk) -> APIRouter:
         kept = "public, max-age=31536000, immutable" if v == _digest(name) else "no-cache"
         return Response(asset(name), media_type=_ASSETS[name], headers={"cache-control": kept})
 
-    def locked(request: Request, name: str | None) -> Response | None:
+    def locked(request: Request, name: str | None, *, filtered: bool = True) -> Response | None:
         try:
-            check(request.scope, name, Verb.PREDICT)
+            check(request.scope, name, Verb.PREDICT, filtered=filtered)
         except AccessError as error:
             return _page(request, "key.html", error.http_status, title="A key is needed")
         return None
@@ -73,7 +73,7 @@ def page_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:
-        if refused := locked(request, name):
+        if refused := locked(request, name, filtered=False):
             return refused
         path = desk.endpoint(name).serving.folder / "report.html"
         if not path.is_file():

@@ -14,7 +14,7 @@ from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
 from noria.lifecycle.serve import Answers, Desk, Limits
 from noria.server import arrow
-from noria.server.guard import check
+from noria.server.guard import check, within
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
 
 __all__ = ["PredictRoute", "body", "question", "read_json"]
@@ -67,13 +67,18 @@ class PredictRoute:
     async def _answers(
         self, scope: Scope, receive: Receive, name: str, explain: bool, request: str
     ) -> Answers:
-        caller = check(scope, name, Verb.EXPLAIN if explain else Verb.PREDICT)
+        verb = Verb.EXPLAIN if explain else Verb.PREDICT
+        caller = check(scope, name, verb, filtered=True)
         traffic = self.desk.endpoint(name).traffic
         key = header(scope, traffic.header.encode()) if traffic.header else None
         told = await _read(scope, receive, self.desk.limits)
         if isinstance(told, dict) and "question" in told and not explain:
             asked, history = question(told)
-            return await self.desk.ask(name, asked, request, caller, key=key, history=history)
+            documents = within(scope, name)
+            return await self.desk.ask(
+                name, asked, request, caller, key=key, history=history, within=documents
+            )
+        check(scope, name, verb)
         rows, wanted = _rows(told)
         if wanted and not explain:
             check(scope, name, Verb.EXPLAIN)

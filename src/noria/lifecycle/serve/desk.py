@@ -174,6 +174,7 @@ class Desk:
         *,
         key: str | None = None,
         history: Sequence[Turn] = (),
+        within: str | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> Answers:
         """The answer to a question, which is in the log before it is returned.
@@ -185,6 +186,8 @@ class Desk:
             As for `predict`.
         history : sequence of Turn
             What was asked and answered before.
+        within : str, optional
+            Patterns of the documents that may be searched.
         tell : callable, optional
             Hears, in another thread, sentences of the answer as they come.
 
@@ -202,7 +205,7 @@ class Desk:
             [serving] = endpoint.routed([row], key or request)
             async with asyncio.timeout(self.limits.seconds):
                 loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._talks, serving.converse, row, history, tell)
+                answer = await loop.run_in_executor(self._talks, serving.converse, row, history, within, tell)
             await self._kept(asked, [row], [serving], [answer])
         self._count([serving], [answer], time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:

@@ -141,12 +141,22 @@ class Serving:
             )
         return self.model
 
-    def converse(self, row: Row, history: Sequence[Turn], tell: Callable[[str], None] | None) -> Answer:
-        """The answer to a question, or its ``error``; `tell` hears its sentences as they come."""
+    def converse(
+        self,
+        row: Row,
+        history: Sequence[Turn],
+        within: str | None,
+        tell: Callable[[str], None] | None,
+    ) -> Answer:
+        """The answer to a question, or its ``error``, which names no document; `tell` hears its sentences."""
         talker = self.talker
 
         def answer(question: Any) -> Answer:
-            return talker.converse(question or "", history=history, tell=tell)
+            try:
+                return talker.converse(question or "", history=history, within=within, tell=tell)
+            except ParamError as error:
+                error.do = None
+                raise
 
         try:
             [question] = self.check(row)

@@ -287,7 +287,7 @@ class RetrievalModel:
         without: Sequence[int] = (),
     ) -> float:
         """How much of the question the best chunk says, and how near it is; documents may be left out."""
-        chunks, corpus = self.index.chunks, self.index.corpus
+        chunks = self.index.chunks
         if len(without):
             scores = scores.astype(np.float64)
             for document in without:
@@ -295,9 +295,7 @@ class RetrievalModel:
         best = int(scores.argmax()) if len(scores) else -1
         if self.strategy.fusion == "prior" or best < 0 or scores[best] == -np.inf:
             return 0.0
-        document, begin, end = chunks.spans[best, :3].tolist()
-        texts = [f"{corpus.head(document, begin)} {corpus.text(document, begin, end)}"]
-        said = coverage(question, texts, self.index.lexical)
+        said = coverage(question, best, self.index.lexical)
         return said if similar is None else float(np.clip((said + float(similar[best])) / 2, 0, 1))
 
     def explain(

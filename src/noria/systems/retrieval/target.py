@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from noria.errors import TargetError
 
@@ -11,6 +12,7 @@ __all__ = ["NOWHERE", "judged"]
 NOWHERE = "not in the documents"
 
 
+@lru_cache(10_000)
 def judged(target: str | None) -> Mapping[str, float]:
     """The grade of each relevant document; none where the answer is not in the documents.
 

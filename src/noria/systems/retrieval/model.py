@@ -361,10 +361,9 @@ class RetrievalModel:
         lexical = Lexical(counts, Analyzer(state["stems"]), **state["lexical"])
         dense = None
         if state["embedder"] is not None:
-            dense = Dense(
-                tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
-            )
-        chosen = state["reranker"]
+            embedder = Embedder.named(state["embedder"], Settings())
+            dense = Dense(tensors["vectors"].astype(np.float32), embedder)
+        chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
         index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         return cls(Schema.from_dict(state["schema"]), index, Strategy(**state["strategy"]), state["example"])

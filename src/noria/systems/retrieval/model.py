@@ -32,7 +32,7 @@ from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import NOWHERE
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
+__all__ = ["Found", "Index", "RetrievalModel", "Strategy", "question_of"]
 
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
@@ -115,6 +115,11 @@ class Found:
     confidence: float
 
 
+def question_of(schema: Schema) -> str:
+    """The column that holds the questions."""
+    return next(column.name for column in schema.features if column.type is Type.TEXT)
+
+
 class RetrievalModel:
     """Questions in; answers with citations, and the ranking that they come from, out.
 
@@ -131,7 +136,7 @@ class RetrievalModel:
         self, schema: Schema, index: Index, strategy: Strategy, example: Mapping[str, Any] | None = None
     ) -> None:
         self.schema, self.index, self.strategy = schema, index, strategy
-        self.question = next(column.name for column in schema.features if column.type is Type.TEXT)
+        self.question = question_of(schema)
         self._example = dict(example or {})
         self.signature = self._signature()
 

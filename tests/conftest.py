@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -171,6 +172,20 @@ class Postgres:
             yield
         finally:
             self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The server is there for as long as the block lasts, and says nothing."""
+        parent = int((self.data / "postmaster.pid").read_text().split()[0])
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        processes = [parent, *map(int, listed)]
+        for one in processes:
+            os.kill(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in processes:
+                os.kill(one, signal.SIGCONT)
 
     def run(self, program: str, *arguments: object, **options) -> None:
         command = [*self._as, str(self.binaries / program), *map(str, arguments)]

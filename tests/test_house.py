@@ -256,6 +256,10 @@ def test_the_public_face_is_sorted_and_complete():
 
 # -- what source code may not hold ---------------------------------------------------------------------------
 
+BROAD = {"core/features.py"} | {
+    f"lifecycle/serve/{name}.py" for name in ("commit", "endpoint", "files", "serving", "watch")
+}
+"""Where whatever goes wrong has to end with those whom it is about, so that others are served on."""
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 
@@ -278,7 +282,8 @@ def offences(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=[path.relative_to(ROOT / "src").as_posix() for path in SOURCES])
 def test_source_holds_nothing_forbidden(path):
-    assert offences(path.read_text(encoding="utf-8")) == []
+    allowed = {"broad except"} if path.relative_to(ROOT / "src" / "noria").as_posix() in BROAD else set()
+    assert set(offences(path.read_text(encoding="utf-8"))) <= allowed
 
 
 @pytest.mark.parametrize(

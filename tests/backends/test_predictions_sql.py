@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
@@ -53,10 +54,11 @@ def test_who_does_not_wait_is_told_that_somebody_else_writes(local):
     log.append([LINE])
     with closing(sqlite3.connect(local.home / "state.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert not log.append([LINE], wait=False)
+        assert not log.append([LINE._replace(id="b")], wait=False)
         other.execute("ROLLBACK")
-    assert log.append([LINE], wait=False)
+    assert log.append([LINE._replace(id="b")], wait=False)
     assert not log.append(lines(1_000), wait=False), "what takes long is for a thread"
+    assert not log.append([LINE._replace(inputs="x" * 1_000_000)], wait=False)
     assert log.count() == 2
 
 
@@ -67,7 +69,7 @@ def test_a_database_that_somebody_holds_is_not_waited_for_for_ever(local, monkey
     with closing(sqlite3.connect(local.home / "state.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for call in (
-            lambda: log.append([LINE]),
+            lambda: log.append([LINE._replace(id="b")]),
             lambda: log.tell("demo", [Label.of("a", "yes", 1.0)]),
         ):
             with pytest.raises(OverloadError) as caught:
@@ -78,7 +80,7 @@ def test_a_database_that_somebody_holds_is_not_waited_for_for_ever(local, monkey
                 "  do:  Send the request again."
             )
         other.execute("ROLLBACK")
-    assert log.append([LINE])
+    assert log.append([LINE._replace(id="b")])
     assert log.count() == 2
 
 
@@ -99,6 +101,34 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(small_disk):
     assert "fails." in caught.value.what
     assert caught.value.got == "database or disk is full"
     assert SqlPredictions(settings).count() == kept + 1
+
+
+def test_no_lines_fail_too_as_long_as_the_disk_is_full(small_disk):
+    disk = small_disk("1m")
+    log = SqlPredictions(Settings(home=disk.folder / "home"))
+    log.append([LINE])
+    filler = disk.folder / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"x" * 4_096):
+            continue
+    with pytest.raises(StorageError):
+        log.append([])
+    filler.unlink()
+    assert log.append([])
+    assert log.count() == 1
+
+
+def test_a_server_that_stops_and_is_still_there_is_given_up(remote, postgres, monkeypatch):
+    monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.5)
+    log = SqlPredictions(remote)
+    log.append([LINE])
+    with postgres.frozen(), pytest.raises(OverloadError) as caught:
+        log.append([LINE._replace(id="b")])
+    assert caught.value.what == (
+        "The state database cannot be written now, and nothing is answered that is not kept."
+    )
+    log.append([LINE._replace(id="c")])
+    assert [line.id for line in log.read()] == ["a", "c"]
 
 
 def test_a_server_that_is_restarted_is_waited_for(remote, postgres, monkeypatch):
@@ -159,6 +189,37 @@ def test_what_a_service_keeps_survives_reindex(local):
     assert [key.name for key in keys.all()] == ["ann"]
 
 
+def test_many_labels_keep_nobody_from_writing(local):
+    """Lines are kept while they are told, not only before and after."""
+    log, many = SqlPredictions(local), lines(10_000)
+    log.append(many)
+    telling = threading.Thread(target=log.tell, args=("demo", [Label.of(one.id, 1, 1.0) for one in many]))
+    telling.start()
+    other, between = SqlPredictions(local), 0
+    while telling.is_alive():
+        other.append([LINE])
+        between += telling.is_alive()
+        time.sleep(0.01)
+    telling.join()
+    assert between > 3
+    assert len(list(log.labels("demo"))) == 10_000
+
+
+def test_a_file_that_was_moved_away_is_written_no_more(local):
+    """Within one turn of `tidy`; what was kept in it before stays in it."""
+    log = SqlPredictions(local)
+    log.append([LINE])
+    file = local.home / "state.db"
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(f"state.db{ending}").rename(file.with_name(f"aside.db{ending}"))
+    log.tidy()
+    assert log.append([LINE._replace(id="b")])
+    assert [line.id for line in SqlPredictions(local).read()] == ["b"]
+    assert [line.id for line in log.read()] == ["b"]
+    aside = Settings(home=local.home, state=f"sqlite:///{local.home}/aside.db")
+    assert [line.id for line in SqlPredictions(aside).read()] == ["a"]
+
+
 def test_commits_do_not_copy_the_write_ahead_log(local):
     """`tidy` does, beside them."""
     log = SqlPredictions(local)
@@ -180,7 +241,7 @@ def test_time_is_not_lost_on_a_lock_that_is_soon_free(local):
     other.execute("BEGIN IMMEDIATE")
     release = threading.Thread(target=lambda: (time.sleep(0.2), other.execute("COMMIT")))
     release.start()
-    assert log.append([LINE])
+    assert log.append([LINE._replace(id="b")])
     release.join()
     other.close()
     assert log.count() == 2

@@ -13,10 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from noria.backends import state_migrations
+from noria.backends.predictions_sql import SqlPredictions
 from noria.backends.state_sql import SqlState
 from noria.backends.state_tables import Table
 from noria.core.result import Score
 from noria.core.runs import Change, Condition, RunEntry, RunQuery
+from noria.core.serving import LoggedPrediction
 from noria.errors import ParamError, StorageError
 from noria.settings import Settings
 
@@ -117,6 +119,30 @@ def test_version_1_gets_the_tables_of_a_service(settings):
         "UPDATE noria_schema SET version = 1",
     )  # fmt: skip
     assert known(settings) == (["a"], [CHANGE])
+    assert differences(settings) == []
+
+
+def test_databases_of_all_versions_become_one_of_today(settings):
+    left(settings)
+    sql(
+        settings, *(f"DROP TABLE {name}" for name in ("predictions", "feedback", "keys")),
+        "UPDATE noria_schema SET version = 1",
+    )  # fmt: skip
+    assert known(settings) == (["a"], [CHANGE])
+    assert differences(settings) == []
+
+
+def test_lines_that_were_written_twice_are_one(settings):
+    log, line = SqlPredictions(settings), LoggedPrediction("a", "a", "x", 1, "y", 1.0, 1.0, None, "1", "{}")
+    log.append([line, line._replace(role="shadow")])
+    log.close()
+    copied = ", ".join(f'"{name}"' for name in LoggedPrediction._fields)
+    sql(
+        settings, "DROP INDEX predictions_row", "CREATE INDEX predictions_row ON predictions (id)",
+        f"INSERT INTO predictions ({copied}) SELECT {copied} FROM predictions",
+        "UPDATE noria_schema SET version = 2",
+    )  # fmt: skip
+    assert [(one.id, one.role) for one in SqlPredictions(settings).read()] == [("a", "y"), ("a", "shadow")]
     assert differences(settings) == []
 
 

@@ -30,6 +30,7 @@ def test_help_teaches(noria):
     [
         (["pest"], 4, "There is no model 'pest'."),
         (["pets@9"], 4, "There is no version 9 of 'pets'."),
+        (["pets", "pets@1"], 2, "The model 'pets' is named twice."),
         (["pets", "--mask", "wieght"], 2, "No served model has a field 'wieght' to mask."),
         (["pets", "--split", "challenger=2"], 2, "A share is a number above 0, up to 1."),
         (["pets", "--host", "192.0.2.1"], 2, "A service on 192.0.2.1 needs keys, and there is no valid one."),

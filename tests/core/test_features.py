@@ -52,6 +52,7 @@ def test_what_cannot_be_read(tmp_path, reference, kind, text):
         ("return 1 / 0", "ZeroDivisionError: division by zero"),
         ("return open('/nowhere/at/all')", "FileNotFoundError"),
         ("import nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("import re; re.compile('(')", "error: missing ), unterminated subpattern"),
     ],
 )
 def test_a_function_that_fails_is_named(body, got):

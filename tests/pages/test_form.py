@@ -21,6 +21,7 @@ def field(column, value=None, rows=100):
     ("column", "value", "control", "shown"),
     [
         (Column("a", Type.NUMBER, low=0, high=9), 3.0, "number", "3"),
+        (Column("a", Type.NUMBER), 1_700_000_000_123.0, "number", "1700000000123"),
         (Column("a", Type.CATEGORY, levels=("x", "y")), "y", "select", "y"),
         (Column("a", Type.CATEGORY, levels=tuple(map(str, range(21)))), "7", "list", "7"),
         (Column("a", Type.BOOLEAN), True, "switch", True),

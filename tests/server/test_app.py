@@ -52,6 +52,8 @@ async def test_what_becomes_of_feedback(inside):
         ({"labels": [{"id": 1, "label": 1}]}, "Label 0 is no object of 'id' and 'label'."),
         ({"labels": [{"id": "a", "label": [1]}]}, "Label 0 is no single value."),
         ({"labels": [{"id": "a", "label": None}]}, "Label 0 is no single value."),
+        ({"labels": [{"id": "a\0", "label": 1}]}, "Label 0 holds a NUL character."),
+        ({"labels": [{"id": "a", "label": "\0"}]}, "Label 0 holds a NUL character."),
     ],
 )
 async def test_feedback_that_is_none(inside, body, what):

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+import threading
+import time
+from contextlib import closing
 
+import httpx
 import pytest
 
 import noria
+from noria.api import desk, keyring
+from noria.backends import predictions_sql
+from noria.lifecycle import keys
+from noria.server import create_app
 
 pytestmark = pytest.mark.anyio
 
@@ -110,6 +119,42 @@ async def test_a_key_is_for_its_verbs_and_models(guarded):
     assert (await ask(service, admin)).status_code == 403
 
 
+async def test_who_has_no_key_for_it_sees_that_something_is_wrong_but_not_what(guarded, session, monkeypatch):
+    monkeypatch.setattr(predictions_sql, "_PATIENCE", 0.1)
+    service, make = guarded
+    (_, user), (_, admin) = make(), make(verbs=["admin"])
+    folder = session.registry.folder("line@2") / "model"
+    next(folder.glob("member*")).write_bytes(b"broken")
+    noria.promote("line@2", session=session)
+    service.desk.refresh()
+    with closing(sqlite3.connect(session.settings.home / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = await service.client.post("/v1/models/line/predict", json={"rows": [{"x": 1}]}, headers=user)
+        assert (answer.status_code, answer.json()["got"]) == (503, None)
+        for headers in ({}, user, {"authorization": "Bearer no"}):
+            told = [(await service.client.get(path, headers=headers)) for path in ("/health", "/ready")]
+            assert [one.status_code for one in told] == [200, 503]
+            assert told[0].json() == {"status": "degraded", "problems": [told[1].json()["problem"]]}
+            assert told[1].json()["problem"] == "See the log of the service, or ask with a key for admin."
+        told = (await service.client.get("/health", headers=admin)).json()["problems"]
+    assert [one.partition(":")[0] for one in told] == ["line@champion", "log"]
+    assert str(folder) in told[0]
+
+
+async def test_a_key_sees_no_other_models(guarded):
+    """Neither that they are there, nor the row of their training that describes them."""
+    service, make = guarded
+    seen = {}
+    for wish in ({"models": ["line"]}, {"verbs": ["feedback"]}, {}):
+        _, headers = make(**wish)
+        listed = (await service.client.get("/v1/models", headers=headers)).json()
+        told = (await service.client.get("/openapi.json", headers=headers)).json()
+        paths = {path.split("/")[3] for path in told["paths"] if path.startswith("/v1/models/")}
+        assert paths == {one["name"] for one in listed}
+        seen[str(wish)] = sorted(paths)
+    assert list(seen.values()) == [["line"], [], ["line", "pets"]]
+
+
 async def test_keys_that_cannot_be_read_again_count_no_more(guarded, monkeypatch):
     service, make = guarded
     _, headers = make()
@@ -172,3 +217,27 @@ async def test_a_foreign_page_gets_no_permission(inside):
     answer = await client.options("/v1/models/line/predict", headers=asked)
     assert answer.status_code == 405
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_version_that_takes_long_to_load_keeps_no_keys_from_being_read(session, live, monkeypatch):
+    monkeypatch.setattr(keys, "_STALE", 0.5)
+    _, key = noria.create_key("me", session=session)
+    made, loading, loaded = desk("line", session=session), threading.Event(), threading.Event()
+    load = made.endpoint("line")._load
+
+    def slow(folder):
+        loading.set()
+        loaded.wait(30)
+        return load(folder)
+
+    made.endpoint("line")._load = slow
+    service = live(create_app(made, keyring=keyring(session), poll=0.05))
+    noria.promote("line@2", session=session)
+    assert loading.wait(10)
+    time.sleep(0.7)
+    answer = httpx.post(
+        f"{service.url}/v1/models/line/predict", json={"rows": [{"x": 1}]},
+        headers={"authorization": f"Bearer {key}"},
+    )  # fmt: skip
+    loaded.set()
+    assert answer.status_code == 200

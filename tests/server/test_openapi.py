@@ -54,6 +54,16 @@ async def test_a_model_that_takes_questions_has_two_paths_more(handbook):
     assert asked["example"]["question"].endswith("?")
 
 
+@pytest.mark.anyio
+async def test_the_field_that_splits_is_described(inside):
+    service = inside(split=["challenger=0.5"], by="customer")
+    told = (await service.client.get("/openapi.json")).json()["paths"]["/v1/models/line/predict"]["post"]
+    row = told["requestBody"]["content"]["application/json"]["schema"]["properties"]["rows"]["items"]
+    assert list(row["properties"]) == ["x", "customer"]
+    assert row["required"] == ["x"]
+    assert (await service.predict([{"x": 1, "customer": 7}])).status_code == 200
+
+
 def test_a_service_does_what_it_says(process):
     """Schemathesis asks whatever the description allows, and what it does not."""
     service = process("line", "pets")

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,7 +20,7 @@ from noria.settings import Settings
 
 SIZE = "<b onmouseover=alert(1)>size</b>"
 TARGET = "</script><script>alert(2)</script>"
-TOWNS = ["<img src=x onerror=alert(3)>", "a\"b'c", "مدينة", "plain"]
+TOWNS = ["<img src=x  onerror=alert(3)>", "a\"b'c", "مدينة", "plain"]
 
 
 def hostile(rows: int = 240) -> pl.DataFrame:
@@ -252,6 +255,24 @@ def test_progress_is_shown_and_scoring_can_be_cancelled(look, url, tmp_path):
     assert seen.page.locator("#file-error").inner_text() == ""
 
 
+def test_a_service_that_is_away_for_a_moment_loses_no_file(look, url, tmp_path):
+    (tmp_path / "rows.csv").write_text("x\n1\n")
+    seen, missed = look(f"{url}/models/line"), []
+
+    def ask(route):
+        if len(missed) < 2 and route.request.method == "GET":
+            missed.append(route.request.url)
+            route.abort() if len(missed) == 1 else route.fulfill(status=502, body="<h1>Bad gateway</h1>")
+        else:
+            route.continue_()
+
+    seen.page.route("**/files/*", ask)
+    seen.page.get_by_label(re.compile("A file of rows")).set_input_files(tmp_path / "rows.csv")
+    seen.page.get_by_role("button", name="Predict the file").click()
+    seen.page.get_by_text(re.compile("^1 rows with predictions")).wait_for()
+    assert len(missed) == 2
+
+
 def test_a_file_that_cannot_be_scored_is_said_beside_it(look, url, tmp_path):
     (tmp_path / "rows.csv").write_text("z\n1\n")
     seen = look(f"{url}/models/line")
@@ -358,6 +379,32 @@ async def test_uploads_are_refused_that_are_too_large_or_of_a_form_s_kind(shop, 
     told = await caller.post(place, params={"to": "csv"}, content=b"", headers=RAW)
     assert (told.status_code, told.json()["what"]) == (422, "The address has no 'file'.")
     assert list((tmp_path / "files").iterdir()) == []
+
+
+def test_results_go_in_time_though_nobody_sends_another_file(app, live, tmp_path):
+    old = tmp_path / "files" / "old"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    live(app)
+    last = time.monotonic() + 20
+    while old.exists():
+        assert time.monotonic() < last, "it is still there"
+        time.sleep(0.05)
+
+
+def test_a_service_that_ends_scores_no_file_to_its_end(shop, tmp_path, live):
+    served = live(create_app(desk("line", session=shop), files=tmp_path / "files"))
+    rows, asked = b"x\n" + b"1.5\n" * 5_000_000, {"file": "a.csv", "to": "csv"}
+    job = httpx.post(f"{served.url}/v1/models/line/files", params=asked, content=rows, headers=RAW).json()
+    where = f"{served.url}/v1/models/line/files/{job['id']}"
+    while httpx.get(where).json()["rows"] == 0:
+        pass
+    served.stop()
+    told = json.loads((tmp_path / "files" / job["id"] / "job.json").read_text())
+    assert (told["state"], told["error"]["what"]) == (
+        "failed", "The service stopped while it scored this file.",
+    )  # fmt: skip
+    assert 0 < told["rows"] < 5_000_000
 
 
 @pytest.mark.anyio

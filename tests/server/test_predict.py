@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import gc
+import io
+from datetime import datetime
+from decimal import Decimal
+
 import httpx
+import orjson
 import polars as pl
 import pytest
 
+from noria.core.schema import Column, Schema, Type
+from noria.data.conform import RowConformer, conform
 from noria.lifecycle.serve import Limits
-from noria.server.predict import PredictRoute
+from noria.server import arrow
+from noria.server.predict import PredictRoute, _loaded
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +32,31 @@ async def test_an_answer_is_in_the_log_before_it_goes_out(inside):
     assert (lines[0].inputs, lines[0].version, lines[0].role) == ('{"x":3.0}', 1, "champion")
     assert str(good["prediction"]) in lines[0].outputs
     assert "The field 'x' is missing." in lines[1].outputs
+
+
+async def test_what_is_text_to_a_model_is_the_same_text_in_arrow_as_in_a_file():
+    """Or it would be a level that the model has never seen."""
+    day = datetime(2021, 3, 5, 7, 9, 11, 120_000)
+    table = pl.DataFrame(
+        {
+            "decimal": [Decimal("1.10")],
+            "large": [Decimal("12345678901234567890")],
+            "single": pl.Series([0.1], dtype=pl.Float32),
+            "double": [7.0],
+            "level": pl.Series([" a "], dtype=pl.Categorical),
+            "milli": pl.Series([day], dtype=pl.Datetime("ms")),
+            "nano": pl.Series([day], dtype=pl.Datetime("ns")),
+            "clock": [day.time()],
+            "none": [None],
+            "text": ["b"],
+        }
+    )
+    schema = Schema(tuple(Column(name, Type.CATEGORY) for name in table.columns))
+    sent, read = io.BytesIO(), RowConformer(schema)
+    table.write_ipc_stream(sent)
+    got = [read(row) for row in arrow.rows(sent.getvalue(), Limits(), schema)]
+    assert got == conform(table, schema).rows()
+    assert got[0][:3] == ("1.10", "12345678901234567890", "0.1")
 
 
 async def test_one_row_has_the_id_of_its_request(inside):
@@ -172,3 +206,43 @@ async def test_other_paths_are_passed_on():
         "/v1/models/predict",
         "/v1/models/a/b/predict",
     ]
+
+
+async def test_what_is_refused_is_logged_no_larger_than_it_need_be(inside):
+    """A value of megabytes, one that is nested too deep to be written as JSON again, and many fields."""
+    service = inside()
+    deep = b"[" * 300 + b"]" * 300
+    wide = b",".join(b'"f%d":"%s"' % (at, b"a" * 100) for at in range(2_000))
+    for bad in (b'{"x":"%s"}' % (b"a" * 2_000_000), b'{"x":%s}' % deep, b"{%s}" % wide):
+        answer = await service.client.post(
+            "/v1/models/line/predict",
+            content=b'{"rows":[{"x":1},%s]}' % bad,
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 200
+        good, refused = answer.json()["predictions"]
+        assert ("error" in good, "error" in refused) == (False, True)
+        assert len(answer.content) < 1_000
+    kept = [line.inputs for line in service.desk.log.read()]
+    assert kept[::2] == ['{"x":1}'] * 3
+    assert max(map(len, kept)) < 20_000
+    assert kept[1].startswith('{"x":"')
+    assert kept[3] == '{"x":"[[[[[[[...]]]]]]]"}'
+    assert orjson.loads(kept[5]).keys() == {f"f{at}" for at in range(100)}
+
+
+async def test_the_garbage_collector_rests_while_much_is_read_and_works_after(inside):
+    service = inside(limits=Limits(rows=3))
+    collected = []
+    gc.callbacks.append(lambda phase, _: collected.append(phase))
+    try:
+        _loaded(b'{"rows":[%s]}' % b",".join([b'{"x":1}'] * 100_000))
+    finally:
+        gc.callbacks.pop()
+    assert len(collected) <= 2
+    assert gc.isenabled()
+    with pytest.raises(orjson.JSONDecodeError):
+        _loaded(b"x" * 200_000)
+    assert gc.isenabled()
+    answer = await service.predict([{"x": 1}] * 30_000 + [5])
+    assert (answer.status_code, answer.json()["what"]) == (413, "Too many rows were sent at once.")

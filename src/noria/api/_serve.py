@@ -59,7 +59,7 @@ def desk(
     ArtifactError
         If one is damaged.
     ParamError
-        If nothing is named, or a share or a field cannot be.
+        If nothing is named, or a model twice, or a share or a field cannot be.
     """
     from noria.core import artifact
     from noria.data.conform import conform
@@ -67,6 +67,14 @@ def desk(
 
     if not models:
         raise ParamError("There is nothing to serve.", do="Name a model: noria models")
+    names = [model.partition("@")[0] for model in models]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ParamError(
+            f"The model {twice!r} is named twice.",
+            got=", ".join(models),
+            do="Name one version of it; --split and --shadow let another one answer too.",
+        )
     aliases = {name: alias or "champion" for name, _, alias in (model.partition("@") for model in models)}
     session, limits = session or Session(), limits or Limits()
     traffic = Traffic.parse(split, by, shadow, list(aliases))

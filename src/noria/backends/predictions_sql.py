@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
 from noria.backends.state_database import Database
@@ -23,9 +25,13 @@ _PATIENCE = 4.0  # seconds that lines wait for other writers, or for a server to
 _HURRY = 0.25  # the same after the last lines waited in vain
 _PAUSE = 0.2
 _PAGE = 1_000
+_REST = 0.05  # seconds in which others may write, before the next of them
 _PAGES = 20_000  # of the write-ahead log, after which a commit copies it if nobody called `tidy`
 _FEW = 200  # lines that are written in less time than a thread takes to begin
+_LITTLE = 500_000  # characters of theirs
 _FULL = "53100"  # what PostgreSQL says when its disk is full
+_PROBE = LoggedPrediction("", "", "", 0, "", 0.0, 0.0, None, "", "")
+_UNDONE = "DELETE FROM predictions WHERE id = ''"
 _COLUMNS = ", ".join(f'"{name}"' for name in LoggedPrediction._fields)
 
 
@@ -46,27 +52,31 @@ class SqlPredictions:
         self._database = Database(settings, wait=_PATIENCE)
         self._lock = Lock()
         self._connection: Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._patience = _PATIENCE
         self.quick = self._database.file is not None
         mark = "?" if self.quick else "%s"
         marks = ", ".join([mark] * len(LoggedPrediction._fields))
-        self._insert = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({marks})"
+        self._insert = f"INSERT INTO predictions ({_COLUMNS}) VALUES ({marks}) ON CONFLICT DO NOTHING"
 
     def append(self, lines: Sequence[LoggedPrediction], *, wait: bool = True) -> bool:
-        """Add lines, all or none; False if somebody else writes and `wait` is false."""
+        """Add lines, all or none; False if somebody else writes and `wait` is false.
+
+        Without lines one is written and taken back, so that it is known whether the disk takes any.
+        """
         from sqlalchemy.exc import DBAPIError
 
-        if not wait and len(lines) > _FEW:
+        if not wait and (len(lines) > _FEW or sum(len(line.inputs) for line in lines) > _LITTLE):
             return False
         if not self._lock.acquire(blocking=wait):
             return False
         last = time.monotonic() + self._patience
-        kept, again = False, False
+        kept = False
         try:
             with self._database.telling():
                 while not kept:
                     try:
-                        self._append(lines, wait, known=again)
+                        self._append(lines, wait)
                         kept = True
                     except (DBAPIError, StorageError) as error:
                         passing = _may_pass(error)
@@ -78,15 +88,14 @@ class SqlPredictions:
                             return False
                         if time.monotonic() >= last:
                             raise _away(error) from error
-                        again = True
                         time.sleep(_PAUSE)
         finally:
             self._patience = _PATIENCE if kept or not wait else _HURRY
             self._lock.release()
         return True
 
-    def _append(self, lines: Sequence[LoggedPrediction], wait: bool, known: bool) -> None:
-        """Write the lines; after a failure only if they are not `known` already."""
+    def _append(self, lines: Sequence[LoggedPrediction], wait: bool) -> None:
+        """Write the lines; those that were kept before the answer to COMMIT was lost are known already."""
         if self._connection is None or self._connection.invalidated:
             self._drop()
             self._connection = self._connected()
@@ -94,9 +103,10 @@ class SqlPredictions:
         if self.quick:
             self._append_to_file(connection.connection.driver_connection, lines, wait)
             return
-        with connection.begin():
-            if lines and not (known and self._has(connection, lines[0])):
-                connection.exec_driver_sql(self._insert, [tuple(line) for line in lines])
+        with _cut_off(connection), connection.begin():
+            connection.exec_driver_sql(self._insert, [tuple(line) for line in lines or [_PROBE]])
+            if not lines:
+                connection.exec_driver_sql(_UNDONE)
 
     def _append_to_file(self, file: Any, lines: Sequence[LoggedPrediction], wait: bool) -> None:
         """Write the lines past SQLAlchemy, which would take three times as long for one of them."""
@@ -107,31 +117,28 @@ class SqlPredictions:
         try:
             file.execute(f"PRAGMA busy_timeout = {int(1000 * self._patience) if wait else 0}")
             file.execute("BEGIN IMMEDIATE")
-            file.executemany(self._insert, lines)
+            file.executemany(self._insert, lines or [_PROBE])
+            if not lines:
+                file.execute(_UNDONE)
             file.execute("COMMIT")
         except sqlite3.Error as error:
+            raise OperationalError(self._insert, None, error) from error
+        finally:
             if file.in_transaction:
                 file.rollback()
-            raise OperationalError(self._insert, None, error) from error
 
     def _connected(self) -> Connection:
         """A connection whose commits copy no write-ahead log, and that waits for no lock for long."""
         connection = self._database.connect()
+        self._file = self._database.identity()
         if self.quick:
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")
         else:
-            with connection.begin():
-                connection.exec_driver_sql(f"SET lock_timeout = {int(1000 * _PATIENCE)}")
+            most = int(1000 * _PATIENCE)
+            with _cut_off(connection), connection.begin():
+                connection.exec_driver_sql(f"SET lock_timeout = {most}; SET statement_timeout = {most}")
         return connection
-
-    def _has(self, connection: Connection, line: LoggedPrediction) -> bool:
-        from sqlalchemy import select
-
-        from noria.backends.state_tables import PredictionRow as Row
-
-        found = select(Row.number).where(Row.id == line.id, Row.role == line.role)
-        return connection.execute(found).first() is not None
 
     def read(
         self, name: str | None = None, *, since: float | None = None, limit: int | None = None
@@ -170,28 +177,17 @@ class SqlPredictions:
             return connection.scalar(counted if name is None else counted.where(Row.name == name)) or 0
 
     def tell(self, name: str, labels: Sequence[Label], *, replace: bool = False) -> list[Outcome]:
-        """Keep what predictions of a model should have been; what became of each label, in their order."""
-        from sqlalchemy import delete, insert
+        """Keep what predictions of a model should have been; what became of each label, in their order.
 
-        from noria.backends.state_tables import LabelRow as Row
-
+        A page of them is one transaction: told again after a failure, those that were kept are known. Between
+        pages others may write.
+        """
         outcomes: list[Outcome] = []
-        with self._writing(f"feedback of {name}") as connection:
-            for start in range(0, len(labels), _PAGE):
-                some = labels[start : start + _PAGE]
-                ids = {label.id for label in some}
-                predicted, told = _known(connection, name, ids)
-                fresh: dict[str, Label] = {}
-                for label in some:
-                    outcome = _outcome(label, predicted, told, replace)
-                    outcomes.append(outcome)
-                    if outcome.counts:
-                        fresh[label.id], told[label.id] = label, label.label
-                if fresh:
-                    connection.execute(delete(Row).where(Row.name == name, Row.id.in_(list(fresh))))
-                    connection.execute(
-                        insert(Row), [{"name": name, **label._asdict()} for label in fresh.values()]
-                    )
+        for start in range(0, len(labels), _PAGE):
+            if start:
+                time.sleep(_REST)
+            with self._writing(f"feedback of {name}") as connection:
+                outcomes += _tell(connection, name, labels[start : start + _PAGE], replace)
         return outcomes
 
     def labels(self, name: str, *, since: float | None = None) -> Iterator[Label]:
@@ -210,9 +206,15 @@ class SqlPredictions:
                 yield Label(*row)
 
     def tidy(self) -> None:
-        """Copy SQLite's write-ahead log into its file, so that no commit has to."""
+        """Copy SQLite's write-ahead log into its file, so that no commit has to.
+
+        Of a file that was moved away, or that another has taken the place of, the connection is let go.
+        """
         if not self.quick:
             return
+        if self._file != self._database.identity():
+            with self._lock:
+                self._drop()
         with self._database.reading() as connection:
             if connection is not None:
                 plain = connection.execution_options(begin="")
@@ -241,6 +243,19 @@ class SqlPredictions:
             self._connection = None
 
 
+@contextmanager
+def _cut_off(connection: Connection) -> Iterator[None]:
+    """Cut the line to a server that says nothing for long: it may have stopped, and still be there."""
+    driver: Any = connection.connection.driver_connection
+    with socket.socket(fileno=os.dup(driver.fileno())) as line:
+        timer = Timer(2 * _PATIENCE, line.shutdown, [socket.SHUT_RDWR])
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], dict[str, str]]:
     """Which rows were predicted by a model, and the labels that some of them have."""
     from sqlalchemy import select
@@ -251,6 +266,28 @@ def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], 
     labelled = select(LabelRow.id, LabelRow.label).where(LabelRow.name == name, LabelRow.id.in_(ids))
     told = {row.id: row.label for row in connection.execute(labelled)}
     return set(connection.scalars(logged)), told
+
+
+def _tell(connection: Connection, name: str, labels: Sequence[Label], replace: bool) -> list[Outcome]:
+    """Keep a page of labels."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    from noria.backends.state_tables import LabelRow
+
+    predicted, told = _known(connection, name, {label.id for label in labels})
+    outcomes: list[Outcome] = []
+    fresh: dict[str, Label] = {}
+    for label in labels:
+        outcome = _outcome(label, predicted, told, replace)
+        outcomes.append(outcome)
+        if outcome.counts:
+            fresh[label.id], told[label.id] = label, label.label
+    if fresh:
+        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(LabelRow)
+        new = {field: insert.excluded[field] for field in ("label", "when", "caller")}
+        put = insert.on_conflict_do_update(index_elements=["name", "id"], set_=new)
+        connection.execute(put, [{"name": name, **label._asdict()} for label in fresh.values()])
+    return outcomes
 
 
 def _outcome(label: Label, predicted: set[str], told: dict[str, str], replace: bool) -> Outcome:

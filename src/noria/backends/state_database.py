@@ -46,6 +46,7 @@ class Database:
     def __init__(self, settings: Settings, wait: float = _WAIT) -> None:
         self.settings, self.wait = settings, wait
         self._ready = False
+        self._opened: tuple[int, int] | None = None
 
     @cached_property
     def file(self) -> Path | None:
@@ -56,7 +57,11 @@ class Database:
 
     def made(self) -> bool:
         """Whether the database has its tables; those of an older version are brought up to date first."""
-        if self._ready or (self.file is not None and not _filled(self.file)):
+        here = self.identity()
+        if here != self._opened:
+            self.close()
+            self._ready = False
+        if self._ready or (self.file is not None and here is None):
             return self._ready
         with self.telling(), self._engine.connect() as connection:
             version = _version(connection)
@@ -72,8 +77,15 @@ class Database:
             )
         if version < migrations.SCHEMA:
             self._migrate()
-        self._ready = True
+        self._opened, self._ready = here, True
         return True
+
+    def identity(self) -> tuple[int, int] | None:
+        """What tells a SQLite file from another that is put in its place; None while there is none."""
+        if self.file is None or not _filled(self.file):
+            return None
+        found = self.file.stat()
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def reading(self) -> Iterator[Connection | None]:
@@ -140,6 +152,7 @@ class Database:
             finally:
                 for left in draft.parent.glob(f"{draft.name}*"):
                     left.unlink()
+            self.made()
 
     def _migrate(self) -> None:
         """Bring the tables to today's version at once or not at all; of a SQLite file a copy is kept."""

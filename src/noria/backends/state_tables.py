@@ -86,7 +86,10 @@ class PredictionRow(Table):
     """A row that a service predicted; its fields are those of `noria.core.serving.LoggedPrediction`."""
 
     __tablename__ = "predictions"
-    __table_args__ = (Index("predictions_name_when", "name", "when"), Index("predictions_row", "id"))
+    __table_args__ = (
+        Index("predictions_name_when", "name", "when"),
+        Index("predictions_row", "id", "role", unique=True),
+    )
 
     number: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True

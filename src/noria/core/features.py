@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureFunction", "FeaturedModel"]
 
-_ANY = (
-    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError,
-    RuntimeError, TypeError, ValueError,
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class FeatureFunction:
@@ -81,7 +76,7 @@ class FeatureFunction:
             exec(compile(source, origin, "exec"), module.__dict__)
         except SyntaxError as error:
             raise RecipeError(f"{origin} is not valid Python.", got=str(error)) from error
-        except _ANY as error:
+        except Exception as error:  # the code of a user may raise what it likes
             raise RecipeError(
                 f"{origin} cannot be imported.", got=f"{type(error).__name__}: {error}"
             ) from error
@@ -105,7 +100,7 @@ class FeatureFunction:
 
         try:
             made = self.call(table)
-        except (pl.exceptions.PolarsError, *_ANY) as error:
+        except Exception as error:  # the code of a user may raise what it likes
             raise RecipeError(
                 f"The feature function {self.name!r} failed.",
                 got=f"{type(error).__name__}: {error}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -367,7 +368,7 @@ def _read_other(column: Column, by_kind: Mapping[type, _Reader], value: Any) -> 
     if read is None:
         raise ColumnError(
             f"The column {column.name!r} should hold {_EXPECTED.get(column.type, 'single values')}.",
-            got=f"{value!r} of type {type(value).__name__}",
+            got=f"{reprlib.repr(value)} of type {type(value).__name__}",
             do="Give a value such as those that the model was trained on.",
         )
     return read(value)

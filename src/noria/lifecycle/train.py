@@ -37,6 +37,7 @@ from noria.core.result import Evaluation
 from noria.core.runs import Condition, RunEntry, RunQuery
 from noria.core.split import Split
 from noria.data.conform import conform
+from noria.data.drift import Reference
 from noria.errors import (
     BudgetError,
     InputError,
@@ -195,6 +196,7 @@ class Training:
             report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
+            attempt("What new rows are compared with", partial(self._refer, data, evidence, folder), None)
             case = Case(
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
                 until,
@@ -220,6 +222,11 @@ class Training:
             notes=notes,
             recipe=self.recipe.to_dict(),
         )
+
+    def _refer(self, data: Prepared, evidence: Evidence, folder: Path) -> None:
+        """Keep what new rows will be compared with."""
+        seen, said, seed = evidence.truth, evidence.predictions, self.recipe.search.seed
+        Reference.of(data.table, data.schema, seen, said, seed=seed).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""

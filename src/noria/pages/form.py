@@ -123,7 +123,10 @@ def _step(known: list[float]) -> float:
 
 
 def _plain(number: float | None) -> str:
-    return "" if number is None else f"{number:.12g}"
+    """As a number box takes it; whole numbers, which may be ids or moments, to the last digit."""
+    if number is None:
+        return ""
+    return f"{number:.0f}" if number == int(number) and abs(number) < 2**53 else f"{number:.12g}"
 
 
 def _category(column: Column, value: str | None) -> dict[str, Any]:

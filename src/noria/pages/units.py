@@ -17,6 +17,11 @@ __all__ = ["ago", "data_size", "day", "duration", "interval", "number", "without
 
 _PASSWORD = re.compile(r"(?<=://)(?:[^/@:\s\"]*:(?!\d+/)[^\s\"'<>`]*@|[^/@\s\"]+@)")  # it may hold @ and /
 
+_SECRET = re.compile(
+    r"(?i)(?<=[?&;])((?:[\w-]*(?:password|passwd|pwd|token|secret|signature|credential|api_?key)|sig|key)=)"
+    r"[^&\s\"'<>`#\\]+"
+)
+
 
 def number(value: float | None) -> str:
     """A score in at most six characters or so; nothing for what is not a number.
@@ -94,7 +99,7 @@ def day(moment: float) -> str:
 
 
 def without_password(text: str) -> str:
-    """A text whose addresses name no user and no password.
+    """A text whose addresses name no user, no password and no other secret.
 
     Examples
     --------
@@ -102,5 +107,7 @@ def without_password(text: str) -> str:
     ('postgresql://host/shop', 's3://host/a')
     >>> without_password("https://host:8080/chart@2")
     'https://host:8080/chart@2'
+    >>> without_password("https://host/a.csv?sv=1&sig=aB%2F=&part=2")
+    'https://host/a.csv?sv=1&sig=***&part=2'
     """
-    return _PASSWORD.sub("", text)
+    return _SECRET.sub(r"\1***", _PASSWORD.sub("", text))

@@ -19,11 +19,11 @@ from noria._version import __version__
 from noria.core.serving import Label, Verb
 from noria.errors import NoriaError, ParamError, RequestError
 from noria.lifecycle.keys import Keyring
-from noria.lifecycle.serve import Desk, Watch
+from noria.lifecycle.serve import Desk, Endpoint, Watch
 from noria.lifecycle.serve.files import Files
 from noria.server.ask import ask_routes
 from noria.server.files import file_routes
-from noria.server.guard import Guard, check
+from noria.server.guard import Guard, check, may
 from noria.server.openapi import described
 from noria.server.pages import page_routes
 from noria.server.predict import PredictRoute, read_json
@@ -32,6 +32,7 @@ from noria.settings import Settings
 
 __all__ = ["create_app"]
 
+_HIDDEN = "See the log of the service, or ask with a key for admin."
 _SHAPE = 'Send {"labels": [{"id": "...", "label": ...}, ...]}.'
 
 
@@ -63,14 +64,18 @@ def create_app(
     beside : sequence of callable
         What else is to be done as often, in a thread.
     """
+    scored = Files(files or Settings().cache / "files", limits=desk.limits)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        work = [desk.refresh, *([keyring.refresh] if keyring is not None else []), *beside]
-        watch = Watch(work, poll)
-        watch.start()
+        quick = [scored.sweep, *([keyring.refresh] if keyring is not None else []), *beside]
+        watches = [Watch([desk.refresh], poll), Watch(quick, poll)]  # a model may take long to load
+        for watch in watches:
+            watch.start()
         yield
-        watch.stop()
+        scored.stop()
+        for watch in watches:
+            watch.stop()
         await desk.close()
 
     app = FastAPI(
@@ -87,7 +92,7 @@ def create_app(
     app.add_exception_handler(StarletteHTTPException, _not_found)
     _add_state(app, desk)
     _add_models(app, desk)
-    app.include_router(file_routes(desk, Files(files or Settings().cache / "files")))
+    app.include_router(file_routes(desk, scored))
     app.include_router(ask_routes(desk))
     app.include_router(page_routes(desk))
     inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
@@ -98,16 +103,18 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
     """Routes for those who keep the service running."""
 
     @app.get("/health")
-    async def health() -> dict[str, Any]:
+    async def health(request: Request) -> dict[str, Any]:
         """Whether the process is alive, and what is wrong with it."""
         problems = desk.problems
-        return {"status": "degraded" if problems else "ok", "problems": problems}
+        shown = problems if may(request.scope, None, Verb.ADMIN) else [_HIDDEN] * bool(problems)
+        return {"status": "degraded" if problems else "ok", "problems": shown}
 
     @app.get("/ready")
-    async def ready() -> Response:
+    async def ready(request: Request) -> Response:
         """Whether requests can be answered now."""
         failed = desk.log_failed
-        return JSONResponse({"ready": failed is None, "problem": failed}, 503 if failed else 200)
+        shown = failed if failed is None or may(request.scope, None, Verb.ADMIN) else _HIDDEN
+        return JSONResponse({"ready": failed is None, "problem": shown}, 503 if failed else 200)
 
     @app.get("/metrics")
     async def metrics(request: Request) -> Response:
@@ -118,17 +125,17 @@ def _add_state(app: FastAPI, desk: Desk) -> None:
         )
 
     @app.get("/openapi.json")
-    async def openapi() -> Response:
-        """The service, described with a real row of each model."""
-        return Response(orjson.dumps(described(desk)), media_type="application/json")
+    async def openapi(request: Request) -> Response:
+        """The models that the key is for, described with a real row of each."""
+        return Response(orjson.dumps(described(_open(request, desk))), media_type="application/json")
 
 
 def _add_models(app: FastAPI, desk: Desk) -> None:
     """Routes for those who use the models."""
 
     @app.get("/v1/models")
-    async def models() -> list[dict[str, Any]]:
-        """What is served, and in which version."""
+    async def models(request: Request) -> list[dict[str, Any]]:
+        """What is served to this key, and in which version."""
         return [
             {
                 "name": name,
@@ -137,7 +144,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
                 "shares": dict(endpoint.traffic.shares),
                 "shadow": endpoint.traffic.shadow,
             }
-            for name, endpoint in desk.endpoints.items()
+            for name, endpoint in _open(request, desk).items()
         ]
 
     @app.get("/v1/models/{name}/schema")
@@ -167,6 +174,11 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
         return {"results": results, "kept": sum(one.counts for one in outcomes)}
 
 
+def _open(request: Request, desk: Desk) -> dict[str, Endpoint]:
+    """The models that a request may ask."""
+    return {name: one for name, one in desk.endpoints.items() if may(request.scope, name, Verb.PREDICT)}
+
+
 def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
     """The labels of ``{"labels": [{"id": ..., "label": ...}], "replace": false}``."""
     listed = told.get("labels") if isinstance(told, dict) else None
@@ -179,6 +191,8 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
             raise ParamError(f"Label {at} is no object of 'id' and 'label'.", got=repr(one)[:80], do=_SHAPE)
         if not isinstance(one["label"], str | int | float | bool):
             raise ParamError(f"Label {at} is no single value.", got=repr(one["label"])[:80], do=_SHAPE)
+        if "\0" in f"{one['id']}{one['label']}":
+            raise ParamError(f"Label {at} holds a NUL character.", got=repr(one)[:80], do=_SHAPE)
         labels.append(Label.of(one["id"], one["label"], now, caller))
     return labels, replace
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -14,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from noria.core.serving import Verb
 from noria.errors import NoriaError, NotFoundError
-from noria.lifecycle.serve import Desk
+from noria.lifecycle.serve import Desk, request_id
 from noria.server.guard import check, within
 from noria.server.predict import body, question, read_json
 from noria.server.reply import header
@@ -41,7 +40,7 @@ def ask_routes(desk: Desk) -> APIRouter:
             loop.call_soon_threadsafe(sentences.put_nowait, sentence)
 
         async def events() -> AsyncIterator[bytes]:
-            number = secrets.token_hex(16)
+            number = request_id()
             work = loop.create_task(
                 desk.ask(name, asked, number, caller, key=key, history=history, within=mine, tell=tell)
             )

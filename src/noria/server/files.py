@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -46,10 +45,11 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
             raise _too_large(limit)
         job = await asyncio.to_thread(files.open, serving, file, to)
         try:
-            await _keep(request.stream(), files.upload(job), limit)
+            await _keep(request.stream(), files, job, limit)
         except (RequestError, StorageError, asyncio.CancelledError):
             files.close(job)
             raise
+        files.claim(job)
         task = asyncio.get_running_loop().run_in_executor(None, files.run, job, serving)
         scoring.add(task)
         task.add_done_callback(scoring.discard)
@@ -79,20 +79,21 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
     return routes
 
 
-async def _keep(pieces: AsyncIterator[bytes], path: Path, limit: int) -> None:
+async def _keep(pieces: AsyncIterator[bytes], files: Files, job: FileJob, limit: int) -> None:
     """Write what arrives to a file.
 
     RequestError if it is more than the limit or cut off, StorageError if there is no room.
     """
     size, waiting = 0, bytearray()
     try:
-        with path.open("wb") as file:
+        with files.upload(job).open("wb") as file:
             async for piece in pieces:
                 size += len(piece)
                 if size > limit:
                     raise _too_large(limit)
                 waiting += piece
                 if len(waiting) >= _PIECE:
+                    files.check_disk()
                     await asyncio.to_thread(file.write, bytes(waiting))
                     waiting.clear()
             await asyncio.to_thread(file.write, waiting)

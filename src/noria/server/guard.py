@@ -8,16 +8,15 @@ import re
 from collections.abc import Collection
 
 from noria.core.serving import Verb
-from noria.errors import AccessError, NoriaError, RequestError
+from noria.errors import NoriaError, RequestError
 from noria.lifecycle import keys
 from noria.lifecycle.keys import Keyring
 from noria.server.reply import App, Receive, Scope, Send, header, reply_error
 
-__all__ = ["LOCAL", "Guard", "check", "within"]
+__all__ = ["LOCAL", "Guard", "check", "may", "within"]
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_OPEN = ("/health", "/ready")
-_PAGES = re.compile("/|/models/.+|/static/.+")  # they ask for a key themselves
+_OPEN = re.compile("/|/models/.+|/static/.+|/health|/ready")  # pages ask for a key themselves
 _REFUSED = "noria.refused"
 _PUBLIC = "noria.public"
 _ANYBODY = (Verb.PREDICT, Verb.EXPLAIN)  # what nobody needs a key for where a service is public
@@ -81,7 +80,7 @@ class Guard:
         try:
             if self._hosts is not None:
                 self._check_host(header(scope, b"host") or "")
-            if self._keyring is not None and scope["path"] not in _OPEN:
+            if self._keyring is not None:
                 self._admit(self._keyring, scope)
         except NoriaError as error:
             await reply_error(safely, error)
@@ -92,9 +91,9 @@ class Guard:
         sent = header(scope, b"authorization")
         try:
             scope["noria.key"] = keyring.caller(_key(sent))
-        except AccessError as error:
+        except NoriaError as error:
             scope[_PUBLIC] = self._public and sent is None
-            if not (scope[_PUBLIC] or _PAGES.fullmatch(scope["path"])):
+            if not (scope[_PUBLIC] or _OPEN.fullmatch(scope["path"])):
                 raise
             scope[_REFUSED] = error
 
@@ -125,6 +124,15 @@ def check(scope: Scope, model: str | None, verb: Verb, *, filtered: bool = False
     key = scope.get("noria.key")
     keys.check(key, model, verb, filtered=filtered)
     return key.id if key is not None else None
+
+
+def may(scope: Scope, model: str | None, verb: Verb) -> bool:
+    """Whether a request came with a key that is for this, where one is needed."""
+    try:
+        check(scope, model, verb)
+    except NoriaError:
+        return False
+    return True
 
 
 def _key(authorization: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from noria._version import __version__
 from noria.core.schema import Type
-from noria.lifecycle.serve import Desk, Serving
+from noria.lifecycle.serve import Endpoint, Serving
 
 __all__ = ["described"]
 
@@ -46,6 +46,7 @@ _EXPLANATION = {
         },
     },
 }
+_BY = {"type": ["string", "number", "boolean", "null"], "description": "Rows of one value go to one version."}
 _STATUS = {
     400: "no JSON",
     401: "no valid key",
@@ -64,11 +65,11 @@ _STATUS = {
 _KEY = {"bearer": {"type": "http", "scheme": "bearer", "description": "A key of: noria keys create"}}
 
 
-def described(desk: Desk) -> dict[str, Any]:
-    """An OpenAPI 3.1 document of a desk."""
+def described(endpoints: Mapping[str, Endpoint]) -> dict[str, Any]:
+    """An OpenAPI 3.1 document of a service with these models."""
     paths: dict[str, Any] = {}
-    for name, endpoint in desk.endpoints.items():
-        paths |= _of_model(name, endpoint.serving)
+    for name, endpoint in endpoints.items():
+        paths |= _of_model(name, endpoint.serving, endpoint.traffic.field)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Noria", "version": __version__, "description": "Registered models as a service."},
@@ -78,9 +79,11 @@ def described(desk: Desk) -> dict[str, Any]:
     }
 
 
-def _of_model(name: str, serving: Serving) -> dict[str, Any]:
+def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
     signature = serving.model.signature
     row = {**signature.json_schema(), "additionalProperties": False}
+    if by is not None and by not in signature.inputs.names:
+        row["properties"] = {**row["properties"], by: _BY}
     asked = _object({"rows": _list(row)}, ["rows"])
     asked["properties"]["explain"] = {"type": "boolean", "description": "Add what each field added."}
     asked["additionalProperties"] = False

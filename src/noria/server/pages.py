@@ -53,7 +53,7 @@ def page_routes(desk: Desk) -> APIRouter:
         try:
             check(request.scope, name, Verb.PREDICT, filtered=filtered)
         except AccessError as error:
-            return _page(request, "key.html", error.http_status, title="A key is needed")
+            return _page("key.html", error.http_status, title="A key is needed")
         return None
 
     @routes.get("/")
@@ -61,7 +61,7 @@ def page_routes(desk: Desk) -> APIRouter:
         if refused := locked(request, None):
             return refused
         found = [_about(one.serving) for name, one in desk.endpoints.items() if not locked(request, name)]
-        return _page(request, "service.html", title="Models", models=found)
+        return _page("service.html", title="Models", models=found)
 
     @routes.get("/models/{name}")
     def model(name: str, request: Request) -> Response:
@@ -69,7 +69,7 @@ def page_routes(desk: Desk) -> APIRouter:
             return refused
         serving = desk.endpoint(name).serving
         template = "ask.html" if serving.model.signature.question else "model.html"
-        return _page(request, template, **_model(serving, _root(request), desk.limits.file))
+        return _page(template, **_model(serving, desk.limits.file))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:
@@ -83,18 +83,11 @@ def page_routes(desk: Desk) -> APIRouter:
     return routes
 
 
-def _page(request: Request, template: str, status: int = 200, **about: Any) -> HTMLResponse:
-    root = _root(request)
-
+def _page(template: str, status: int = 200, **about: Any) -> HTMLResponse:
     def static(name: str) -> str:
-        return f"{root}/static/{name}?v={_digest(name)}"
+        return f"/static/{name}?v={_digest(name)}"
 
-    return HTMLResponse(render(template, root=root, static=static, noria=__version__, **about), status)
-
-
-def _root(request: Request) -> str:
-    """What stands before every path where a proxy passes on only a part of a site."""
-    return str(request.scope.get("root_path", "")).rstrip("/")
+    return HTMLResponse(render(template, static=static, noria=__version__, **about), status)
 
 
 @cache
@@ -102,7 +95,7 @@ def _digest(name: str) -> str:
     return hashlib.sha256(asset(name).encode()).hexdigest()[:12]
 
 
-def _model(serving: Serving, root: str, limit: int) -> dict[str, Any]:
+def _model(serving: Serving, limit: int) -> dict[str, Any]:
     """What the page of a model is made from; a file may have so many bytes."""
     about, told = _about(serving), _told(serving.folder)
     signature = serving.model.signature
@@ -116,7 +109,6 @@ def _model(serving: Serving, root: str, limit: int) -> dict[str, Any]:
     coverage = told.get("evaluation", {}).get("scores", {}).get("coverage", {}).get("value")
     model = serving.model
     data = {
-        "root": root,
         "name": serving.name,
         "target": about["target"],
         "coverage": coverage,

@@ -14,7 +14,7 @@ __all__ = ["Patient"]
 
 _HEAD = 10.0  # seconds for the first request's line and headers
 _WHOLE = 20.0  # seconds for the rest of a request, or for the next _PIECE of it
-_PIECE = 2**18
+_PIECE = 2**18  # bytes; of an answer of which less is left, half
 _LATE = RequestError(
     "The request came too slowly.", status=408, got=f"not all of it in {_WHOLE:g} s", do="Send less at once."
 )
@@ -26,10 +26,11 @@ _SAID = (
 
 
 class Patient(HttpToolsProtocol):
-    """uvicorn's own, but a connection ends on which a request does not arrive."""
+    """uvicorn's own, but a connection ends on which a request does not arrive, or no answer is read."""
 
     _timer: asyncio.TimerHandle | None = None
-    _came = 0
+    _unread: asyncio.TimerHandle | None = None
+    _came = _left = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first request."""
@@ -55,7 +56,33 @@ class Patient(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._wait(None)
+        self._watch(None)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        self._watch(_WHOLE)
+
+    def resume_writing(self) -> None:
+        """Wait no more."""
+        self._watch(None)
+        super().resume_writing()
+
+    def _watch(self, seconds: float | None) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+        self._unread = None
+        if seconds is not None:
+            self._left = self.transport.get_write_buffer_size()
+            self._unread = self.loop.call_later(seconds, self._stuck)
+
+    def _stuck(self) -> None:
+        """Hang up where next to nothing was read: what is left holds memory."""
+        if self._left - self.transport.get_write_buffer_size() < min(_PIECE, self._left // 2):
+            self.transport.abort()
+        else:
+            self._watch(_WHOLE)
 
     def _wait(self, seconds: float | None) -> None:
         if self._timer is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
-import secrets
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from noria.core.protocol import Turn
+from noria.core.schema import Schema
 from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
-from noria.lifecycle.serve import Answers, Desk, Limits
+from noria.lifecycle.serve import Answers, Desk, Limits, request_id
 from noria.server import arrow
 from noria.server.guard import check, within
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
@@ -20,6 +22,7 @@ from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_e
 __all__ = ["PredictRoute", "body", "question", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
+_LARGE = 100_000  # bytes
 _NEAR = 12  # characters before and after the place of an error
 _KEYS = ("rows", "explain")
 _SHAPE = 'Send {"rows": [{...}, ...]}.'
@@ -49,7 +52,7 @@ class PredictRoute:
             wrong = RequestError("The path takes another method.", status=405, do="Send POST.")
             await reply_error(send, wrong, [(b"allow", b"POST")])
             return
-        request = secrets.token_hex(16)
+        request = request_id()
         headers = [(b"x-request-id", request.encode())]
         name = path[1]
         try:
@@ -69,17 +72,17 @@ class PredictRoute:
     ) -> Answers:
         verb = Verb.EXPLAIN if explain else Verb.PREDICT
         caller = check(scope, name, verb, filtered=True)
-        traffic = self.desk.endpoint(name).traffic
+        endpoint = self.desk.endpoint(name)
+        traffic = endpoint.traffic
         key = header(scope, traffic.header.encode()) if traffic.header else None
-        told = await _read(scope, receive, self.desk.limits)
+        told = await _read(scope, receive, self.desk.limits, endpoint.serving.model.signature.inputs)
         if isinstance(told, dict) and "question" in told and not explain:
             asked, history = question(told)
-            documents = within(scope, name)
             return await self.desk.ask(
-                name, asked, request, caller, key=key, history=history, within=documents
+                name, asked, request, caller, key=key, history=history, within=within(scope, name)
             )
         check(scope, name, verb)
-        rows, wanted = _rows(told)
+        rows, wanted = _rows(told, self.desk.limits.rows)
         if wanted and not explain:
             check(scope, name, Verb.EXPLAIN)
         return await self.desk.predict(name, rows, request, caller, key=key, explain=explain or wanted)
@@ -94,11 +97,12 @@ async def _reply_arrow(send: Send, answers: Answers, headers: list[tuple[bytes, 
     await send({"type": "http.response.body", "body": body})
 
 
-async def _read(scope: Scope, receive: Receive, limits: Limits) -> Any:
+async def _read(scope: Scope, receive: Receive, limits: Limits, schema: Schema) -> Any:
     """A request with rows, JSON or an Arrow stream."""
     if header(scope, b"content-type") != arrow.STREAM:
         return await read_json(scope, receive, limits)
-    return {"rows": await asyncio.to_thread(arrow.rows, await _read_body(scope, receive, limits))}
+    sent = await _read_body(scope, receive, limits)
+    return {"rows": await asyncio.to_thread(arrow.rows, sent, limits, schema)}
 
 
 async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:
@@ -116,9 +120,20 @@ async def read_json(scope: Scope, receive: Receive, limits: Limits) -> Any:
             do="Send JSON with the header  content-type: application/json",
         )  # fmt: skip
     try:
-        return orjson.loads(await _read_body(scope, receive, limits))
+        return _loaded(await _read_body(scope, receive, limits))
     except orjson.JSONDecodeError as error:
         raise _no_json(error) from error
+
+
+def _loaded(sent: bytes) -> Any:
+    """What is sent; while much of it is made, the garbage collector would look through it again and again."""
+    if len(sent) < _LARGE:
+        return orjson.loads(sent)
+    gc.disable()
+    try:
+        return orjson.loads(sent)
+    finally:
+        gc.enable()
 
 
 async def _read_body(scope: Scope, receive: Receive, limits: Limits) -> bytes:
@@ -161,8 +176,11 @@ def _no_json(error: orjson.JSONDecodeError) -> RequestError:
     return RequestError("The request is not JSON.", status=400, got=error.msg, do=_SHAPE)
 
 
-def _rows(told: Any) -> tuple[list[dict[str, Any]], bool]:
-    """The rows of ``{"rows": [{...}, ...]}``, and whether explanations are wanted."""
+def _rows(told: Any, most: int) -> tuple[list[dict[str, Any]], bool]:
+    """The rows of ``{"rows": [{...}, ...]}``, and whether explanations are wanted.
+
+    More than `most` rows are not looked at: the desk refuses them.
+    """
     if not isinstance(told, dict):
         raise ParamError("The request is no JSON object.", got=type(told).__name__, do=_SHAPE)
     for key in told:
@@ -172,7 +190,7 @@ def _rows(told: Any) -> tuple[list[dict[str, Any]], bool]:
     if not isinstance(rows, list):
         got = "nothing" if "rows" not in told else type(rows).__name__
         raise ParamError("The request has no list of rows.", got=got, do=_SHAPE)
-    for at, row in enumerate(rows):
+    for at, row in enumerate(islice(rows, most)):
         if row.__class__ is not dict:
             raise ParamError(f"Row {at} is no JSON object.", got=type(row).__name__, do=_SHAPE)
     if not isinstance(explain, bool):

@@ -98,7 +98,7 @@ def serve(
     **options
         ``split``, ``by``, ``shadow``, ``log``, ``mask`` and ``limits``, as `noria.api.desk` takes them;
         ``hosts``: names besides localhost that a service on loopback may be called by; ``public``: whether
-        everybody may predict and explain without a key, wherever the service listens.
+        everybody may predict and explain without a key, wherever the service listens; of files, less then.
 
     Raises
     ------
@@ -108,6 +108,7 @@ def serve(
         If the address is taken or is none, or a key is needed and there is none.
     """
     from noria.api import Session, desk, keyring
+    from noria.lifecycle.serve import Limits
 
     session = session or Session()
     local = _is_loopback(host)
@@ -121,6 +122,8 @@ def serve(
             do="Run: noria keys create --name me; or let everybody predict: --public",
         )
     names = _names(host, more) if local else None
+    if public:
+        options.setdefault("limits", Limits(file=10**8, file_rows=10**6, result=10**9))
     plan = Plan(models, session.settings, keys, public, names, options)
     listening = _listening(host, port)
     try:
@@ -195,13 +198,23 @@ def _alone(app: App, listening: socket.socket, ready: Callable[[], object]) -> N
 def _together(plan: Plan, listening: socket.socket, workers: int, ready: Callable[[], object]) -> None:
     from dataclasses import replace
 
+    from prometheus_client.multiprocess import mark_process_dead
     from uvicorn.supervisors import Multiprocess
 
     class Crew(Multiprocess):
+        known: frozenset[int | None] = frozenset()
+
         def init_processes(self) -> None:
             super().init_processes()
             if all(one.wait_until_ready(_UNWELL, self.should_exit) for one in self.processes):
                 ready()
+
+        def keep_subprocess_alive(self) -> None:
+            super().keep_subprocess_alive()
+            alive = frozenset(one.pid for one in self.processes)
+            for gone in self.known - alive:
+                mark_process_dead(gone)
+            self.known = alive
 
     counters = tempfile.mkdtemp(prefix="noria-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters

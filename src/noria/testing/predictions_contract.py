@@ -35,6 +35,14 @@ class PredictionLogContract:
         assert connect().append([bare])
         assert list(connect().read()) == [full, bare]
 
+    def test_a_line_that_is_known_is_not_added_again(self, connect: Connect) -> None:
+        """One per row and role: whoever does not know whether it was kept adds it once more."""
+        log = connect()
+        lines = [_line("a"), _line("a", role="shadow"), _line("b")]
+        assert log.append(lines[:2])
+        assert log.append(lines)
+        assert list(log.read()) == lines
+
     def test_reading_makes_nothing(self, connect: Connect) -> None:
         """A log that is not there reads as an empty one."""
         log = connect()

@@ -67,12 +67,12 @@ class Slow:
 def endpoint(session) -> Callable[..., Endpoint]:
     """Make an endpoint of 'line'; `seconds` makes its model slow."""
 
-    def make(traffic: Traffic | None = None, seconds: float | None = None) -> Endpoint:
+    def make(traffic: Traffic | None = None, seconds: float | None = None, registry=None) -> Endpoint:
         def load(folder):
             model = artifact.load(folder, prepare=conform, trusted=session.trusts)
             return model if seconds is None else Slow(model, seconds)
 
-        return Endpoint("line", session.registry, load, traffic=traffic)
+        return Endpoint("line", registry or session.registry, load, traffic=traffic)
 
     return make
 

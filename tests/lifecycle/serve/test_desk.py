@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -8,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from noria.backends.predictions_sql import SqlPredictions
+from noria.core.serving import Label
 from noria.errors import NotFoundError, OverloadError, RequestError
 from noria.lifecycle.serve import Desk, Limits, Traffic
 
@@ -49,13 +51,15 @@ async def test_a_bad_row_does_not_spoil_those_it_is_gathered_with(endpoint):
     assert [("error" in answers.rows[0]) for answers in found] == [False, True, True, False]
 
 
-async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(endpoint):
+@pytest.mark.parametrize("kind", [ZeroDivisionError, re.error])
+async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(endpoint, kind):
     made = endpoint(seconds=0.0)
-    model, predict = made.serving.model, made.serving.model.predict
+    model, predict, asked = made.serving.model, made.serving.model.predict, []
 
     def fragile(rows):
+        asked.append(rows.height)
         if 13.0 in rows["x"]:
-            raise ZeroDivisionError("a secret")
+            raise kind("a secret")
         return predict(rows)
 
     model.predict = fragile
@@ -63,6 +67,7 @@ async def test_a_row_that_breaks_the_model_is_told_and_the_others_are_answered(e
     assert [at for at, one in enumerate(answers) if "error" in one] == [13]
     assert answers[13]["error"]["what"] == "The model failed on this row."
     assert "secret" not in str(answers[13])
+    assert len(asked) < 20, "it is found by halves"
 
 
 async def test_many_rows_come_in_pieces_between_which_others_get_their_turn(endpoint):
@@ -106,6 +111,37 @@ async def test_whoever_would_have_to_wait_too_long_is_turned_away_at_once(endpoi
     }
 
 
+async def test_a_model_that_is_idle_has_room_while_another_one_works(endpoint):
+    busy, idle = endpoint(seconds=0.05), endpoint(seconds=0.05)
+    idle.name = "idle"
+    desk = Desk({"line": busy, "idle": idle}, limits=Limits(seconds=2.0))
+    asked = asyncio.create_task(desk.predict("line", [{"x": 1.0}] * 4_000, "r"))
+    await asyncio.sleep(0)
+    assert idle.serving.pace.seconds(desk.waiting) > desk.limits.seconds
+    assert len((await desk.predict("idle", [{"x": 1.0}], "s")).rows) == 1
+    await asked
+
+
+async def test_explanations_that_take_long_keep_no_prediction_waiting(endpoint):
+    made, release = endpoint(seconds=0.01), threading.Event()
+    model = made.serving.model
+
+    def explain(rows, *, deadline):
+        release.wait(10)
+        return model.model.explain(rows, deadline=deadline)
+
+    model.explain = explain
+    desk = Desk({"line": made}, limits=Limits(seconds=2.0))
+    asked = [asyncio.create_task(desk.predict("line", [{"x": 1.0}], one, explain=True)) for one in ids(3)]
+    await asyncio.sleep(0.2)
+    try:
+        assert len((await desk.predict("line", [{"x": 1.0}], "r")).rows) == 1
+    finally:
+        release.set()
+    for answers in await asyncio.gather(*asked):
+        assert answers.explanations[0]["features"][0]["feature"] == "x"
+
+
 async def test_a_request_that_takes_too_long(endpoint):
     desk = Desk({"line": endpoint(seconds=0.2)}, limits=Limits(seconds=0.05))
     with pytest.raises(OverloadError) as caught:
@@ -115,6 +151,24 @@ async def test_a_request_that_takes_too_long(endpoint):
         "  do:  Send fewer rows, or the same again later."
     )
     assert desk.waiting == 0
+
+
+async def test_nobody_waits_for_the_log_for_ever(endpoint, session):
+    log = SqlPredictions(session.settings)
+    desk = Desk({"line": endpoint()}, log, Limits(seconds=0.3))
+    await desk.predict("line", [{"x": 1.0}], "0" * 32)
+    with closing(sqlite3.connect(session.settings.home / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for call in (
+            desk.predict("line", [{"x": 1.0}], "1" * 32),
+            desk.tell("line", [Label.of("0" * 32, 1, 1.0)]),
+        ):
+            with pytest.raises(OverloadError) as caught:
+                await call
+            assert (caught.value.what, caught.value.got) == ("The request took too long.", "more than 0.3 s")
+        other.execute("ROLLBACK")
+    assert desk.waiting == 0
+    assert len((await desk.predict("line", [{"x": 1.0}], "2" * 32)).rows) == 1
 
 
 async def test_too_many_rows_and_no_model(endpoint):

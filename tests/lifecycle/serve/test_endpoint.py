@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 
 import pytest
 
@@ -19,6 +20,23 @@ def test_an_alias_that_moves_is_followed(endpoint, session):
     assert (before.version, made.serving.version, made.refresh()) == (1, 2, [])
     noria.rollback("line", session=session)
     assert made.refresh() == [Exchange("line", "champion", 2, 1)]
+
+
+def test_an_alias_that_moves_while_its_version_is_loaded(endpoint, session):
+    """What answers is what its number says."""
+
+    class Moving:
+        folder = session.registry.folder
+
+        def find(self, reference):
+            found = session.registry.find(reference)
+            noria.promote("line@2", session=session)
+            return found
+
+    made = endpoint(registry=Moving())
+    assert made.serving.version == 1
+    assert made.serving.folder == session.registry.folder("line@1")
+    assert made.serving.answers([{"x": 10.0}])[0]["prediction"] > 0
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_one_before(endpoint, session):
@@ -40,15 +58,16 @@ def test_a_version_that_cannot_be_loaded_leaves_the_one_before(endpoint, session
     assert made.problems == {}
 
 
-def test_a_version_that_fails_in_a_way_of_its_own_too(endpoint, session):
+@pytest.mark.parametrize("kind", [ValueError, zipfile.BadZipFile])
+def test_a_version_that_fails_in_a_way_of_its_own_too(endpoint, session, kind):
     made = endpoint()
 
     def fail(_):
-        raise ValueError("a format of the future")
+        raise kind("a format of the future")
 
     made._load = fail
     noria.promote("line@2", session=session)
-    assert [one.problem for one in made.refresh()] == ["ValueError: a format of the future"]
+    assert [one.problem for one in made.refresh()] == [f"{kind.__name__}: a format of the future"]
     noria.promote("line@1", session=session)
     assert made.refresh() == []
     assert made.problems == {}
@@ -65,6 +84,19 @@ def test_rows_go_to_the_version_of_their_key(endpoint):
     served = [one.version for one in made.routed(rows, "request")]
     assert set(served) == {1, 2}
     assert served[:10] * 4 == served
+
+
+def test_a_number_is_one_key_however_it_is_written_and_without_one_the_request_decides(endpoint):
+    made = endpoint(Traffic({"challenger": 0.5}, by="customer"))
+
+    def versions(values, request="request"):
+        rows = [{} if value is ... else {"customer": value} for value in values]
+        return [one.version for one in made.routed(rows, request)]
+
+    assert versions(range(40)) == versions(map(float, range(40))) == versions(map(str, range(40)))
+    assert versions([float("inf"), 0.5]) == versions(["inf", "0.5"])
+    for request in map(str, range(9)):
+        assert versions([None, ...], request) == versions([request, request])
 
 
 def test_requests_go_to_the_version_of_theirs(endpoint):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import noria
 from noria.api import desk
 from noria.errors import NotFoundError, OverloadError, ParamError
+from noria.lifecycle.serve import Limits
 from noria.lifecycle.serve.files import Files
 from noria.settings import Settings
 
@@ -29,6 +31,7 @@ def files(tmp_path):
 def scored(files, serving, name="rows.csv", output="csv", text="x,note\n1,a\n2,b\n"):
     job = files.open(serving, name, output)
     files.upload(job).write_text(text)
+    files.claim(job)
     return files.run(job, serving)
 
 
@@ -79,17 +82,38 @@ def test_what_cannot_be_scored_is_told_without_its_place(files, serving, text):
     assert not files.result(job).exists()
 
 
+def test_a_model_that_fails_is_told_as_that(files, serving):
+    class Fragile:
+        signature = serving.model.signature
+
+        def predict(self, rows):
+            raise ZeroDivisionError("a secret")
+
+    job = scored(files, replace(serving, model=Fragile()))
+    assert (job.state, job.error["what"]) == ("failed", "The model failed on this file.")
+    assert files.find("line", job.id) == job
+    assert "secret" not in str(job.error)
+
+
 def test_as_many_as_may_be_at_once(files, serving):
-    jobs = [files.open(serving, "a.csv", "csv") for _ in range(2)]
-    with pytest.raises(OverloadError, match="Other files are being scored"):
-        files.open(serving, "a.csv", "csv")
-    files.close(jobs[0])
-    files.close(files.open(serving, "a.csv", "csv"))
+    """Those count that are scored, and not those that are on their way."""
+    jobs = [files.open(serving, "a.csv", "csv") for _ in range(4)]
+    for job in jobs[:2]:
+        files.upload(job).write_text("x\n1\n")
+        files.claim(job)
+    for refused in (lambda: files.open(serving, "a.csv", "csv"), lambda: files.claim(jobs[2])):
+        with pytest.raises(OverloadError, match="Other files are being scored"):
+            refused()
+    assert files.run(jobs[0], serving).state == "done"
+    files.claim(jobs[3])
+    with pytest.raises(NotFoundError):
+        files.find("line", jobs[2].id)
 
 
 def test_one_that_is_removed_stops_after_the_batch_at_hand(files, serving):
     job = files.open(serving, "rows.csv", "csv")
     files.upload(job).write_text("x\n" + "1\n" * 400_000)
+    files.claim(job)
     thread = threading.Thread(target=files.run, args=(job, serving))
     thread.start()
     while files.find("line", job.id).rows == 0:
@@ -99,6 +123,25 @@ def test_one_that_is_removed_stops_after_the_batch_at_hand(files, serving):
         files.find("line", job.id)
     thread.join()
     assert list(files.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("limits", [Limits(file_rows=1_000_000), Limits(result=1_000_000)])
+def test_few_bytes_that_hold_many_rows(serving, tmp_path, limits):
+    files = Files(tmp_path / "files", limits=limits)
+    job = files.open(serving, "rows.parquet", "csv")
+    pl.DataFrame({"x": pl.Series([1.0]).new_from_index(0, 3_000_000)}).write_parquet(files.upload(job))
+    assert files.upload(job).stat().st_size < 200_000
+    files.claim(job)
+    job = files.run(job, serving)
+    assert (job.state, job.error["what"]) == ("failed", "The file is more than is scored here at once.")
+    assert job.rows < 1_100_000
+    assert not list((files.folder / job.id).glob("*scored*"))
+
+
+def test_files_leave_space_to_the_log(files, serving, monkeypatch):
+    monkeypatch.setattr("noria.lifecycle.serve.files._SPARE", 2**60)
+    job = scored(files, serving)
+    assert (job.state, job.error["what"]) == ("failed", "The service has no room for this file.")
 
 
 def test_what_a_dead_process_left_is_told_and_swept(files, serving, tmp_path):

@@ -112,8 +112,8 @@ def test_the_first_places_are_ordered_anew_and_so_they_are_once_loaded(mirror, t
     asked = pl.DataFrame({"question": [f"wheel {at} water" for at in range(12)], "relevant": ["oak"] * 12})
     session = noria.Session(settings)
     run = noria.train(
-        asked, "relevant", documents=table, name="oak", learners=["reranked"], trials=2, folds=2, budget="60s",
-        options={"reranker": NAME}, session=session,
+        asked, "relevant", documents=table, name="oak", learners=["reranked"], trials=2, folds=2,
+        budget="60s", options={"reranker": NAME}, session=session,
     )  # fmt: skip
     assert run.model.predict(asked)["documents"].list.first().unique().to_list() == ["oak"]
     monkeypatch.setenv("NORIA_MIRROR", str(mirror))

@@ -159,6 +159,24 @@ def test_a_graph_that_differs_is_refused(fitted, tmp_path, monkeypatch):
         model.to_onnx(tmp_path / "m.onnx")
 
 
+@pytest.mark.parametrize(
+    ("target", "learner", "wrong"),
+    [
+        ("number", "ridge", pl.col("low") - 0.01),
+        ("number", "ridge", pl.col("high") + 0.01),
+        ("two", "logistic", pl.col("prediction_set").list.reverse().list.slice(1)),
+    ],
+)
+def test_a_graph_with_other_intervals_or_sets_is_refused(
+    fitted, tmp_path, monkeypatch, target, learner, wrong
+):
+    model = fitted(target, learner)
+    right = model.predict
+    monkeypatch.setattr(model, "predict", lambda rows: right(rows).with_columns(wrong))
+    with pytest.raises(ArtifactError, match="does not predict what the model does"):
+        model.to_onnx(tmp_path / "m.onnx")
+
+
 def test_without_the_extra(fitted, tmp_path, monkeypatch):
     import sys
 

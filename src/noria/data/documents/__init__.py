@@ -183,7 +183,7 @@ def _files(
         return pl.DataFrame(schema=SCHEMA), []
     root = Path(os.path.commonpath([folder for folder, _ in located]))
     start = len(os.path.join(root, ""))  # noqa: PTH118 - thousands of paths
-    paths = {path[start:].replace(os.sep, "/"): path for _, some in located for path in some}
+    paths = {_named(path[start:]): path for _, some in located for path in some}
     known = Known(settings.cache, root)
     columns: dict[str, list[Any]] = {name: [] for name in WITH_FACTS}
     facts: dict[str, Facts] = {}
@@ -209,6 +209,11 @@ def _files(
     for name in repeated:
         why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
     return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), list(_told(why))
+
+
+def _named(path: str) -> str:
+    """A path as a name that is text on every system."""
+    return os.fsencode(path).decode(errors="replace").replace(os.sep, "/")
 
 
 def _digest(blocks: list[Block]) -> str:

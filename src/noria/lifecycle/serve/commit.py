@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from noria.core.ports import PredictionLog
 from noria.core.serving import LoggedPrediction
-from noria.errors import NoriaError
 
 __all__ = ["GroupCommit"]
 
@@ -68,20 +67,25 @@ class GroupCommit:
 
     def _write(self) -> None:
         group = self._group()
+        self._writing = bool(group)
+        if not group:
+            return
         lines = [line for added in group for line in added.lines]
         loop = asyncio.get_running_loop()
         try:
-            if self._log.quick and self._log.append(lines, wait=False):
-                self._done(group, None)
-                return
-        except NoriaError as error:
+            kept = self._log.quick and self._log.append(lines, wait=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._done(group, error)
+            return
+        if kept:
+            self._done(group, None)
             return
         thread = loop.run_in_executor(None, self._log.append, lines)
         thread.add_done_callback(lambda ended: self._done(group, ended.exception()))
 
     def _group(self) -> list[_Added]:
-        """What is written now: all that waits, up to a number of lines."""
+        """What is written now: all that somebody waits for, up to a number of lines."""
+        self._waiting = [added for added in self._waiting if not added.kept.done()]
         size, lines = 0, 0
         for added in self._waiting:
             lines += len(added.lines)
@@ -92,9 +96,7 @@ class GroupCommit:
         return group
 
     def _done(self, group: Sequence[_Added], error: BaseException | None) -> None:
-        self.failed = None if error is None else str(error)
-        if error is None and self._told is not None:
-            self._told(sum(len(added.lines) for added in group), time.perf_counter() - group[0].when)
+        self.failed = None if error is None else str(error) or type(error).__name__
         for _, kept, _ in group:
             if kept.done():
                 continue
@@ -105,3 +107,5 @@ class GroupCommit:
         self._writing = bool(self._waiting)
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
+        if error is None and self._told is not None:
+            self._told(sum(len(added.lines) for added in group), time.perf_counter() - group[0].when)

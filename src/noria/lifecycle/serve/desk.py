@@ -16,7 +16,7 @@ from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.protocol import Turn
 from noria.core.serving import Label, Outcome
-from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, suggestion
+from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
 from noria.lifecycle.serve.batch import Batcher
 from noria.lifecycle.serve.commit import GroupCommit
 from noria.lifecycle.serve.endpoint import Endpoint
@@ -79,13 +79,15 @@ class Desk:
         self.log, self.limits, self.privacy = log, limits or Limits(), privacy or Privacy()
         self.meter = Meter()
         self.waiting = 0
+        self._ahead = dict.fromkeys(self.endpoints, 0)
         self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
         self._talks = ThreadPoolExecutor(_TALKS, "noria-ask")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
+        self._reasons = ThreadPoolExecutor(1, "noria-explain")
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
-        self._shadowed = 0
+        self._shadowed, self._said = 0, ""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def endpoint(self, name: str) -> Endpoint:
@@ -154,12 +156,13 @@ class Desk:
         with self._room(endpoint, count, explain):
             servings = endpoint.routed(rows, key or request)
             told: list[Answer | None] | None = None
-            if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
-                answers = servings[0].answers(rows)
-            else:
-                async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(self.limits.seconds):
+                if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
+                    answers = servings[0].answers(rows)
+                else:
                     answers, told = await self._answered(name, rows, servings, explain)
-            await self._kept(asked, rows, servings, answers)
+                with self._discreet():
+                    await self._kept(asked, rows, servings, answers)
         self._count(servings, answers, time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, rows, asked)
@@ -206,7 +209,8 @@ class Desk:
             async with asyncio.timeout(self.limits.seconds):
                 loop = asyncio.get_running_loop()
                 answer = await loop.run_in_executor(self._talks, serving.converse, row, history, within, tell)
-            await self._kept(asked, [row], [serving], [answer])
+                with self._discreet():
+                    await self._kept(asked, [row], [serving], [answer])
         self._count([serving], [answer], time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, [row], asked)
@@ -229,7 +233,12 @@ class Desk:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
             )
-        return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+        try:
+            with self._discreet():
+                async with asyncio.timeout(self.limits.seconds):
+                    return await asyncio.to_thread(self.log.tell, name, labels, replace=replace)
+        except TimeoutError as error:
+            raise self._late("labels") from error
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -242,6 +251,7 @@ class Desk:
                     _logger.warning(
                         "%s@%s is version %d now; it was %d.", *exchange[:2], exchange.after, exchange.before
                     )
+        self.meter.observe(self.endpoints.values(), self.waiting)
         if self._commit is not None:
             self._commit.tidy()
 
@@ -249,9 +259,8 @@ class Desk:
         """Wait for what is still to be kept, and let go of the log."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._talks.shutdown(wait=False, cancel_futures=True)
-        self._shade.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._talks, self._shade, self._reasons):
+            threads.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)
 
@@ -262,15 +271,14 @@ class Desk:
         """Count rows while they are worked on; OverloadError if that cannot be, or takes too long."""
         self._check_room(endpoint, count, explain)
         self.waiting += count
+        self._ahead[endpoint.name] += count
         try:
             yield
         except TimeoutError as error:
-            raise OverloadError(
-                "The request took too long.", got=f"more than {self.limits.seconds:g} s",
-                do="Send fewer rows, or the same again later.", retry_after=5,
-            ) from error  # fmt: skip
+            raise self._late("rows") from error
         finally:
             self.waiting -= count
+            self._ahead[endpoint.name] -= count
 
     def _check_room(self, endpoint: Endpoint, count: int, explain: bool) -> None:
         """Refuse rows that are too many, ever or now."""
@@ -280,13 +288,20 @@ class Desk:
             raise RequestError(
                 f"Too many rows {what} at once.", status=413, got=f"{count:,}", do=f"Send at most {most:,}."
             )
-        ahead = endpoint.serving.pace.seconds(self.waiting) if self.waiting else 0.0
+        before = self._ahead[endpoint.name]
+        ahead = endpoint.serving.pace.seconds(before) if before else 0.0
         if self.waiting + count > self.limits.waiting or ahead > self.limits.seconds:
             raise OverloadError(
                 "The service has no room for more rows now.",
                 got=f"{self.waiting:,} rows are being worked on",
                 do="Send the request again later.", retry_after=min(60, max(1, math.ceil(ahead))),
             )  # fmt: skip
+
+    def _late(self, what: str) -> OverloadError:
+        return OverloadError(
+            "The request took too long.", got=f"more than {self.limits.seconds:g} s",
+            do=f"Send fewer {what}, or the same again later.", retry_after=5,
+        )  # fmt: skip
 
     async def _answered(
         self, name: str, rows: Sequence[Row], servings: Sequence[Serving], explain: bool
@@ -306,7 +321,7 @@ class Desk:
             if told is not None:
                 loop = asyncio.get_running_loop()
                 deadline = Deadline(self.limits.explaining)
-                why = await loop.run_in_executor(self._threads, serving.explanations, mine, deadline)
+                why = await loop.run_in_executor(self._reasons, serving.explanations, mine, deadline)
                 for at, one in zip(places, why):
                     told[at] = one
         return answers, told
@@ -321,6 +336,20 @@ class Desk:
         else:
             made = await asyncio.to_thread(lines, asked, rows, servings, answers, self.privacy)
         await self._commit.add(made)
+
+    @contextmanager
+    def _discreet(self) -> Iterator[None]:
+        """What the log says of hosts and folders is not for callers; it is logged once."""
+        try:
+            yield
+        except (StorageError, OverloadError) as error:
+            if str(error) != self._said:
+                self._said = str(error)
+                _logger.error("%s", error)
+            raise type(error)(
+                "Nothing can be kept now, and nothing is answered that is not kept.",
+                do="Send it again later.",
+            ) from error
 
     def _count(self, servings: Sequence[Serving], answers: Sequence[Answer], seconds: float) -> None:
         for serving in set(servings):

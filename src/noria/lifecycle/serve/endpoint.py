@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from noria.errors import NoriaError
 from noria.lifecycle.register import Registry
-from noria.lifecycle.serve.serving import FAULTS, Loaded, Row, Serving
+from noria.lifecycle.serve.serving import Loaded, Row, Serving
 from noria.lifecycle.serve.traffic import Traffic
 
 __all__ = ["Endpoint", "Exchange"]
@@ -86,13 +86,13 @@ class Endpoint:
         return self.servings[self.traffic.shadow] if self.traffic.shadow else None
 
     def routed(self, rows: Sequence[Row], key: str) -> list[Serving]:
-        """The version that answers each row; `key` decides where no field of the row does."""
+        """The version that answers each row; `key` decides where no field of the row does, or it is null."""
         traffic, servings = self.traffic, self.servings
         if not traffic.shares:
             return [servings[self.alias]] * len(rows)
         if traffic.field is None:
             return [servings[traffic.alias(self.name, key) or self.alias]] * len(rows)
-        keys = [str(row.get(traffic.field)) for row in rows]
+        keys = [_key(row.get(traffic.field), key) for row in rows]
         return [servings[traffic.alias(self.name, one) or self.alias] for one in keys]
 
     def refresh(self) -> list[Exchange]:
@@ -117,7 +117,7 @@ class Endpoint:
             self.servings = {**self.servings, alias: self._loaded(alias)}
         except NoriaError as error:
             problem = error.what
-        except FAULTS as error:
+        except Exception as error:  # noqa: BLE001 - nor may one model keep the others from being exchanged
             problem = f"{type(error).__name__}: {error}"
         else:
             self.problems.pop(alias, None)
@@ -127,9 +127,16 @@ class Endpoint:
         return Exchange(self.name, alias, old, new, problem) if problem != known else None
 
     def _loaded(self, alias: str) -> Serving:
-        reference = f"{self.name}@{alias}"
-        found, folder = self._registry.find(reference), self._registry.folder(reference)
+        found = self._registry.find(f"{self.name}@{alias}")
+        folder = self._registry.folder(f"{self.name}@{found.number}")  # the alias may have moved on by now
         field = self.traffic.field
         also = () if field is None else (field,)
         model = self._load(folder / "model")
         return Serving(self.name, found.number, alias, folder, model, also, self._text)
+
+
+def _key(value: object, otherwise: str) -> str:
+    """What decides for a row: 7 and 7.0 are the same customer."""
+    if value is None:
+        return otherwise
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -18,17 +19,21 @@ from typing import IO, Any, Literal
 import polars as pl
 
 from noria.core.events import Events
+from noria.core.words import data_size
 from noria.data import sources
 from noria.errors import (
+    ColumnError,
     Interrupted,
     NoriaError,
     NotFoundError,
     OverloadError,
     ParamError,
+    RequestError,
     StorageError,
     suggestion,
 )
 from noria.lifecycle import predict
+from noria.lifecycle.serve.limits import Limits
 from noria.lifecycle.serve.serving import Serving
 from noria.settings import Settings
 
@@ -38,6 +43,8 @@ ENDINGS = (".csv", ".tsv", ".parquet", ".jsonl")
 _OUTPUTS = (".csv", ".parquet", ".jsonl")
 _STATE, _LOCK, _CANCEL = "job.json", "lock", "cancel"
 _PIECE = 1 << 20
+_SPARE = 1 << 28  # bytes of the disk that files leave to others
+_logger = logging.getLogger("noria.serve")
 
 
 @dataclass(frozen=True)
@@ -93,15 +100,19 @@ class Files:
         How many files this process takes at the same time.
     keep : float
         Seconds after which a result that nobody removed goes.
+    limits : Limits, optional
     """
 
-    def __init__(self, folder: Path, *, at_once: int = 2, keep: float = 3600.0) -> None:
-        self.folder, self.keep = folder, keep
+    def __init__(
+        self, folder: Path, *, at_once: int = 2, keep: float = 3600.0, limits: Limits | None = None
+    ) -> None:
+        self.folder, self.keep, self.limits = folder, keep, limits or Limits()
         self._slots = threading.BoundedSemaphore(at_once)
         self._locks: dict[str, IO[str]] = {}
+        self._stopped = threading.Event()
 
     def open(self, serving: Serving, name: str, output: str) -> FileJob:
-        """A place for a file that is about to arrive; `run` or `close` must follow.
+        """A place for a file that is about to arrive; `claim` and `run`, or `close`, must follow.
 
         Parameters
         ----------
@@ -122,12 +133,9 @@ class Files:
         """
         name = re.split(r"[/\\]", name)[-1]
         ending, output = _ending(name, ENDINGS), _ending(f"x.{output.lstrip('.')}", _OUTPUTS)
-        if not self._slots.acquire(blocking=False):
-            raise OverloadError(
-                "Other files are being scored.", do="Try again when they are done.", retry_after=5
-            )
+        self._take()
+        self._slots.release()  # it is taken once the file is here, which may be in hours
         with ExitStack() as undo:
-            undo.callback(self._slots.release)
             self.sweep()
             stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:80].strip("._") or "rows"
             called, id_ = f"{stem}-scored{output}", secrets.token_urlsafe(16)
@@ -141,6 +149,17 @@ class Files:
                 raise StorageError("The service has no room for files.", got=error.strerror) from error
             undo.pop_all()
         return job
+
+    def claim(self, job: FileJob) -> None:
+        """Take a slot for a file that is here; `run` must follow, and gives it back.
+
+        OverloadError if as many files as may be are being scored; then it is gone.
+        """
+        try:
+            self._take()
+        except OverloadError:
+            self.close(job)
+            raise
 
     def upload(self, job: FileJob) -> Path:
         """Where its rows belong."""
@@ -156,13 +175,14 @@ class Files:
             return self._scored(job, serving)
         finally:
             self.upload(job).unlink(missing_ok=True)
-            self._let_go(job)
+            self._locks.pop(job.id).close()
+            self._slots.release()
             if (self.folder / job.id / _CANCEL).exists():
                 shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def close(self, job: FileJob) -> None:
         """Give the place of a file back that did not arrive."""
-        self._let_go(job)
+        self._locks.pop(job.id).close()
         shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def find(self, model: str, id: str) -> FileJob:  # noqa: A002 - what it is called everywhere
@@ -181,8 +201,7 @@ class Files:
         if job is None or job.id != id or job.model != model or (folder / _CANCEL).exists():
             raise NotFoundError("There is no such file.", do="Send it again: results are kept for an hour.")
         if job.state == "running" and not _held(folder / _LOCK):
-            lost = Interrupted("The service stopped while it scored this file.", do="Send it again.")
-            return replace(job, state="failed", error=lost.to_dict())
+            return replace(job, state="failed", error=_stopped().to_dict())
         return job
 
     def remove(self, job: FileJob) -> None:
@@ -193,6 +212,15 @@ class Files:
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def check_disk(self) -> None:
+        """Raise StorageError if files would take the space that the log of predictions needs."""
+        if shutil.disk_usage(self.folder).free < _SPARE:
+            raise StorageError("The service has no room for this file.", do="Send it again later.")
+
+    def stop(self) -> None:
+        """End what is being scored after the batch at hand, and begin nothing more."""
+        self._stopped.set()
+
     def sweep(self) -> None:
         """Remove what is older than `keep`, and nobody works on."""
         if not self.folder.is_dir():
@@ -202,9 +230,11 @@ class Files:
                 if time.time() - folder.stat().st_mtime > self.keep and not _held(folder / _LOCK):
                     shutil.rmtree(folder)
 
-    def _let_go(self, job: FileJob) -> None:
-        self._locks.pop(job.id).close()
-        self._slots.release()
+    def _take(self) -> None:
+        if not self._slots.acquire(blocking=False):
+            raise OverloadError(
+                "Other files are being scored.", do="Try again when they are done.", retry_after=5
+            )
 
     def _scored(self, job: FileJob, serving: Serving) -> FileJob:
         job = replace(job, total=_count(self.upload(job)))
@@ -213,8 +243,11 @@ class Files:
         def batches() -> Iterator[pl.DataFrame]:
             nonlocal job
             for batch in sources.scan(str(self.upload(job)), settings=Settings()):
+                if self._stopped.is_set():
+                    raise _stopped()
                 if (self.folder / job.id / _CANCEL).exists():
                     raise Interrupted("Scoring was cancelled.")
+                self._check(job, batch.height)
                 yield batch
                 job = replace(job, rows=job.rows + batch.height)
                 self._write(job)
@@ -222,13 +255,30 @@ class Files:
         try:
             predict.write(serving.model, batches(), self.result(job), Events())
             job = replace(job, state="done", bytes=self.result(job).stat().st_size)
-        except (NoriaError, pl.exceptions.PolarsError) as error:
-            told = (
-                error if isinstance(error, NoriaError) else ParamError("The rows cannot be read.", got=error)
-            )
-            job = replace(job, state="failed", error=self._without_path(job, told))
+        except NoriaError as error:
+            job = replace(job, state="failed", error=self._without_path(job, error))
+        except pl.exceptions.PolarsError as error:
+            unread = ParamError("The rows cannot be read.", got=error)
+            job = replace(job, state="failed", error=self._without_path(job, unread))
+        except Exception:  # whatever a model raises, whoever waits for this file must hear of it
+            _logger.exception("Version %d of %r failed on a file.", job.version, job.model)
+            failed = ColumnError("The model failed on this file.", do="See the log of the service.")
+            job = replace(job, state="failed", error=failed.to_dict())
         self._write(job)
         return job
+
+    def _check(self, job: FileJob, more: int) -> None:
+        """Raise if the result is, or the rows with so many more are, too large."""
+        self.check_disk()
+        limits, found = self.limits, (self.folder / job.id).iterdir()
+        size = sum(one.stat().st_size for one in found if one != self.upload(job))
+        if job.rows + more > limits.file_rows or size > limits.result:
+            raise RequestError(
+                "The file is more than is scored here at once.",
+                status=413,
+                got=f"over {job.rows:,} rows, and {data_size(size)} of results",
+                do=f"Send at most {limits.file_rows:,} rows with {data_size(limits.result)} of results.",
+            )
 
     def _without_path(self, job: FileJob, error: NoriaError) -> dict[str, Any]:
         """The error in words that do not tell where the file lies."""
@@ -242,6 +292,10 @@ class Files:
         draft = self.folder / job.id / f".{_STATE}"
         draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
         draft.replace(self.folder / job.id / _STATE)
+
+
+def _stopped() -> Interrupted:
+    return Interrupted("The service stopped while it scored this file.", do="Send it again.")
 
 
 def _ending(name: str, known: tuple[str, ...]) -> str:

@@ -29,6 +29,10 @@ class Limits:
         Bytes of one request.
     file : int
         Bytes of a file that is scored.
+    file_rows : int
+        Rows of it, which may be many in few bytes.
+    result : int
+        Bytes of its result.
     """
 
     rows: int = 100_000
@@ -39,3 +43,5 @@ class Limits:
     text: int = 100_000
     body: int = 16 * 2**20
     file: int = 10**9
+    file_rows: int = 20_000_000
+    result: int = 4 * 10**9

@@ -81,12 +81,16 @@ class Meter:
         outcome = "failed" if exchange.problem else "done"
         self._swaps.labels(exchange.name, exchange.alias, outcome).inc()
 
-    def text(self, endpoints: Iterable[Endpoint], waiting: int) -> bytes:
-        """All of it, in Prometheus' text format."""
+    def observe(self, endpoints: Iterable[Endpoint], waiting: int) -> None:
+        """How it is now; another process of the service may be the one that tells."""
         self._waiting.set(waiting)
         for endpoint in endpoints:
             for alias, serving in endpoint.servings.items():
                 self._version.labels(endpoint.name, alias).set(serving.version)
+
+    def text(self, endpoints: Iterable[Endpoint], waiting: int) -> bytes:
+        """All of it, in Prometheus' text format."""
+        self.observe(endpoints, waiting)
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

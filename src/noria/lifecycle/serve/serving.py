@@ -19,7 +19,7 @@ from noria.core.protocol import Conversational, Model, Rowwise, Turn
 from noria.errors import ColumnError, NoriaError, ParamError
 from noria.lifecycle.serve.check import RowCheck
 
-__all__ = ["FAULTS", "Answer", "Loaded", "Pace", "Row", "Serving"]
+__all__ = ["Answer", "Loaded", "Pace", "Row", "Serving"]
 
 Row: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = dict[str, Any]
@@ -27,10 +27,6 @@ Loaded: TypeAlias = Model | FeaturedModel
 _TRIED = 64  # rows of the table that is measured
 _QUICK = 0.002  # seconds that the event loop may be kept from other requests
 _FOREVER = float("inf")
-FAULTS = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError,
-    ValueError, pl.exceptions.PolarsError,
-)  # fmt: skip
 _logger = logging.getLogger("noria.serve")
 
 
@@ -56,7 +52,7 @@ class Pace:
         single = partial(model.predict_one, one) if isinstance(model, Rowwise) else None
         try:
             return cls(_best(single) if single else _FOREVER, _best(lambda: model.predict(many)))
-        except (NoriaError, *FAULTS):
+        except Exception:  # noqa: BLE001 - it may fail on this row in any way; callers are told which rows do
             return cls(_FOREVER, 1.0)
 
     @property
@@ -189,13 +185,16 @@ class Serving:
         return answers, good
 
     def _predicted(self, typed: Sequence[tuple[Any, ...]]) -> list[Answer]:
-        """Answers to rows that were checked; where the table fails, each row by itself."""
+        """Answers to rows that were checked; where the table fails, each half by itself."""
+        if len(typed) == 1:
+            return [self._guarded(self._by_table, typed[0])]
         try:
             return self.model.predict(self.check.table(typed)).to_dicts()
-        except (NoriaError, *FAULTS):
-            if len(typed) > 1:
-                return [self._guarded(self._by_table, row) for row in typed]
-            return [self._guarded(self._by_table, typed[0])]
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - one row must not spoil the others, whatever the model raises
+            half = len(typed) // 2
+            return self._predicted(typed[:half]) + self._predicted(typed[half:])
 
     def _by_table(self, row: tuple[Any, ...]) -> Answer:
         return self.model.predict(self.check.table([row])).row(0, named=True)
@@ -214,7 +213,9 @@ class Serving:
             return answer(row)
         except NoriaError as error:
             return {"error": error.to_dict()}
-        except FAULTS:
+        except MemoryError:
+            raise
+        except Exception:  # one row must not spoil the others, whatever the model raises
             _logger.exception("Version %d of %r failed on a row.", self.version, self.name)
             failed = ColumnError("The model failed on this row.", do="See the log of the service.")
             return {"error": failed.to_dict()}

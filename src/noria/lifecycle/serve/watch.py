@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from noria.errors import NoriaError
-from noria.lifecycle.serve.serving import FAULTS
 
 __all__ = ["Watch"]
 
@@ -43,9 +42,10 @@ class Watch(Thread):
     def _do(self, at: int, work: Callable[[], object]) -> None:
         try:
             work()
-        except (NoriaError, *FAULTS) as error:
-            if self._known.get(at) != str(error):
-                _logger.error("%s", error)
-            self._known[at] = str(error)
+        except Exception as error:  # no fault of a model or a library may end the watch
+            told = str(error) or type(error).__name__
+            if self._known.get(at) != told:
+                _logger.error("%s", told, exc_info=not isinstance(error, NoriaError))
+            self._known[at] = told
         else:
             self._known.pop(at, None)

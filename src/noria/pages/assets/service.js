@@ -235,7 +235,7 @@ const noria = (() => {
   };
 
   const wholeFiles = (model) => {
-    const path = `${model.root}/v1/models/${encodeURIComponent(model.name)}/files`;
+    const path = `/v1/models/${encodeURIComponent(model.name)}/files`;
     let job = null, stop = null, cancelled = false, dropped = null;
     const told = (text) => { at("file-error").textContent = text; };
     const progress = (share, text) => {
@@ -248,12 +248,22 @@ const noria = (() => {
       at("scored").hidden = true;
       if (old) await call(`${path}/${old.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
     };
+    const asked = async () => {  // a service that is away for a moment has the file still
+      for (let left = 20; ; left -= 1) {
+        try {
+          return await (await call(`${path}/${job.id}`)).json();
+        } catch (error) {
+          if (!left || cancelled || (error.status > 0 && error.status < 500)) throw error;
+          await new Promise((resolve) => { setTimeout(resolve, 500); });
+        }
+      }
+    };
     const follow = async () => {
       while (job.state === "running" && !cancelled) {
         const share = job.total ? Math.min(job.rows / job.total, 1) : null;
         progress(share, job.rows ? `${number(job.rows, 12)} of about ${number(job.total, 12)} rows` : "Reading the file");
         await new Promise((resolve) => { setTimeout(resolve, 250); });
-        if (!cancelled) job = await (await call(`${path}/${job.id}`)).json();
+        if (!cancelled) job = await asked();
       }
     };
     const score = async (file) => {
@@ -357,7 +367,7 @@ const noria = (() => {
     const tabs = [...document.querySelectorAll("[role=tab]")];
     let chosen = "curl";
     const draw = () => {
-      const about = { url: location.origin + model.root, name: model.name, sent: row(fields), key: Boolean(stored.get()) };
+      const about = { url: location.origin, name: model.name, sent: row(fields), key: Boolean(stored.get()) };
       at("snippet").textContent = programs[chosen](about);
     };
     const choose = (tab) => {
@@ -395,7 +405,7 @@ const noria = (() => {
 
   // --- the page ----------------------------------------------------------------------------------------------
 
-  const pathOf = (model) => `${model.root}/v1/models/${encodeURIComponent(model.name)}`;
+  const pathOf = (model) => `/v1/models/${encodeURIComponent(model.name)}`;
   const formPage = (model, redraw) => {
     const path = pathOf(model), { fields } = model;
     let asked = 0;

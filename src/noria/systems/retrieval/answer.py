@@ -83,12 +83,14 @@ def extract(
     return [cited(found[at], corpus) for at in chosen]
 
 
-def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
-    """The share of a question's words, by weight, that some texts hold between them, 0 to 1."""
+def coverage(question: str, chunk: int, lexical: Lexical) -> float:
+    """The share of a question's words, by weight, that a chunk or the headings above it hold, 0 to 1."""
     asked = list(dict.fromkeys(lexical.analyzer.words(question)))
-    if not asked or not texts:
+    if not asked:
         return 0.0
-    return float(_holds(texts, asked, lexical).max(axis=0) @ _weights(asked, lexical))
+    held = set(lexical.terms(chunk).tolist())
+    holds = np.array([lexical.counts.numbers.get(term) in held for term in asked])
+    return float(holds @ _weights(asked, lexical))
 
 
 def _asks(text: str, question: str) -> bool:

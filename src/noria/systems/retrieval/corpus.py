@@ -85,6 +85,11 @@ class Corpus:
         return Corpus(self.documents[rows], blocks.with_columns(owner=pl.Series(numbers, dtype=pl.UInt32)))
 
     @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each document by its name."""
+        return {name: number for number, name in enumerate(self.names)}
+
+    @cached_property
     def digests(self) -> NDArray[np.uint64]:
         """A number for each document, of all that it says and where, (documents, 2)."""
         said = self.documents.hash_rows().to_numpy()

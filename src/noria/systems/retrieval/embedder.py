@@ -101,6 +101,11 @@ class Embedder:
             self._asked[text] = _rounded(self._vector(text))
         return self._asked[text]
 
+    def remember(self, questions: Sequence[str]) -> bool:
+        """Look questions that will be asked up in the cache, or embed them now."""
+        self._asked.update(zip(questions, self.texts(questions)))
+        return True
+
     def texts(
         self, texts: Sequence[str], *, deadline: Deadline | None = None, events: Events | None = None
     ) -> NDArray[np.float32]:

@@ -141,6 +141,10 @@ class Lexical:
             return self.postings.score(self._expanded(asked, scores), self._weights)
         return scores
 
+    def terms(self, chunk: int) -> NDArray[np.int32]:
+        """The terms that a chunk or the headings above it hold."""
+        return self.counts.terms[self._entries(chunk)]
+
     def _expanded(self, asked: Mapping[int, float], scores: NDArray[np.float32]) -> dict[int, float]:
         """The question with the words that mark the best chunks."""
         best = top(scores, self._feedback)

@@ -35,7 +35,7 @@ from noria.systems.retrieval.reader import Reader, loaded
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
+__all__ = ["Found", "Index", "RetrievalModel", "Strategy", "question_of"]
 
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
@@ -119,6 +119,11 @@ class Found:
     confidence: float
 
 
+def question_of(schema: Schema) -> str:
+    """The column that holds the questions."""
+    return next(column.name for column in schema.features if column.type is Type.TEXT)
+
+
 class RetrievalModel:
     """Questions in; answers with citations, and the ranking that they come from, out.
 
@@ -146,7 +151,7 @@ class RetrievalModel:
     ) -> None:
         self.schema, self.index, self.strategy = schema, index, strategy
         self.writer, self.reader = writer, reader
-        self.question = next(column.name for column in schema.features if column.type is Type.TEXT)
+        self.question = question_of(schema)
         self._example = dict(example or {})
         self.signature = self._signature()
 
@@ -364,7 +369,7 @@ class RetrievalModel:
         without: Sequence[int] = (),
     ) -> float:
         """How much of the question the best chunk says, and how near it is; documents may be left out."""
-        chunks, corpus = self.index.chunks, self.index.corpus
+        chunks = self.index.chunks
         if len(without):
             scores = scores.astype(np.float64)
             for document in without:
@@ -372,9 +377,7 @@ class RetrievalModel:
         best = int(scores.argmax()) if len(scores) else -1
         if self.strategy.fusion == "prior" or best < 0 or scores[best] == -np.inf:
             return 0.0
-        document, begin, end = chunks.spans[best, :3].tolist()
-        texts = [f"{corpus.head(document, begin)} {corpus.text(document, begin, end)}"]
-        said = coverage(question, texts, self.index.lexical)
+        said = coverage(question, best, self.index.lexical)
         return said if similar is None else float(np.clip((said + float(similar[best])) / 2, 0, 1))
 
     def explain(
@@ -442,10 +445,9 @@ class RetrievalModel:
         lexical = Lexical(counts, Analyzer(state["stems"]), **state["lexical"])
         dense = None
         if state["embedder"] is not None:
-            dense = Dense(
-                tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
-            )
-        chosen = state["reranker"]
+            embedder = Embedder.named(state["embedder"], Settings())
+            dense = Dense(tensors["vectors"].astype(np.float32), embedder)
+        chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
         index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])

@@ -7,7 +7,6 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
@@ -82,13 +81,16 @@ class Parts:
         return chunks, Counts.of(corpus, chunks, self.analyzer)
 
     def _part(self, rows: NDArray[np.int64]) -> tuple[Chunks, Counts]:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load, save
+
         how = f"{_FORMAT} {self.chunking} {self.analyzer.stems} "
         digest = hashlib.sha256(how.encode() + self.corpus.digests[rows].tobytes()).hexdigest()
-        path = self.cache / f"{digest[:32]}.npz"
-        with suppress(OSError, EOFError, BadZipFile, KeyError, ValueError):
-            with np.load(path, allow_pickle=False) as kept:
-                spans, terms, chunks, body, head = (kept[name] for name in _ARRAYS)
-                known = pl.Series("term", kept["words"].tobytes().decode().split("\n")[:-1], pl.String)
+        path = self.cache / f"{digest[:32]}.safetensors"
+        with suppress(OSError, SafetensorError, KeyError, ValueError):
+            kept = load(path.read_bytes())
+            spans, terms, chunks, body, head = (kept[name] for name in _ARRAYS)
+            known = pl.Series("term", kept["words"].tobytes().decode().split("\n")[:-1], pl.String)
             path.touch()
             return Chunks(spans), Counts(known, terms, chunks, body, head, len(spans))
         cut, counts = self._made(self.corpus.part(rows))
@@ -96,18 +98,16 @@ class Parts:
         with suppress(OSError):
             self.cache.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
-            with draft.open("wb") as file:
-                np.savez(
-                    file, words=words, spans=cut.spans, terms=counts.terms, chunks=counts.chunks,
-                    body=counts.body, head=counts.head,
-                )  # fmt: skip
+            arrays = (cut.spans, counts.terms, counts.chunks, counts.body, counts.head)
+            tensors = {name: np.ascontiguousarray(array) for name, array in zip(_ARRAYS, arrays)}
+            draft.write_bytes(save({"words": words, **tensors}))
             draft.replace(path)
         return cut, counts
 
     def _tidy(self) -> None:
         """Remove what was not used for the longest time."""
         with suppress(OSError):
-            files = sorted(self.cache.glob("*.npz"), key=lambda path: path.stat().st_mtime)
+            files = sorted(self.cache.glob("*.safetensors"), key=lambda path: path.stat().st_mtime)
             for path in files[:-_KEPT]:
                 path.unlink()
 

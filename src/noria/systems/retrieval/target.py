@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from noria.errors import TargetError
 
@@ -13,6 +14,7 @@ ANSWER = " :: "
 """What stands between relevant documents and short answers."""
 
 
+@lru_cache(10_000)
 def judged(target: str | None) -> Mapping[str, float]:
     """The grade of each relevant document; none where the answer is not in the documents.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -20,7 +20,7 @@ from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Lexical
-from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
+from noria.systems.retrieval.model import Index, RetrievalModel, Strategy, question_of
 from noria.systems.retrieval.options import RetrievalOptions
 from noria.systems.retrieval.parts import Parts
 from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
@@ -126,7 +126,7 @@ class RetrievalLearner(Generic[P]):
         strategy = self.strategy(model, train, ctx)
         reader = _reader(wish, ctx) if wish.spans else None
         model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer, reader)
-        return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
+        return model.with_strategy(threshold=_threshold(model, train, ctx, self.params, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
         """Documents cut, counted and embedded, each once per search."""
@@ -144,7 +144,7 @@ class RetrievalLearner(Generic[P]):
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
         lexical = Lexical(counts, analyzer, **how)
-        dense = self._dense(corpus, chunks, chunking, ctx) if self.embeds else None
+        dense = self._dense(corpus, chunks, chunking, train, ctx) if self.embeds else None
         reranker = self._reranker(ctx) if self.reranks else None
         return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
 
@@ -158,7 +158,11 @@ class RetrievalLearner(Generic[P]):
             raise FitFailed(f"{error.what} {error.do}") from error
         return reranker
 
-    def _dense(self, corpus: Corpus, chunks: Chunks, chunking: Chunking, ctx: Context) -> Dense:
+    def _dense(
+        self, corpus: Corpus, chunks: Chunks, chunking: Chunking, train: pl.DataFrame, ctx: Context
+    ) -> Dense:
+        table = train if ctx.fold is None else ctx.fold.table
+        asked = table[question_of(ctx.schema)].drop_nulls().to_list()
         embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
 
         def embed() -> np.ndarray:
@@ -167,6 +171,7 @@ class RetrievalLearner(Generic[P]):
             return embedder.texts(whole, deadline=ctx.deadline, events=ctx.events)
 
         try:
+            ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
             return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
         except SourceError as error:
             raise FitFailed(f"{error.what} {error.do}") from error
@@ -195,7 +200,7 @@ def questions(model: RetrievalModel, train: pl.DataFrame) -> Iterator[tuple[str,
 
 def _prior(corpus: Corpus, train: pl.DataFrame, ctx: Context) -> np.ndarray:
     """How often each document was relevant, (documents,)."""
-    numbers = {name: number for number, name in enumerate(corpus.names)}
+    numbers = corpus.numbers
     prior = np.zeros(len(corpus))
     target = ctx.schema.target
     unknown: list[str] = []
@@ -222,7 +227,9 @@ def _warn(unknown: Sequence[str], ctx: Context) -> None:
     ctx.events.emit("note", text=f"{count} not among the documents, such as {names[0]!r}")
 
 
-def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused: float) -> float:
+def _threshold(
+    model: RetrievalModel, train: pl.DataFrame, ctx: Context, how: Params, refused: float
+) -> float:
     """The confidence below which nothing is answered.
 
     It separates questions that the documents answer from the same questions asked of the documents without
@@ -230,20 +237,25 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
     """
     if model.strategy.fusion == "prior":
         return 0.0
-    numbers = {name: number for number, name in enumerate(model.index.corpus.names)}
+    known: dict[str, tuple[float, float]] = ctx.shared.get(("confidence", how, model.strategy), dict)
     answered, unanswered = [], []
     some = train.sample(min(_ASKED, train.height), seed=ctx.seed)
     for question, relevant in questions(model, some):
         ctx.deadline.check()
-        scores, similar = model.scores(question)
-        found = model.confidence(question, scores, similar)
+        if question not in known:
+            known[question] = _confidences(model, question, relevant)
+        whole, without = known[question]
+        unanswered.append(without)
         if relevant:
-            answered.append(found)
-            without = [numbers[name] for name in relevant if name in numbers]
-            unanswered.append(model.confidence(question, scores, similar, without))
-        else:
-            unanswered.append(found)
+            answered.append(whole)
     return _separating(np.array(answered), np.array(unanswered), refused)
+
+
+def _confidences(model: RetrievalModel, question: str, relevant: Iterable[str]) -> tuple[float, float]:
+    """Of a question to all documents, and to those that are not relevant; the same in all folds."""
+    names, (scores, similar) = model.index.corpus.numbers, model.scores(question)
+    without = [names[name] for name in relevant if name in names]
+    return model.confidence(question, scores, similar), model.confidence(question, scores, similar, without)
 
 
 def _separating(answered: np.ndarray, unanswered: np.ndarray, refused: float) -> float:

@@ -27,6 +27,7 @@ from benchmarks._common import append, latency, machine, read_lines, say, versio
 from benchmarks.tabular.report import table
 from noria.core.schema import Column, Role, Schema, Type
 from noria.data import documents, sources
+from noria.methods.bm25 import top
 from noria.settings import Settings
 from noria.systems.retrieval.chunks import Chunking, Chunks, sentences
 from noria.systems.retrieval.corpus import Corpus
@@ -46,6 +47,7 @@ _ARMS: dict[str, tuple[list[str] | None, int]] = {
     "dense": (["dense"], 2),
 }
 _WORDS, _CHUNKS, _EMBEDDED = 100, 50_000, 48
+_SENTENCES, _LETTERS = 6_000, range(41, 300)
 
 
 def _quality(name: str, budget: str, session: noria.Session, out: Path) -> list[list[str]]:
@@ -99,18 +101,20 @@ def _paired(difference: np.ndarray) -> list[str]:
     return [f"{difference.mean():+.3f} [{low:+.3f}, {high:+.3f}]", f"p = {chance:.4f}"]
 
 
-def _made(settings: Settings) -> pl.DataFrame:
-    """Documents of about 100 words, of sentences drawn from both collections."""
+def _made(settings: Settings) -> tuple[pl.DataFrame, list[str], list[list[int]]]:
+    """Documents of about 100 words, the sentences of both collections, and which of them each is made of."""
     real = [documents.read(f"collection:{name}", settings=settings)[0] for name in ("cranfield", "cacm")]
-    pool = [text[a:b] for text in pl.concat(real)["text"] for a, b in sentences(text)]
-    rng, texts = np.random.default_rng(0), []
+    spans = ((text, *span) for text in pl.concat(real)["text"] for span in sentences(text))
+    pool = sorted({text[a:b] for text, a, b in spans if b - a in _LETTERS})
+    rng, drawn = np.random.default_rng(0), []
+    pool = [pool[at] for at in rng.permutation(len(pool))[:_SENTENCES]]
+    words = np.array([len(text.split()) for text in pool])
     for _ in range(_CHUNKS):
-        words: list[str] = []
-        while len(words) < _WORDS:
-            words += pool[rng.integers(len(pool))].split()
-        texts.append(" ".join(words[:_WORDS]))
+        some = rng.integers(len(pool), size=_WORDS)
+        drawn.append(some[: 1 + np.searchsorted(words[some].cumsum(), _WORDS)].tolist())
+    texts = [" ".join(pool[at] for at in some) for some in drawn]
     rows = pl.DataFrame({"document": [str(number) for number in range(_CHUNKS)], "text": texts})
-    return documents.read(rows, settings=settings)[0]
+    return documents.read(rows, settings=settings)[0], pool, drawn
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -118,12 +122,11 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     return work(), time.perf_counter() - started
 
 
-def _index_speed(settings: Settings) -> tuple[list[list[str]], Index]:
+def _index_speed(blocks: pl.DataFrame) -> tuple[list[list[str]], Index]:
     """Chunks per second without embedding, and the memory it takes."""
-    blocks = _made(settings)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     corpus, laid = _timed(lambda: Corpus.of(blocks))
-    chunks, cut = _timed(lambda: Chunks.of(corpus, Chunking("sentences", 2 * _WORDS)))
+    chunks, cut = _timed(lambda: Chunks.of(corpus, Chunking("sentences", 4 * _WORDS)))
     analyzer = Analyzer()
     counts, counted = _timed(lambda: Counts.of(corpus, chunks, analyzer))
     lexical, weighed = _timed(lambda: Lexical(counts, analyzer, k1=1.2, b=0.75, head_weight=1.0, feedback=5))
@@ -144,7 +147,7 @@ def _embedding_speed(settings: Settings) -> list[list[str]]:
     ours, bare = [], []
     for _ in range(3):
         with tempfile.TemporaryDirectory() as home:
-            embedder = Embedder(settings.model_copy(update={"home": Path(home)}))
+            embedder = Embedder(settings.model_copy(update={"home": Path(home), "cache": Path(home)}))
             session, tokenizer = embedder._tools()
             ours.append(_cpu(lambda embedder=embedder: embedder.texts(texts)))  # type: ignore[misc]
         bare.append(_cpu(lambda s=session, t=tokenizer: [_bare(s, t, text) for text in texts]))  # type: ignore[misc]
@@ -165,15 +168,31 @@ def _cpu(work: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def _query_speed(index: Index, settings: Settings) -> list[list[str]]:
+def _vectors(pool: list[str], drawn: list[list[int]], embedder: Embedder) -> np.ndarray:
+    """The direction of the mean of each chunk's sentences: near its own vector, and sooner made."""
+    said = embedder.texts(pool)
+    vectors = np.array([said[some].mean(axis=0) for some in drawn])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _nearest(dense: Dense, asked: Sequence[str]) -> list[list[str]]:
+    """Whether the approximate search finds the ten nearest, and what either costs."""
+    exact = dense.vectors @ np.array([dense.embedder.question(question) for question in asked]).T
+    found = [dense.scores(question) for question in asked]
+    hits = [len({*top(one, 10).tolist()} & {*top(all_, 10).tolist()}) for one, all_ in zip(found, exact.T)]
+    vector = dense.embedder.question(asked[0])
+    whole = min(_cpu(lambda: np.einsum("ij,j->i", dense.vectors, vector)) for _ in range(20))
+    short = min(_cpu(lambda: dense.scores(asked[0])) for _ in range(20))
+    return [["recall@10 of the approximate search", f"{np.mean(hits) / 10:.4f}"],
+            ["exact sum, ms of CPU", f"{1000 * whole:.2f}"],
+            ["approximate, ms of CPU", f"{1000 * short:.2f}"]]  # fmt: skip
+
+
+def _query_speed(index: Index, dense: Dense, asked: Sequence[str]) -> list[list[str]]:
     """One question at a time through `predict`, citations included, each question embedded anew."""
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(size=(len(index.chunks), 384)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    embedder = Embedder(settings)
-    index = Index(index.corpus, index.chunks, index.lexical, index.prior, Dense(vectors, embedder))
+    embedder = dense.embedder
+    index = Index(index.corpus, index.chunks, index.lexical, index.prior, dense)
     schema = Schema((Column("question", Type.TEXT), Column("relevant", Type.TEXT, Role.TARGET)))
-    asked = sources.read("collection:cranfield", settings=settings)["question"].to_list()
     lines = []
     for fusion, feedback in (("lexical", 0), ("lexical", 5), ("dense", 0), ("convex", 0), ("convex", 5)):
         index.lexical.settings["feedback"] = feedback
@@ -202,7 +221,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = [f"{machine()} {versions(['noria', 'numpy', 'onnxruntime', 'polars'])}"]
     if given.only != "speed":
         with tempfile.TemporaryDirectory() as home:
-            session = noria.Session(settings.model_copy(update={"state": None, "home": Path(home)}))
+            session = noria.Session(
+                settings.model_copy(update={"state": None, "home": Path(home), "cache": Path(home) / "cache"})
+            )
             (Path(home)).mkdir(exist_ok=True)
             (Path(home) / "cache").symlink_to(settings.cache)
             lines = [
@@ -212,9 +233,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             ]
         out.append(table(["collection", "arm", "nDCG@10", "chosen is better by", "by chance"], lines))
     if given.only != "quality":
-        lines, index = _index_speed(settings)
+        blocks, pool, drawn = _made(settings)
+        lines, index = _index_speed(blocks)
         out.append(table(["indexing 50,000 chunks", ""], [*lines, *_embedding_speed(settings)]))
-        out.append(table(["query", "p50 ms", "p99 ms", "p50 ms of CPU"], _query_speed(index, settings)))
+        embedder = Embedder(settings)
+        dense = Dense(_vectors(pool, drawn, embedder), embedder)
+        asked = sources.read("collection:cranfield", settings=settings)["question"].to_list()
+        out.append(table(["the nearest of 50,000", ""], _nearest(dense, asked)))
+        out.append(table(["query", "p50 ms", "p99 ms", "p50 ms of CPU"], _query_speed(index, dense, asked)))
     sys.stdout.write("\n\n".join(out) + "\n")
 
 

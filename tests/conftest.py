@@ -14,9 +14,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -359,6 +360,72 @@ def well_drawn() -> Callable[..., None]:
         assert vl_convert.vegalite_to_svg(spec).startswith("<svg")
 
     return check
+
+
+class Speaker:
+    """An endpoint that speaks as OpenAI's chat completions do, on a real socket, and says what it is told to.
+
+    Attributes
+    ----------
+    says : str or callable
+        The answer, or what makes it of the messages.
+    faults : dict
+        ``status``, ``kind`` (content type), ``raw`` (bytes in place of events), ``pause`` (seconds between).
+    asked : list
+        Headers and content of each request.
+    """
+
+    def __init__(self) -> None:
+        self.says: Any = "Nothing."
+        self.faults: dict[str, Any] = {}
+        self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self._over = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                outer.asked.append(
+                    ({**{k.lower(): v for k, v in self.headers.items()}, "path": self.path}, sent)
+                )
+                self.send_response(outer.faults.get("status", 200))
+                self.send_header("content-type", outer.faults.get("kind", "text/event-stream"))
+                self.end_headers()
+                with suppress(OSError):
+                    for part in outer._events(sent["messages"]):
+                        self.wfile.write(part)
+                        self.wfile.flush()
+                        outer._over.wait(outer.faults.get("pause", 0))
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def _events(self, messages: list[dict[str, str]]) -> Iterator[bytes]:
+        if "raw" in self.faults:
+            yield self.faults["raw"]
+            return
+        text = self.says(messages) if callable(self.says) else self.says
+        for piece in re.findall(r".{1,7}", text, re.DOTALL):
+            yield b"data: " + json.dumps({"choices": [{"delta": {"content": piece}}]}).encode() + b"\n\n"
+        yield b'data: {"choices": [], "usage": {"total_tokens": 9}}\n\ndata: [DONE]\n\n'
+
+    def stop(self) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def speaker() -> Iterator[Speaker]:
+    """A language model's endpoint; see `Speaker`."""
+    made = Speaker()
+    yield made
+    made.stop()
 
 
 class Live:

@@ -44,6 +44,19 @@ def test_a_target_is_needed(noria, home):
     assert "--target" in done.err
 
 
+def test_documents_alone_are_enough(noria, home):
+    for kind in "abcdefghijkl":
+        (home / f"wheel-{kind}.txt").write_text(
+            f"Wheel {kind}{kind} lifts water with great force, day and night."
+        )
+    done = noria(
+        *("train", "--documents", home / "wheel-*.txt", "--name", "wheels", "--json"),
+        *("-q", "-b", "5s", "--learners", "bm25", "--trials", "1", "--folds", "2"),
+    )
+    assert done.code == 0, done.err
+    assert "12 questions were made" in json.loads(done.out)["notes"][0]
+
+
 @pytest.mark.parametrize("item", ["coverage", "=3", "a={b"])
 def test_a_pair_that_is_none(item):
     with pytest.raises(ParamError, match="--option is not a pair"):

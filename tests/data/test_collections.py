@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 import noria
@@ -33,6 +35,21 @@ def test_a_text_does_not_repeat_its_title(settings):
     assert table.select("document", "title", "text").rows() == [
         ("1", "wings .", "lift so ."),
         ("2", "tails .", "tails ."),
+    ]
+
+
+def test_squad_names_the_paragraph_and_the_answers(tmp_path):
+    answers = [{"text": text} for text in ("308", "308", "308 points")]
+    asked = [{"question": "how many?", "id": "1", "answers": answers}]
+    article = {"title": "Super_Bowl_50", "paragraphs": [{"context": "so 308 points", "qas": asked}]}
+    (tmp_path / "xquad").mkdir()
+    (tmp_path / "xquad" / "xquad.en.json").write_text(json.dumps({"data": [article]}))
+    settings = Settings(home=tmp_path / "home", mirror=str(tmp_path), offline=True)
+    table = sources.read("collection:squad", settings=settings)
+    assert table.rows() == [("how many?", "Super_Bowl_50/1 :: 308 | 308 points")]
+    pages, _ = documents.read("collection:squad", settings=settings)
+    assert pages.select("document", "title", "text").rows() == [
+        ("Super_Bowl_50/1", "Super Bowl 50", "so 308 points")
     ]
 
 

@@ -1,4 +1,6 @@
 import io
+import os
+import time
 import zipfile
 
 import polars as pl
@@ -171,9 +173,80 @@ def test_a_folder_with_bad_files_is_read_and_says_what_it_left_out(tmp_path):
     assert notes == [
         "1 document left out, it is not text: binary.txt",
         "1 document left out, it is empty: empty.md",
-        "1 document left out, it repeats copy.txt: sub/b.txt",
         "1 document left out, its kind is not known: what.xyz",
+        "1 document left out, it repeats copy.txt: sub/b.txt",
     ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three files that have not been touched for an hour."""
+    (tmp_path / "files").mkdir()
+    for name in ("a.md", "b.md", "c.md"):
+        written(tmp_path / "files" / name, f"# {name}\n\nWhat {name} says.")
+    return tmp_path / "files"
+
+
+def written(path, text, ago=3600):
+    path.write_text(text)
+    then = time.time() - ago
+    os.utime(path, (then, then))
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the files that are opened."""
+    names, real = [], documents._blocks
+
+    def noted(path):
+        names.append(path.name)
+        return real(path)
+
+    monkeypatch.setattr(documents, "_blocks", noted)
+    return names
+
+
+def test_only_changed_files_are_read_again_and_deletions_are_followed(folder, opened, tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    first, _ = documents.read(folder, settings=settings)
+    assert opened == ["a.md", "b.md", "c.md"]
+    assert documents.read(folder, settings=settings)[0].equals(first)
+    assert opened == ["a.md", "b.md", "c.md"]
+    opened.clear()
+    written(folder / "b.md", "# b.md\n\nSomething else.", ago=1800)
+    written(folder / "aa.md", "New.")
+    (folder / "c.md").unlink()
+    table, _ = documents.read(folder, settings=settings)
+    assert opened == ["aa.md", "b.md"]
+    assert table["document"].to_list() == ["a.md", "a.md", "aa.md", "b.md", "b.md"]
+    assert table["text"].to_list()[2:] == ["New.", "b.md", "Something else."]
+    assert table.equals(documents.read(folder, settings=Settings(home=tmp_path / "other"))[0])
+
+
+def test_a_change_within_the_grain_of_a_clock_is_seen(folder, tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    for text in ("A day.", "A way."):
+        before = (folder / "a.md").stat()
+        (folder / "a.md").write_text(text)
+        os.utime(folder / "a.md", ns=(before.st_atime_ns, time.time_ns()))
+        now = (folder / "a.md").stat().st_mtime_ns
+        documents.read(folder, settings=settings)
+        (folder / "a.md").write_text(text.replace("A", "I"))
+        os.utime(folder / "a.md", ns=(now, now))
+        assert documents.read(folder, settings=settings)[0]["text"][0] == text.replace("A", "I")
+
+
+def test_a_copy_that_is_damaged_or_cannot_be_written_is_done_without(folder, opened, tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    first, _ = documents.read(folder, settings=settings)
+    (copy,) = (tmp_path / "home" / "cache" / "documents").iterdir()
+    copy.write_bytes(copy.read_bytes()[:100])
+    assert documents.read(folder, settings=settings)[0].equals(first)
+    (tmp_path / "file").write_text("")
+    assert documents.read(folder, settings=Settings(home=tmp_path / "home", cache=tmp_path / "file"))[
+        0
+    ].equals(first)
+    assert len(opened) == 9
 
 
 def test_patterns_are_named_from_what_they_have_in_common(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-from noria.methods.ranking import convex, ndcg, recall, reciprocal_rank, reciprocal_rank_fusion
+from noria.methods.ranking import convex, marginal, ndcg, recall, reciprocal_rank, reciprocal_rank_fusion
 
 
 def test_ndcg_is_that_of_scikit_learn():
@@ -42,3 +42,12 @@ def test_a_weighted_sum_does_not_depend_on_the_scale():
     a, b = rng.random(10), rng.random(10)
     assert convex([a, b], [0.3, 0.7]) == pytest.approx(convex([100 * a, b], [0.3, 0.7]))
     assert convex([a, np.zeros(10)], [1.0, 1.0]) == pytest.approx(a / a.max())
+
+
+def test_marginal_relevance():
+    scores, alike = np.array([0.9, 1.0, 0.8, 0.1]), np.eye(4)
+    alike[1, 0] = alike[0, 1] = 1.0
+    assert marginal(scores, alike, 3, 0.0) == [1, 0, 2]
+    assert marginal(scores, alike, 3, 0.5) == [1, 2, 3]
+    assert marginal(scores, alike, 9, 0.5) == [1, 2, 3, 0]
+    assert marginal(scores[:0], alike[:0, :0], 3, 0.5) == []

@@ -31,6 +31,7 @@ WANTED = {
     "diamonds",
     "docs-qa",
     "docs-qa-pro",
+    "squad",
 }
 SECTIONS = ["Problem", "Data", "Method", "Run", "Goal", "Limits"]
 FEATURED = [name for name, recipe in RECIPES.items() if recipe.features]

@@ -20,6 +20,8 @@ from noria.lifecycle.serve import Desk
 from noria.server import create_app
 from noria.settings import Settings
 
+TASKS = ("pumps", "wheels", "invoices", "holidays", "gloves", "ladders")
+HOSTILE = "<script>alert(1)</script> & <img src=x onerror=alert(2)>"
 SLOPES = {1: 2.0, 2: -3.0}
 """The versions of the model 'line', and what x is multiplied by: champion and challenger."""
 
@@ -42,6 +44,27 @@ def trained(tmp_path_factory) -> Path:
     }
     noria.train(pets, "kind", name="pets", learners=["logistic"], **wish)
     return home
+
+
+@pytest.fixture(scope="session")
+def handbook(tmp_path_factory) -> noria.Session:
+    """A home with 'handbook', which answers from pages, one of them hostile, and 'line', which does not."""
+    folder = tmp_path_factory.mktemp("handbook")
+    for task in TASKS:
+        kept = f"The {task} are looked after by team {task[0].upper()}. 🏘"
+        text = f"# About {task}\n\n{kept}\n\n## Costs\n\nAll {task} cost 20 euros.\n"
+        (folder / f"{task}.md").write_text(text, encoding="utf-8")
+    (folder / "<b>bold.txt").write_text(f"Dragons are fed with {HOSTILE} on Sundays.\n")
+    rows = [{"question": f"Who looks after {task}?", "relevant": f"{task}.md"} for task in TASKS]
+    rows += [{"question": f"What do {task} cost?", "relevant": f"{task}.md"} for task in TASKS]
+    places = ("Oslo", "Rome", "Bern")
+    rows += [{"question": f"Where is {place}?", "relevant": "not in the documents"} for place in places]
+    session = noria.Session(Settings(home=tmp_path_factory.mktemp("served") / "home", workers=2))
+    wish = {"budget": "20s", "trials": 2, "session": session}
+    noria.train(rows, "relevant", documents=folder, name="handbook", learners=["bm25"], **wish)
+    line = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
+    noria.train(line, "y", name="line", task="regression", learners=["ridge"], **wish)
+    return session
 
 
 @pytest.fixture

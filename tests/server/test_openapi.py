@@ -14,6 +14,9 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from noria.api import desk
+from noria.server.openapi import described
+
 CHECKS = [
     not_a_server_error, content_type_conformance, response_headers_conformance, response_schema_conformance,
     status_code_conformance, unsupported_method,
@@ -41,6 +44,14 @@ async def test_every_model_has_its_paths_with_a_real_row(inside):
                 f"/v1/models/{name}/{verb}", json=content["application/json"]["example"]
             )
             assert answer.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_model_that_takes_questions_has_two_paths_more(handbook):
+    told = described(desk("handbook", session=handbook))["paths"]
+    assert set(told) >= {"/v1/models/handbook/ask", "/v1/models/handbook/documents"}
+    asked = told["/v1/models/handbook/ask"]["post"]["requestBody"]["content"]["application/json"]
+    assert asked["example"]["question"].endswith("?")
 
 
 @pytest.mark.anyio

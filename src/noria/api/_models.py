@@ -48,6 +48,7 @@ def predict(
     source: Any = None,
     *,
     ask: str | None = None,
+    within: str | None = None,
     output: str | Path | None = None,
     trust: bool = False,
     session: Session | None = None,
@@ -62,6 +63,8 @@ def predict(
         Of several, one follows the other.
     ask : str, optional
         A question, in place of a source, to a model that takes one text.
+    within : str, optional
+        The documents to search, by patterns of their names: ``"how-to/*; *.pdf"``.
     output : str or Path, optional
         A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
         than memory.
@@ -84,7 +87,9 @@ def predict(
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
-    source = source if ask is None else batch.asked(loaded, ask)
+    if ask is not None and output is None:
+        return batch.answered(loaded, ask, within)
+    source = source if ask is None else batch.asked(loaded, ask, within)
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:

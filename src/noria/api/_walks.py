@@ -159,8 +159,8 @@ def run(
 
 
 def train(
-    source: Any,
-    target: str,
+    source: Any = None,
+    target: str = "",
     *,
     test: Any = None,
     documents: Any = None,
@@ -173,7 +173,8 @@ def train(
     Parameters
     ----------
     source : str, path or table
-        Anything that ``data: source:`` of a recipe takes, or a pandas, Polars or Arrow object.
+        Anything that ``data: source:`` of a recipe takes, or a pandas, Polars or Arrow object. Without it,
+        questions are made from the documents.
     target : str
         The column to be learned.
     test : str, path or table, optional
@@ -205,7 +206,11 @@ def train(
     >>> run.evaluation.scores["r2"].value > 0.9
     True
     """
-    fields: dict[str, Any] = {"data": {"target": target}, "split": {}, "search": {}}
+    if source is None and documents is None:
+        raise ParamError("There are no data to learn from.", do="Name a table, or documents.")
+    if source is not None and not target:
+        raise ParamError("There is no target.", do="Name the column that is to be learned.")
+    fields: dict[str, Any] = {"data": {"target": target or "relevant"}, "split": {}, "search": {}}
     for key, value in keys.items():
         if key not in _PLACES:
             raise ParamError(f"train() has no argument {key!r}.", do=suggestion(key, _PLACES))
@@ -215,11 +220,13 @@ def train(
     named, tested = isinstance(source, str | Path), isinstance(test, str | Path)
     fields["data"]["source"] = str(source) if named else ""
     fields["data"]["test"] = str(test) if tested else None
-    listed = documents if isinstance(documents, list) else [documents]
+    listed = documents if isinstance(documents, list) and documents else [documents]
     addressed = all(isinstance(one, str | Path) for one in listed)
     if addressed:
         fields["data"]["documents"] = [str(one) for one in listed]
-    fields.setdefault("name", _name_of(source if named else target))
+    fields.setdefault(
+        "name", _name_of(source if named else target or (listed[0] if addressed else "documents"))
+    )
     from noria.core.recipe import Recipe
 
     recipe = Recipe.parse(fields, folder=Path())

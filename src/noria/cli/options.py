@@ -62,6 +62,13 @@ TABLE: Mapping[str, Any] = {
             metavar="TASK", help="classification, regression or forecasting; inferred, save the last."
         ),
     ],
+    "documents": Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="What FILE, of questions, is asked of; without FILE, questions are made. Repeat for more.",
+        ),
+    ],
     "test": Annotated[str | None, typer.Option(metavar="FILE", help="Rows that are only ever evaluated on.")],
     "holdout": Annotated[
         float | None,

@@ -28,6 +28,10 @@ def predict(
         str | None,
         typer.Option("--ask", "-a", metavar="QUESTION", help="One question, to a model that answers such."),
     ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(metavar="A*;B", help="The documents to search with --ask, by patterns of their names."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -64,7 +68,9 @@ def predict(
         raise ParamError("Name files of rows, or ask a question.", do='Use FILE or --ask "...".')
     began = time.monotonic()
     with following(Path(model).name, quiet=flags["quiet"]) as session:
-        table: Any = noria.predict(model, files, ask=ask, output=output, trust=trust, session=session)
+        table: Any = noria.predict(
+            model, files, ask=ask, within=within, output=output, trust=trust, session=session
+        )
     seconds = time.monotonic() - began
     if output is not None:
         if flags["json"]:

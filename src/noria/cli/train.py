@@ -23,7 +23,7 @@ from noria.cli.run import finish
 
 __all__ = ["train"]
 
-_SAME = ("name", "task", "test", "holdout", "features")
+_SAME = ("name", "task", "test", "documents", "holdout", "features")
 _REFIT = (*OUTPUT, "test", "require_goal")
 
 
@@ -54,6 +54,7 @@ def train(
       noria train churn.parquet -t left --budget 5m --drop customer_id --option imbalance=weights
       noria train visits.csv -t sales --column day=time --goal "r2 >= 0.8" --require-goal
       noria train houses-2027.csv --refit houses
+      noria train --documents handbook --documents 'notes/*.pdf' --name handbook
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import following
@@ -72,15 +73,17 @@ def train(
             done = noria.refit(refit, file, test=flags["test"], session=session)
         finish(done, flags)
         return
-    if file is None or target is None:
+    alone = bool(flags["documents"]) and file is None and target is None
+    if not alone and (file is None or target is None):
         missing = "FILE" if file is None else "--target"
         raise ParamError(f"{missing} is missing.", do="Write: noria train FILE --target COLUMN")
     roles = {role.value for role in Role}
     columns = {**pairs(flags["column"], "--column"), **dict.fromkeys(words(flags["drop"]), Role.IGNORE)}
-    with following(flags["name"] or Path(file).stem or file, quiet=flags["quiet"]) as session:
+    first = file or flags["documents"][0]
+    with following(flags["name"] or Path(first).stem or first, quiet=flags["quiet"]) as session:
         done = noria.train(
             file,
-            target,
+            target or "",
             columns={name: {"role": wish} if wish in roles else wish for name, wish in columns.items()},
             options=pairs(flags["option"], "--option"),
             goal=goals(flags["goal"]),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from noria.core.deadline import Deadline
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
 from noria.core.serving import Key, Label, LoggedPrediction, Outcome
 
@@ -16,6 +17,7 @@ __all__ = [
     "History",
     "Kept",
     "Keys",
+    "Language",
     "PredictionLog",
     "Snapshots",
     "State",
@@ -249,6 +251,17 @@ class Keys(Protocol):
 
     def revoke(self, key: str, when: float) -> None:
         """Let a key, given by its id, count no more."""
+        ...
+
+
+class Language(Protocol):
+    """A language model."""
+
+    def write(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
+        """The answer to some messages, of ``role`` and ``content``, in at most so many tokens, as it comes.
+
+        UnreachableError if there is none, if it is no text, or if it is not complete at the deadline.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from noria.core.deadline import Deadline
 from noria.core.events import Events
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Completes",
     "Context",
+    "Conversational",
     "Ensembles",
     "Evidence",
     "Experiments",
@@ -47,6 +48,7 @@ __all__ = [
     "Tags",
     "Task",
     "Trial",
+    "Turn",
 ]
 
 T = TypeVar("T")
@@ -256,6 +258,38 @@ class Rowwise(Protocol):
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as ``predict`` of a table of this one row."""
+        ...
+
+
+class Turn(NamedTuple):
+    """A question that was asked before, and what was answered."""
+
+    question: str
+    answer: str
+
+
+@runtime_checkable
+class Conversational(Protocol):
+    """A model that takes one question at a time, and shows the documents that its answers cite."""
+
+    def converse(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        within: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """The answer, with the fields of ``predict`` and more; `tell` hears its sentences as they come.
+
+        The question may refer to those before it, and be searched for within documents whose names match
+        patterns, ``"how-to/*; *.pdf"``. Where ``predict`` must be quick and give the same again, this may
+        take its time and ask others.
+        """
+        ...
+
+    def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
+        """A document around some of its characters, block by block; NotFoundError if there is none."""
         ...
 
 

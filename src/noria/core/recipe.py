@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from noria.core.deadline import seconds
 from noria.core.protocol import Task
@@ -30,7 +30,9 @@ class Data(_Part):
     source: str = Field("", description="Path, glob, URL, package:, openml:, hf:, sql: or database address.")
     target: str = Field("", description="The column to be learned.")
     documents: str | list[str] | None = Field(
-        None, description="What the rows are asked of: a folder, pattern, package: or collection:."
+        None,
+        description="What the rows are asked of: a folder, pattern, package: or collection:. Questions are "
+        "made from them if there is no source.",
     )
     test: str | None = Field(None, description="A source of rows that are only ever evaluated on.")
     table: str | None = Field(None, description="The table of a database, or the sheet of a workbook.")
@@ -44,6 +46,14 @@ class Data(_Part):
     group: str | None = Field(None, description="Rows of one group stay on one side of every split.")
     time: str | None = Field(None, description="When a row happened: later rows judge, earlier ones teach.")
     weight: str | None = Field(None, description="How much each row counts in training.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _questions_are_made(cls, fields: Any) -> Any:
+        """Without a table, questions are made from the documents, and their target has a name."""
+        if isinstance(fields, dict) and fields.get("documents") and not fields.get("source"):
+            return {**fields, "target": fields.get("target") or "relevant"}
+        return fields
 
     @property
     def asks_documents(self) -> bool:

@@ -117,7 +117,8 @@ class Key:
     digest : str
         SHA-256 of the whole key, hexadecimal.
     models : tuple of str
-        The names that it is for; empty for all.
+        The names that it is for; empty for all. ``handbook/hr/*``: questions to the documents of `handbook`
+        whose names match, and nothing else of it.
     verbs : tuple of str
         What it may do with them.
     created : float
@@ -145,6 +146,22 @@ class Key:
         if self.revoked is not None:
             return "revoked"
         return "expired" if self.expires is not None and self.expires <= now else "valid"
+
+    def within(self, model: str) -> str | None:
+        """Patterns of the documents of a model that it may be asked about, ``;`` in between; None for all.
+
+        Examples
+        --------
+        >>> Key("a", "ann", "", ("handbook/hr/*", "titanic"), ("predict",), created=0).within("handbook")
+        'hr/*'
+        """
+        entries = [entry.partition("/") for entry in self.models]
+        mine = [pattern for name, _, pattern in entries if name == model]
+        return "; ".join(mine) if mine and all(mine) else None
+
+    def serves(self, model: str) -> bool:
+        """Whether it is for a model, or for some of its documents."""
+        return not self.models or any(entry.partition("/")[0] == model for entry in self.models)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields, without the digest."""

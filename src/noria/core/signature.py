@@ -62,6 +62,13 @@ class Signature:
         names = [output.name for output in self.outputs]
         return tuple(name.removeprefix(PROBABILITY) for name in names if name.startswith(PROBABILITY))
 
+    @property
+    def question(self) -> str | None:
+        """The column of questions, if that is all that goes in and answers cite documents."""
+        documents = any(output.type is Type.DOCUMENT for output in self.outputs)
+        asked = self.columns
+        return asked[0].name if documents and len(asked) == 1 else None
+
     def json_schema(self) -> dict[str, Any]:
         """One row of input as a JSON schema object."""
         properties: dict[str, Any] = {}

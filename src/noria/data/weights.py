@@ -25,7 +25,7 @@ class WeightFile:
     model, name : str
         As ``"all-MiniLM-L6-v2"`` and ``"model.onnx"``.
     sha256 : str
-        Which the file must have, whichever way it arrives.
+        Which the file must have, whichever way it arrives; empty where the user chose the model.
     package : str
         ``PACKAGE/PATH`` of an installed package that carries it; empty if there is none.
     url : str
@@ -73,6 +73,8 @@ def _copies(file: WeightFile, settings: Settings) -> Iterator[Path]:
 
 
 def _checked(path: Path, file: WeightFile) -> Path:
+    if not file.sha256:
+        return path
     with path.open("rb") as content:
         got = hashlib.file_digest(content, "sha256").hexdigest()
     if got != file.sha256:

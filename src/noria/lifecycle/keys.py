@@ -136,17 +136,25 @@ class Keyring:
         return key
 
 
-def check(key: Key | None, model: str | None, verb: Verb) -> None:
-    """Raise ForbiddenError unless a key, where one is needed, is for this."""
+def check(key: Key | None, model: str | None, verb: Verb, *, filtered: bool = False) -> None:
+    """Raise ForbiddenError unless a key, where one is needed, is for this.
+
+    A key that is for some documents of a model only is for nothing that is not `filtered` by them.
+    """
     if key is None:
         return
     if verb not in key.verbs:
         raise ForbiddenError(
             f"The key {key.id} ({key.name}) is not for {verb}.", got=f"for {', '.join(key.verbs)}"
         )
-    if model is not None and key.models and model not in key.models:
+    if model is not None and not key.serves(model):
         raise ForbiddenError(
             f"The key {key.id} ({key.name}) is not for {model[:80]!r}.", got=f"for {', '.join(key.models)}"
+        )
+    if model is not None and not filtered and key.within(model) is not None:
+        raise ForbiddenError(
+            f"The key {key.id} ({key.name}) is for questions to some documents of {model[:80]!r} only.",
+            do='Send {"question": "..."}.',
         )
 
 

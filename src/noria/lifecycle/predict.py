@@ -12,14 +12,15 @@ import polars as pl
 
 from noria.core.events import Events
 from noria.core.features import FeaturedModel
-from noria.core.protocol import Model
+from noria.core.protocol import Conversational, Model
 from noria.core.schema import Column, Type
 from noria.core.words import quoted
 from noria.data.unread import unread
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "asked", "joined", "save", "scored", "write"]
+__all__ = ["aligned", "answered", "asked", "joined", "save", "scored", "write"]
 
+_QUESTION = 10_000  # characters
 _IS_NOT = {
     Type.NUMBER: ("is no number", "are no numbers"),
     Type.BOOLEAN: ("is neither yes nor no", "are neither yes nor no"),
@@ -137,13 +138,13 @@ def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
     return rows
 
 
-def asked(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
-    """The one row of a question to a model whose only input is a text.
+def asked(model: Model | FeaturedModel, question: str, within: str | None = None) -> pl.DataFrame:
+    """The one row of a question to a model whose only input is a text, and of the documents to search.
 
     Raises
     ------
     ParamError
-        If it has other inputs.
+        If it has other inputs, or the question is empty or far too long.
     """
     columns = model.signature.columns
     if len(columns) != 1 or columns[0].type is not Type.TEXT:
@@ -152,7 +153,24 @@ def asked(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
             got=", ".join(column.name for column in columns[:8]),
             do="Give it rows with these columns.",
         )
-    return pl.DataFrame({columns[0].name: [question]})
+    if not question.strip():
+        raise ParamError("The question is empty.", do="Ask something.")
+    if len(question) > _QUESTION:
+        raise ParamError(
+            "The question is too long.",
+            got=f"{len(question):,} characters",
+            do=f"Ask in at most {_QUESTION:,}.",
+        )
+    row = {columns[0].name: [question]}
+    return pl.DataFrame(row if within is None else {**row, "within": [within]})
+
+
+def answered(model: Model | FeaturedModel, question: str, within: str | None = None) -> pl.DataFrame:
+    """The question and its answer: of a model that is talked to, what it would say."""
+    row = asked(model, question, within)
+    if isinstance(model, Conversational):
+        return joined(row, pl.DataFrame([model.converse(question, within=within)], infer_schema_length=None))
+    return joined(row, model.predict(row))
 
 
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:

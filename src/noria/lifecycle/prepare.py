@@ -16,6 +16,7 @@ from noria.core.recipe import Recipe
 from noria.core.schema import Role, Schema, Type
 from noria.data import documents, sources
 from noria.data.conform import conform
+from noria.data.documents import questions
 from noria.data.infer import infer, infer_task
 from noria.data.snapshot import Snapshot
 from noria.data.snapshot import save as save_snapshot
@@ -97,16 +98,14 @@ class Preparation:
             Of the kind that fits.
         """
         recipe, given = self.recipe, self.recipe.data
-        if self.source is None and not given.source:
-            raise RecipeError("There are no data to learn from.", do="Name them under 'data: source:'.")
-        raw = self._read(self.source if self.source is not None else given.source)
+        beside, left_out = self._documents()
+        raw = self._rows(beside)
         test = self.test if self.test is not None else given.test
         test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
         tested = None if test is None else save_snapshot(test, self.settings).hash
         where = str(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
-        beside, left_out = self._documents()
         self._asked = self._question(raw.columns)
         raw, fewer = self._affordable(raw)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
@@ -179,6 +178,17 @@ class Preparation:
         count = table["document"].n_unique()
         self.events.emit("documents.read", documents=count, blocks=table.height)
         return table, [f"{count:,} documents", *left_out]
+
+    def _rows(self, beside: pl.DataFrame | None) -> pl.DataFrame:
+        """The rows to learn from; questions are made from the documents where nobody gave any."""
+        source = self.recipe.data.source if self.source is None else self.source
+        if isinstance(source, str) and not source:
+            if beside is None:
+                raise RecipeError("There are no data to learn from.", do="Name them under 'data: source:'.")
+            table = questions.made(beside, seed=self.recipe.search.seed)
+            self.notes.append(f"{questions.NOTE}. {table.height:,} questions were made.")
+            return table
+        return self._read(source)
 
     def _read(self, source: Any) -> pl.DataFrame:
         data = self.recipe.data

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["convex", "ndcg", "recall", "reciprocal_rank", "reciprocal_rank_fusion"]
+__all__ = ["convex", "marginal", "ndcg", "recall", "reciprocal_rank", "reciprocal_rank_fusion"]
 
 
 def ndcg(ranking: Sequence[str], judged: Mapping[str, float], at: int = 10) -> float:
@@ -108,3 +108,38 @@ def convex(scores: Sequence[NDArray[np.floating]], weights: Sequence[float]) -> 
         if weight and highest > 0:
             total += weight * one / highest
     return total
+
+
+def marginal(
+    scores: NDArray[np.floating], alike: NDArray[np.floating], count: int, diversity: float
+) -> list[int]:
+    """The places of some items, best first, each held back by how like it is to those before it.
+
+    Parameters
+    ----------
+    scores : array, (items,)
+        Relevance, 0 to 1.
+    alike : array, (items, items)
+        Similarity, 0 to 1.
+    count : int
+    diversity : float
+        0 looks at relevance alone, 1 at novelty alone after the first.
+
+    References
+    ----------
+    Carbonell and Goldstein (1998), "The use of MMR, diversity-based reranking".
+
+    Examples
+    --------
+    >>> alike = np.array([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> marginal(np.array([1.0, 0.9, 0.5]), alike, 2, 0.5)
+    [0, 2]
+    """
+    chosen: list[int] = []
+    seen = np.zeros(len(scores))
+    while len(chosen) < min(count, len(scores)):
+        worth = (1 - diversity) * scores - (diversity * seen if chosen else 0.0)
+        worth[chosen] = -np.inf
+        chosen.append(int(worth.argmax()))
+        seen = np.maximum(seen, alike[chosen[-1]])
+    return chosen

@@ -21,6 +21,7 @@ from noria.errors import NoriaError, ParamError, RequestError
 from noria.lifecycle.keys import Keyring
 from noria.lifecycle.serve import Desk, Endpoint, Watch
 from noria.lifecycle.serve.files import Files
+from noria.server.ask import ask_routes
 from noria.server.files import file_routes
 from noria.server.guard import Guard, check, may
 from noria.server.openapi import described
@@ -93,6 +94,7 @@ def create_app(
     _add_state_of_models(app, desk)
     _add_models(app, desk)
     app.include_router(file_routes(desk, scored))
+    app.include_router(ask_routes(desk))
     app.include_router(page_routes(desk))
     inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
     return Guard(inside, keyring, hosts, public=public)
@@ -184,7 +186,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
     @app.get("/v1/models/{name}/schema")
     async def schema(name: str, request: Request) -> dict[str, Any]:
         """What a model takes and gives."""
-        check(request.scope, name, Verb.PREDICT)
+        check(request.scope, name, Verb.PREDICT, filtered=True)
         serving = desk.endpoint(name).serving
         signature = serving.model.signature
         told = {**signature.to_dict(), "example": serving.example, "row": signature.json_schema()}
@@ -193,7 +195,7 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/models/{name}/feedback")
     async def feedback(name: str, request: Request) -> dict[str, Any]:
         """What predictions should have been."""
-        caller = check(request.scope, name, Verb.FEEDBACK)
+        caller = check(request.scope, name, Verb.FEEDBACK, filtered=True)
         desk.endpoint(name)
         told = await read_json(request.scope, request.receive, desk.limits, _SHAPE)
         labels, replace = _labels(told, caller)

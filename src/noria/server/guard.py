@@ -13,7 +13,7 @@ from noria.lifecycle import keys
 from noria.lifecycle.keys import Keyring
 from noria.server.reply import App, Receive, Scope, Send, header, reply_error
 
-__all__ = ["EVERYWHERE", "LOCAL", "Guard", "check", "may"]
+__all__ = ["EVERYWHERE", "LOCAL", "Guard", "check", "may", "within"]
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN = re.compile("/|/models/.+|/static/.+|/health|/ready")  # pages ask for a key themselves
@@ -132,14 +132,23 @@ def _check_headers(scope: Scope) -> None:
         raise RequestError("The request names two hosts.", status=400, do="Send one header  Host.")
 
 
-def check(scope: Scope, model: str | None, verb: Verb) -> str | None:
-    """The id of the key that a request came with. AccessError if there is none, or it is not for this."""
+def within(scope: Scope, model: str) -> str | None:
+    """Patterns of the documents that a request may be answered from; None for all."""
+    key = scope.get("noria.key")
+    return None if key is None else key.within(model)
+
+
+def check(scope: Scope, model: str | None, verb: Verb, *, filtered: bool = False) -> str | None:
+    """The id of the key that a request came with. AccessError if there is none, or it is not for this.
+
+    A caller that says `filtered` sees to it that only documents `within` the key are told of.
+    """
     if _REFUSED in scope:
         if scope[_PUBLIC] and verb in _ANYBODY:
             return None
         raise scope[_REFUSED]
     key = scope.get("noria.key")
-    keys.check(key, model, verb)
+    keys.check(key, model, verb, filtered=filtered)
     return key.id if key is not None else None
 
 

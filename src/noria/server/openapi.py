@@ -114,6 +114,7 @@ def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
     label["additionalProperties"] = labels["additionalProperties"] = False
     results = _object({"results": {"type": "array"}, "kept": {"type": "integer"}}, ["results", "kept"])
     place = f"/v1/models/{name}"
+    talks = _of_talk(name, place, serving.example) if signature.question else {}
     told_label = {"labels": [{"id": "0123456789abcdef0123456789abcdef", "label": "yes"}]}
     return {
         f"{place}/predict": {"post": _operation(name, "predict", "Predict rows.", told, asked, example)},
@@ -127,7 +128,24 @@ def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
         f"{place}/health": {"get": _operation(name, "health", "Whether the model is well.", _HEALTH)},
         f"{place}/ready": {"get": _ready(name)},
         f"{place}/metrics": {"get": _metrics(name)},
+        **talks,
     }
+
+
+def _of_talk(name: str, place: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The paths of a model that takes questions."""
+    turn = _object({"question": _text(), "answer": _text()}, ["question", "answer"])
+    asked = _object({"question": _text(), "history": _list(turn)}, ["question"])
+    asked["additionalProperties"] = False
+    example = {"question": next(iter((row or {}).values()), "Why?")}
+    ask = _operation(name, "ask", "Answer a question, sentence by sentence.", _text(), asked, example)
+    ask["responses"]["200"]["content"] = {"text/event-stream": {"schema": _text()}}
+    shown = _operation(name, "documents", "A document around what is cited.", _any())
+    shown["parameters"] = [
+        {"name": key, "in": "query", "required": key == "document", "schema": schema}
+        for key, schema in (("document", _text()), ("begin", _count()), ("end", _count()))
+    ]
+    return {f"{place}/ask": {"post": ask}, f"{place}/documents": {"get": shown}}
 
 
 def _of_service() -> dict[str, Any]:
@@ -189,6 +207,10 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text() -> dict[str, Any]:
     return {"type": "string"}
+
+
+def _count() -> dict[str, Any]:
+    return {"type": "integer", "minimum": 0}
 
 
 def _any() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from noria.server.guard import check
 
 __all__ = ["missing_page", "page_routes"]
 
-_ASSETS = {"page.js": "text/javascript", "service.js": "text/javascript"} | dict.fromkeys(
+_ASSETS = dict.fromkeys(("ask.js", "page.js", "service.js"), "text/javascript") | dict.fromkeys(
     ("style.css", "service.css"), "text/css"
 )
 _LEAST = 16  # columns from which only the most important ones are shown at once
@@ -49,9 +49,9 @@ def page_routes(desk: Desk) -> APIRouter:
         kept = "public, max-age=31536000, immutable" if v == _digest(name) else "no-cache"
         return Response(asset(name), media_type=_ASSETS[name], headers={"cache-control": kept})
 
-    def locked(request: Request, name: str | None) -> Response | None:
+    def locked(request: Request, name: str | None, *, filtered: bool = True) -> Response | None:
         try:
-            check(request.scope, name, Verb.PREDICT)
+            check(request.scope, name, Verb.PREDICT, filtered=filtered)
         except AccessError as error:
             return _page("key.html", error.http_status, title="A key is needed")
         return None
@@ -68,11 +68,12 @@ def page_routes(desk: Desk) -> APIRouter:
         if refused := locked(request, name):
             return refused
         serving = desk.endpoint(name).serving
-        return _page("model.html", **_model(serving, desk.limits.file))
+        template = "ask.html" if serving.model.signature.question else "model.html"
+        return _page(template, **_model(serving, desk.limits.file))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:
-        if refused := locked(request, name):
+        if refused := locked(request, name, filtered=False):
             return refused
         path = desk.endpoint(name).serving.folder / "report.html"
         if not path.is_file():

@@ -10,21 +10,24 @@ from typing import Any
 
 import orjson
 
+from noria.core.protocol import Turn
 from noria.core.schema import Schema
 from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
 from noria.lifecycle.serve import Answers, Desk, Limits, request_id
 from noria.server import arrow
-from noria.server.guard import check
+from noria.server.guard import check, within
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
 
-__all__ = ["PredictRoute", "check_plain", "read_json"]
+__all__ = ["PredictRoute", "body", "check_plain", "question", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
 _LARGE = 100_000  # bytes
 _NEAR = 12  # characters before and after the place of an error
 _KEYS = ("rows", "explain")
 _SHAPE = 'Send {"rows": [{...}, ...]}.'
+_ASKED = ("question", "history")
+_ASK = 'Send {"question": "...", "history": [{"question": "...", "answer": "..."}, ...]}.'
 
 
 class PredictRoute:
@@ -61,17 +64,24 @@ class PredictRoute:
         if header(scope, b"accept") == arrow.STREAM and answers.explanations is None:
             await _reply_arrow(send, answers, headers)
             return
-        status, told = _told(name, answers, self.desk.endpoints[name].serving.version)
+        status, told = body(name, answers, self.desk.endpoints[name].serving.version)
         await reply(send, status, told, headers)
 
     async def _answers(
         self, scope: Scope, receive: Receive, name: str, explain: bool, request: str
     ) -> Answers:
-        caller = check(scope, name, Verb.EXPLAIN if explain else Verb.PREDICT)
+        verb = Verb.EXPLAIN if explain else Verb.PREDICT
+        caller = check(scope, name, verb, filtered=True)
         endpoint = self.desk.endpoint(name)
         traffic = endpoint.traffic
         key = header(scope, traffic.header.encode()) if traffic.header else None
         told = await _read(scope, receive, self.desk.limits, endpoint.serving.model.signature.inputs)
+        if isinstance(told, dict) and "question" in told and not explain:
+            asked, history = question(told)
+            return await self.desk.ask(
+                name, asked, request, caller, key=key, history=history, within=within(scope, name)
+            )
+        check(scope, name, verb)
         rows, wanted = _rows(told, self.desk.limits.rows)
         if wanted and not explain:
             check(scope, name, Verb.EXPLAIN)
@@ -198,7 +208,35 @@ def _rows(told: Any, most: int) -> tuple[list[dict[str, Any]], bool]:
     return rows, explain
 
 
-def _told(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
+def question(told: Any) -> tuple[str, list[Turn]]:
+    """The question of ``{"question": ..., "history": [...]}``, and what was asked and answered before.
+
+    Raises
+    ------
+    ParamError
+        If it has another shape.
+    """
+    if not isinstance(told, dict):
+        raise ParamError("The request is no JSON object.", got=type(told).__name__, do=_ASK)
+    for key in told:
+        if key not in _ASKED:
+            raise ParamError(f"A question has no key {key[:80]!r}.", do=suggestion(key[:80], _ASKED))
+    asked, history = told.get("question"), told.get("history", [])
+    if not isinstance(asked, str):
+        raise ParamError("The question is no text.", got=type(asked).__name__, do=_ASK)
+    if not isinstance(history, list):
+        raise ParamError("The history is no list.", got=type(history).__name__, do=_ASK)
+    turns = []
+    for at, one in enumerate(history):
+        match one:
+            case {"question": str(before), "answer": str(said)}:
+                turns.append(Turn(before, said))
+            case _:
+                raise ParamError(f"Turn {at} of the history has no question and answer.", do=_ASK)
+    return asked, turns
+
+
+def body(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:
     """The status and the body of an answer: 422 if no row could be answered."""
     versions = [serving.version for serving in answers.servings]
     told: dict[str, Any] = {

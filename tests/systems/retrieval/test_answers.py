@@ -4,7 +4,7 @@ import pytest
 from noria.core.protocol import Context, Task
 from noria.core.schema import Column, Role, Schema, Type
 from noria.data import documents
-from noria.errors import ArtifactError, SourceError, TargetError
+from noria.errors import ArtifactError, ParamError, SourceError, TargetError
 from noria.settings import Settings
 from noria.systems.retrieval import RetrievalSystem
 from noria.systems.retrieval.embedder import Embedder
@@ -59,6 +59,8 @@ def test_an_answer_is_a_sentence_with_its_place(pages, chunking):
             "heading": "Pumps > Repair",
             "page": None,
             "line": 7,
+            "begin": 27,
+            "end": 58,
             "text": "Replace the seal when it leaks.",
         }
     ]
@@ -70,6 +72,13 @@ def test_every_citation_is_in_its_document(pages):
     for answer in model.predict(QUESTIONS).iter_rows(named=True):
         for cited in answer["citations"]:
             assert cited["text"] in " ".join(PAGES[cited["document"]].split())
+
+
+def test_the_question_itself_is_no_answer():
+    rows = [{"document": "faq", "text": "How old is a wheel? A wheel is ten years old."}]
+    table, _ = documents.read(rows, settings=Settings())
+    answer = ask(fitted(table, questions=found_again(table)), "how old is a  wheel?")
+    assert answer["prediction"] == "A wheel is ten years old. [1]"
 
 
 @pytest.mark.parametrize("question", ["Who was Napoleon?", "", "   ", "?!", "the of and"])
@@ -151,3 +160,39 @@ def test_a_grade_that_is_no_number_is_named():
 def test_an_index_of_another_embedding_model_is_refused():
     with pytest.raises(ArtifactError, match="made by an embedding model that this version"):
         Embedder.named("other@1234", Settings())
+
+
+def test_a_search_within_some_documents(pages):
+    model = fitted(pages)
+    asked = pl.DataFrame(
+        {"question": ["the seal of the wheel"] * 3, "within": ["wh*; acc*", "pumps.md", None]}
+    )
+    within, one, everywhere = model.predict(asked).iter_rows(named=True)
+    assert within["documents"] == ["wheels.md", "accounts.md"]
+    assert one["documents"] == ["pumps.md"]
+    assert {place["document"] for place in within["citations"]} <= {"wheels.md", "accounts.md"}
+    assert len(everywhere["documents"]) == 3
+
+
+def test_a_search_within_no_document_is_one_error(pages):
+    with pytest.raises(
+        ParamError, match=r"No document has a name to search within.*\n.*'pump.md'\n.*'pumps.md'"
+    ):
+        fitted(pages).predict(pl.DataFrame({"question": ["seal"], "within": ["pump.md"]}))
+
+
+def test_passages_that_repeat_each_other_make_room():
+    rows = [
+        {"document": "a", "text": "The seal of the pump leaks."},
+        {"document": "b", "text": "The seal of the pump leaks again."},
+        {"document": "c", "text": "The seal of the pump leaks once more."},
+        {"document": "d", "text": "A seal swims in the sea."},
+    ]
+    table, _ = documents.read(rows, settings=Settings())
+    plain = fitted(table, questions=found_again(table))
+    model = plain.with_strategy(diversity=0.7)
+    scores, similar = model.scores("seal pump")
+    read, unlike = (one.found("seal pump", scores, similar).passages for one in (plain, model))
+    assert [passage.document for passage in read] == [0, 1, 2]
+    assert [passage.document for passage in unlike][:2] == [0, 3]
+    assert len(unlike) == 3

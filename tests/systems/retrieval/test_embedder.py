@@ -41,6 +41,13 @@ def test_nothing_is_embedded_twice(embedder, tmp_path, monkeypatch):
     assert np.array_equal(again.texts(["two", "one"]), first[[1, 0]])
 
 
+def test_a_damaged_file_of_vectors_is_made_again(embedder, tmp_path):
+    first = embedder.texts(["one", "two"])
+    (file,) = (tmp_path / "cache" / "embeddings").rglob("*.npz")
+    file.write_bytes(file.read_bytes()[:-30])
+    assert np.array_equal(Embedder(Settings(home=tmp_path, offline=True)).texts(["one", "two"]), first)
+
+
 def test_what_was_done_before_the_deadline_is_kept(embedder, tmp_path):
     deadline = Deadline()
     seen = []

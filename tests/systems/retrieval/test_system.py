@@ -81,6 +81,26 @@ def test_a_question_is_asked_by_name(run, session):
     assert answer["citations"][0].to_list()[0]["document"] == "page-3"
 
 
+def test_a_question_may_be_asked_of_some_documents(run, session):
+    answer = noria.predict("pages", ask="lifts", within="page-1?; page-3", session=session)
+    assert {name[:6] for name in answer["documents"][0]} == {"page-1", "page-3"}
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (" \n", "The question is empty"),
+        (
+            "why " * 25_000,
+            r"The question is too long\.\n  got: 100,000 characters\n  do:  Ask in at most 10,000",
+        ),
+    ],
+)
+def test_a_question_that_is_none(run, session, question, why):
+    with pytest.raises(ParamError, match=why):
+        noria.predict("pages", ask=question, session=session)
+
+
 def test_a_model_of_rows_takes_no_question(session):
     rows = {"x": [0.5 * x for x in range(60)], "y": [2.0 * x for x in range(60)]}
     noria.train(rows, "y", name="line", task="regression", budget="3s", learners=["ridge"], session=session)
@@ -138,6 +158,35 @@ def test_documents_by_address_are_part_of_the_recipe(session, tmp_path):
     again = noria.refit("folder", table.head(50), session=session)
     assert run.recipe.data.documents == [str(tmp_path)]
     assert again.version == run.version + 1
+
+
+def test_without_questions_some_are_made_and_it_is_said(session, tmp_path):
+    for name, text in TOY.documents.rows():
+        (tmp_path / f"{name}.txt").write_text(text)
+    run = noria.train(
+        documents=tmp_path, name="unasked", learners=["bm25"], trials=2, budget="20s", session=session
+    )
+    made = "No questions were given, so some were made from headings and sentences of the documents"
+    assert run.notes[0].startswith(made)
+    assert made in run.report.read_text()
+    assert run.evaluation.scores["ndcg@10"].value > 0.8
+    assert run.recipe.data.target == "relevant"
+    assert noria.refit("unasked", session=session).record["snapshot"] == run.record["snapshot"]
+    assert not noria.reproduce("unasked", session=session).files
+
+
+def test_a_changed_folder_is_followed_by_a_refit(session, tmp_path):
+    for name, text in TOY.documents.rows():
+        (tmp_path / f"{name}.txt").write_text(text)
+    keys = {"learners": ["bm25"], "trials": 2, "budget": "20s", "session": session}
+    noria.train(documents=tmp_path, name="kept", **keys)
+    (tmp_path / "page-3.txt").unlink()
+    (tmp_path / "new.txt").write_text("Zygomorphic orchids are watered by a noria of bamboo every evening.")
+    assert noria.predict("kept", ask="zygomorphic orchids", session=session)["documents"][0][0] != "new.txt"
+    run = noria.refit("kept", session=session)
+    answer = noria.predict(f"kept@{run.version}", ask="zygomorphic orchids", session=session)
+    assert answer["documents"][0][0] == "new.txt"
+    assert "page-3.txt" not in run.model.index.corpus.names
 
 
 def test_names_that_no_document_has_are_said(session):

@@ -30,6 +30,7 @@ import polars as pl
 from noria.core.events import Events
 from noria.data.documents.blocks import SCHEMA, Block, Unreadable
 from noria.data.documents.html import html
+from noria.data.documents.known import WITH_FACTS, Facts, Known
 from noria.data.documents.office import docx
 from noria.data.documents.pdf import pdf
 from noria.data.documents.text import code, delimited, markdown, plain
@@ -95,7 +96,8 @@ def read(source: Any, *, settings: Settings, events: Events | None = None) -> tu
     addresses = [source] if isinstance(source, str | Path) else list(source)
     public = [address for address in addresses if str(address).startswith(collections.PREFIX)]
     parts = [_given(collections.documents(Ask(address, settings, events=events))) for address in public]
-    table, notes = _files([_located(str(address)) for address in addresses if address not in public], events)
+    located = [_located(str(address)) for address in addresses if address not in public]
+    table, notes = _files(located, settings, events)
     table = pl.concat([*parts, table])
     if not table.height:
         raise SourceError(
@@ -127,26 +129,35 @@ def _given(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.col("title", "heading", "text").fill_null("")).drop_nulls("document")
 
 
-def _located(address: str) -> tuple[Path, list[Path]]:
+def _located(address: str) -> tuple[Path, list[str]]:
     """The folder that names are relative to, and the files of an address."""
     if address.startswith("package:"):
         address = str(_packaged(address))
-    path = Path(address).expanduser()
+    path = Path(address).expanduser().absolute()
     if path.is_dir():
-        return path, sorted(one for one in path.rglob("*") if one.is_file() and not _hidden(one, path))
+        return path, list(_below(str(path)))
     if path.is_file():
-        return path.parent, [path]
+        return path.parent, [str(path)]
     found = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(address) else []  # noqa: PTH207
     fixed = [part for part in path.parts if not glob.has_magic(part)]
     root = Path(*path.parts[: len(fixed)]) if len(fixed) < len(path.parts) else path.parent
-    files = [Path(name) for name in found if Path(name).is_file()]
+    files = [name for name in found if Path(name).is_file()]
     if not files:
         raise SourceError(f"There is no document {address}.", do="Name a folder, a file or a pattern.")
     return root, files
 
 
-def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith((".", "__pycache__")) for part in path.relative_to(root).parts)
+def _below(folder: str) -> Iterator[str]:
+    """All files of a folder, in the order of their paths, that are not hidden."""
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith((".", "__pycache__")):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path)
+        elif entry.is_file():
+            yield entry.path
 
 
 def _packaged(address: str) -> Path:
@@ -164,27 +175,50 @@ def _packaged(address: str) -> Path:
     return checkout / item if root.parent.name == "src" and (checkout / top).is_dir() else root / item
 
 
-def _files(located: list[tuple[Path, list[Path]]], events: Events) -> tuple[pl.DataFrame, list[str]]:
+def _files(
+    located: list[tuple[Path, list[str]]], settings: Settings, events: Events
+) -> tuple[pl.DataFrame, list[str]]:
     """The blocks of all files, named from the folder that holds them all, and which were left out and why."""
-    paths = list(dict.fromkeys(path for _, some in located for path in some))
-    root = Path(os.path.commonpath([folder for folder, _ in located])) if located else Path()
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
-    known: dict[bytes, str] = {}
+    if not located:
+        return pl.DataFrame(schema=SCHEMA), []
+    root = Path(os.path.commonpath([folder for folder, _ in located]))
+    start = len(os.path.join(root, ""))  # noqa: PTH118 - thousands of paths
+    paths = {_named(path[start:]): path for _, some in located for path in some}
+    known = Known(settings.cache, root)
+    columns: dict[str, list[Any]] = {name: [] for name in WITH_FACTS}
+    facts: dict[str, Facts] = {}
     why: dict[str, list[str]] = {}
-    for number, path in enumerate(paths, 1):
-        name = path.relative_to(root).as_posix()
+    for number, (name, path) in enumerate(paths.items(), 1):
         try:
-            blocks = _blocks(path)
-            digest = hashlib.sha256("\0".join(" ".join(one.text.split()) for one in blocks).encode()).digest()
-            if digest in known:
-                raise Unreadable(f"it repeats {known[digest]}")
+            now, before = Facts.of(path), known.files.get(name)
+            if before is not None and before.still(now):
+                facts[name] = before
+                continue
+            blocks = _blocks(Path(path))
+        except OSError as error:
+            why.setdefault(error.strerror or "it cannot be read", []).append(name)
         except Unreadable as error:
             why.setdefault(str(error), []).append(name)
-            continue
-        known[digest] = name
-        _add(columns, name, blocks)
-        events.emit("document.progress", done=number, total=len(paths), document=name)
-    return pl.DataFrame(columns, schema=SCHEMA), list(_told(why))
+        else:
+            facts[name] = now._replace(digest=_digest(blocks))
+            _add(columns, name, blocks, facts[name])
+            events.emit("document.progress", done=number, total=len(paths), document=name)
+    table = known.updated(facts, pl.DataFrame(columns, schema=WITH_FACTS))
+    first = {facts[name].digest: name for name in reversed(facts)}
+    repeated = [name for name in facts if first[facts[name].digest] != name]
+    for name in repeated:
+        why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
+    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), list(_told(why))
+
+
+def _named(path: str) -> str:
+    """A path as a name that is text on every system."""
+    return os.fsencode(path).decode(errors="replace").replace(os.sep, "/")
+
+
+def _digest(blocks: list[Block]) -> str:
+    """Of the words alone, so that copies are seen through other blanks and marks."""
+    return hashlib.sha256("\0".join(" ".join(one.text.split()) for one in blocks).encode()).hexdigest()
 
 
 def _blocks(path: Path) -> list[Block]:
@@ -194,27 +228,28 @@ def _blocks(path: Path) -> list[Block]:
     ------
     Unreadable
         If that is nothing.
+    OSError
+        If it cannot be opened.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise Unreadable("its kind is not known")
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise Unreadable(f"it is larger than {_LARGEST // 1_000_000} MB")
-        blocks = list(reader(path.read_bytes()))
-    except OSError as error:
-        raise Unreadable(error.strerror or "it cannot be read") from error
+    if path.stat().st_size > _LARGEST:
+        raise Unreadable(f"it is larger than {_LARGEST // 1_000_000} MB")
+    blocks = list(reader(path.read_bytes()))
     if not blocks:
         raise Unreadable("it is empty")
     return blocks
 
 
-def _add(columns: dict[str, list[Any]], name: str, blocks: list[Block]) -> None:
+def _add(columns: dict[str, list[Any]], name: str, blocks: list[Block], facts: Facts) -> None:
     title = next((block.text for block in blocks if block.kind == "heading"), Path(name).stem)
     columns["document"] += [name] * len(blocks)
     columns["title"] += [title] * len(blocks)
     for field, values in zip(Block._fields, zip(*blocks)):
         columns[field] += values
+    for field, value in facts._asdict().items():
+        columns[field] += [value] * len(blocks)
 
 
 def _told(why: dict[str, list[str]]) -> Iterable[str]:

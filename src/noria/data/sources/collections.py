@@ -1,11 +1,13 @@
 """Public test collections of information retrieval: documents, questions, and who judged what relevant.
 
 ``collection:cranfield`` is 1,400 abstracts on aerodynamics with 225 questions; ``collection:cacm`` is 3,204
-titles and abstracts of the Communications of the ACM with 52 judged questions of 64.
+titles and abstracts of the Communications of the ACM with 52 judged questions of 64. ``collection:squad`` is
+240 paragraphs of Wikipedia with 1,190 questions and their short answers, the part of SQuAD 1.1 in XQuAD.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,19 +25,24 @@ PREFIX = "collection:"
 _GITHUB = "https://raw.githubusercontent.com"
 _CRANFIELD = f"{_GITHUB}/oussbenk/cranfield-trec-dataset/1208e6edfb6cb2527b2c44398d3d8fefd3249144"
 _CACM = f"{_GITHUB}/meier-flo/CACMTrecEvalFromRwithSolr/a540c9b27de23c17f077e6a134e89f19f94a4dd4/cacm"
+_XQUAD = f"{_GITHUB}/google-deepmind/xquad/7d30520c717524000f0d9d2f9c10a069acd9d285/xquad.en.json"
 _Fields = dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Collection:
-    """Where the parts of a collection lie, and how each is read into texts of fields."""
+    """Where the parts of a collection lie, and how each is read into texts of fields.
+
+    Or one file that `whole` reads, into documents and questions.
+    """
 
     documents: str
-    questions: str
-    judgements: str
-    read: Callable[[str], Iterator[_Fields]]
+    questions: str = ""
+    judgements: str = ""
+    read: Callable[[str], Iterator[_Fields]] = lambda _: iter(())
     names: _Fields = field(default_factory=dict)
     numbered: bool = False
+    whole: Callable[[str], tuple[list[_Fields], list[_Fields]]] | None = None
 
 
 def documents(ask: Ask) -> pl.DataFrame:
@@ -47,6 +54,8 @@ def documents(ask: Ask) -> pl.DataFrame:
         If there is no such collection, or it cannot be had.
     """
     found = _found(ask)
+    if found.whole is not None:
+        return pl.DataFrame(found.whole(_text(found.documents, ask))[0])
     rows = [
         {
             "document": one[found.names["id"]],
@@ -71,6 +80,8 @@ def open_collection(ask: Ask) -> Reading:
 
 
 def _questions(found: _Collection, ask: Ask) -> pl.DataFrame:
+    if found.whole is not None:
+        return pl.DataFrame(found.whole(_text(found.documents, ask))[1])
     asked = list(found.read(_text(found.questions, ask)))
     judged: dict[str, dict[str, int]] = {}
     for line in _text(found.judgements, ask).splitlines():
@@ -119,6 +130,19 @@ def _smart(text: str) -> Iterator[_Fields]:
         yield {"I": number.strip(), **dict(zip(parts[::2], (" ".join(part.split()) for part in parts[1::2])))}
 
 
+def _squad(text: str) -> tuple[list[_Fields], list[_Fields]]:
+    """Paragraphs, and the questions that each answers, with the answers behind ``::``."""
+    paragraphs, asked = [], []
+    for article in json.loads(text)["data"]:
+        for number, paragraph in enumerate(article["paragraphs"], 1):
+            name, title = f"{article['title']}/{number}", article["title"].replace("_", " ")
+            paragraphs.append({"document": name, "title": title, "text": paragraph["context"]})
+            for one in paragraph["qas"]:
+                answers = " | ".join(dict.fromkeys(answer["text"] for answer in one["answers"]))
+                asked.append({"question": one["question"], "relevant": f"{name} :: {answers}"})
+    return paragraphs, asked
+
+
 _COLLECTIONS = {
     "cranfield": _Collection(
         f"{_CRANFIELD}/cran.all.1400.xml",
@@ -128,6 +152,7 @@ _COLLECTIONS = {
         {"id": "docno", "title": "title", "text": "text", "question": "title"},
         numbered=True,  # judgements count the questions; their own numbers run to 365
     ),
+    "squad": _Collection(_XQUAD, whole=_squad),
     "cacm": _Collection(
         f"{_CACM}/cacm.all",
         f"{_CACM}/query.text",

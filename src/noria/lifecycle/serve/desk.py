@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import Any
 
 from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
+from noria.core.protocol import Turn
 from noria.core.serving import Label, Outcome
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
 from noria.lifecycle import feedback
@@ -30,6 +31,7 @@ __all__ = ["Answers", "Desk"]
 _FEW = 256  # rows whose lines the event loop writes down itself
 _THREADS = 2
 _ANSWERING = 0.7  # of a request's time; the rest is for the log
+_TALKS = 32  # questions that may wait for a language model at once
 _SHADOWED = 4_096  # rows that may wait for a shadow
 _logger = logging.getLogger("noria.serve")
 
@@ -82,6 +84,7 @@ class Desk:
         self._ahead = dict.fromkeys(self.endpoints, 0)
         self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
+        self._talks = ThreadPoolExecutor(_TALKS, "noria-ask")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
         self._reasons = ThreadPoolExecutor(1, "noria-explain")
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
@@ -152,10 +155,7 @@ class Desk:
         """
         asked = Asked(request, caller, time.perf_counter())
         endpoint, count = self.endpoint(name), len(rows)
-        self._check_room(endpoint, count, explain)
-        self.waiting += count
-        self._ahead[name] += count
-        try:
+        with self._room(endpoint, count, explain):
             servings = endpoint.routed(rows, key or request)
             told: list[Answer | None] | None = None
             async with asyncio.timeout(self.limits.seconds):
@@ -165,15 +165,58 @@ class Desk:
                     answers, told = await self._answered(name, rows, servings, explain)
                 with self._discreet():
                     await self._kept(asked, rows, servings, answers)
-        except TimeoutError as error:
-            raise self._late("rows", count) from error
-        finally:
-            self.waiting -= count
-            self._ahead[name] -= count
         self._count(servings, answers, time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, rows, asked)
         return Answers(request, servings, answers, told)
+
+    async def ask(
+        self,
+        name: str,
+        question: str,
+        request: str,
+        caller: str | None = None,
+        *,
+        key: str | None = None,
+        history: Sequence[Turn] = (),
+        within: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> Answers:
+        """The answer to a question, which is in the log before it is returned.
+
+        Parameters
+        ----------
+        name, question, request : str
+        caller, key : str, optional
+            As for `predict`.
+        history : sequence of Turn
+            What was asked and answered before.
+        within : str, optional
+            Patterns of the documents that may be searched.
+        tell : callable, optional
+            Hears, in another thread, sentences of the answer as they come.
+
+        Raises
+        ------
+        ParamError
+            If the model takes no question.
+        NotFoundError, OverloadError, StorageError
+            As for `predict`.
+        """
+        asked, endpoint = Asked(request, caller, time.perf_counter()), self.endpoint(name)
+        endpoint.serving.talker  # noqa: B018 - a model that takes no question is an error of the request
+        row = {endpoint.serving.check.names[0]: question}
+        with self._room(endpoint, 1):
+            [serving] = endpoint.routed([row], key or request)
+            async with asyncio.timeout(self.limits.seconds):
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._talks, serving.converse, row, history, within, tell)
+                with self._discreet():
+                    await self._kept(asked, [row], [serving], [answer])
+        self._count([serving], [answer], time.perf_counter() - asked.begun)
+        if endpoint.shadow is not None:
+            self._cast(endpoint.shadow, [row], asked)
+        return Answers(request, [serving], [answer])
 
     async def tell(self, name: str, labels: Sequence[Label], *, replace: bool = False) -> list[Outcome]:
         """Keep what predictions should have been; what became of each label.
@@ -220,12 +263,26 @@ class Desk:
         """Wait for what is still to be kept, and let go of the log."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
-        for threads in (self._threads, self._shade, self._reasons):
+        for threads in (self._threads, self._talks, self._shade, self._reasons):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)
 
     # -- one request -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _room(self, endpoint: Endpoint, count: int, explain: bool = False) -> Iterator[None]:
+        """Count rows while they are worked on; OverloadError if that cannot be, or takes too long."""
+        self._check_room(endpoint, count, explain)
+        self.waiting += count
+        self._ahead[endpoint.name] += count
+        try:
+            yield
+        except TimeoutError as error:
+            raise self._late("rows", count) from error
+        finally:
+            self.waiting -= count
+            self._ahead[endpoint.name] -= count
 
     def _check_room(self, endpoint: Endpoint, count: int, explain: bool) -> None:
         """Refuse rows that are too many, ever or now."""

@@ -15,8 +15,8 @@ import polars as pl
 from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
 from noria.core.features import FeaturedModel
-from noria.core.protocol import Model, Rowwise
-from noria.errors import ColumnError, NoriaError
+from noria.core.protocol import Conversational, Model, Rowwise, Turn
+from noria.errors import ColumnError, NoriaError, ParamError
 from noria.lifecycle.serve.check import RowCheck
 
 __all__ = ["Answer", "Loaded", "Pace", "Row", "Serving"]
@@ -128,6 +128,38 @@ class Serving:
                 answers[at] = answer
         return answers
 
+    @property
+    def talker(self) -> Conversational:
+        """The model as one that takes questions. ParamError if it does not."""
+        if not isinstance(self.model, Conversational):
+            raise ParamError(
+                f"The model {self.name!r} does not take a question.", do=f"Send rows with: {_fields(self)}"
+            )
+        return self.model
+
+    def converse(
+        self,
+        row: Row,
+        history: Sequence[Turn],
+        within: str | None,
+        tell: Callable[[str], None] | None,
+    ) -> Answer:
+        """The answer to a question, or its ``error``, which names no document; `tell` hears its sentences."""
+        talker = self.talker
+
+        def answer(question: Any) -> Answer:
+            try:
+                return talker.converse(question or "", history=history, within=within, tell=tell)
+            except ParamError as error:
+                error.do = None
+                raise
+
+        try:
+            [question] = self.check(row)
+        except NoriaError as error:
+            return {"error": error.to_dict()}
+        return self._guarded(answer, question)
+
     def explanations(self, rows: Sequence[Row], deadline: Deadline | None = None) -> list[Answer | None]:
         """What each field added to the answer; None for rows that cannot be answered.
 
@@ -194,6 +226,10 @@ def _attributed(explained: Explanation) -> list[Answer]:
     told = explained.to_dict()
     rows = told.pop("rows")
     return [{**told, **row} for row in rows]
+
+
+def _fields(serving: Serving) -> str:
+    return ", ".join(serving.check.names[:8])
 
 
 def _best(work: Callable[[], Any]) -> float:

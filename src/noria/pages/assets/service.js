@@ -1,4 +1,4 @@
-(() => {
+const noria = (() => {
   const at = (id) => document.getElementById(id);
   const make = (tag, classes, ...inside) => {
     const made = document.createElement(tag);
@@ -77,7 +77,7 @@
       stored.set(at("key").value.trim());
       try {
         await unlock();
-        at("form")?.querySelector("input, select, textarea")?.focus();
+        document.querySelector("main form")?.querySelector("input, select, textarea")?.focus();
       } catch (error) {
         stored.forget();
         told({ 401: "This key is not known, or not valid any more.", 403: "This key is not for this page." }[error.status] || error.message);
@@ -419,10 +419,9 @@
 
   // --- the page ----------------------------------------------------------------------------------------------
 
-  const modelPage = () => {
-    const model = JSON.parse(at("model").textContent), fields = model.fields;
-    const path = `/v1/models/${encodeURIComponent(model.name)}`;
-    const redraw = snippets(model, fields);
+  const pathOf = (model) => `/v1/models/${encodeURIComponent(model.name)}`;
+  const formPage = (model, redraw) => {
+    const path = pathOf(model), { fields } = model;
     let asked = 0;
     const changed = () => {
       asked += 1;
@@ -488,6 +487,10 @@
       at("explanation").hidden = true;
       fill(() => null)();
     });
+  };
+  const modelPage = () => {
+    const model = JSON.parse(at("model").textContent), page = at("ask-form") ? noria.askPage : formPage;
+    page(model, snippets(model, model.fields));
     at("report")?.addEventListener("click", async (event) => {
       if (!stored.get()) return;
       event.preventDefault();
@@ -499,5 +502,6 @@
     if (at("key-form")) askForKey(at("key-form"));
     else if (at("model")) modelPage();
   };
-  start();
+  addEventListener("DOMContentLoaded", start);
+  return { at, call, fault, headers, isolated, make, number, pathOf, percent, post, stored };
 })();

@@ -11,8 +11,9 @@ import polars as pl
 from noria.systems.retrieval.chunks import sentences
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.lexical import Lexical
+from noria.systems.retrieval.target import NOWHERE
 
-__all__ = ["CITATION", "Passage", "coverage", "extract"]
+__all__ = ["CITATION", "Passage", "Sentence", "candidates", "cited", "coverage", "extract", "told"]
 
 CITATION = pl.Struct(
     {
@@ -21,10 +22,13 @@ CITATION = pl.Struct(
         "heading": pl.String,
         "page": pl.Int64,
         "line": pl.Int64,
+        "begin": pl.Int64,
+        "end": pl.Int64,
         "text": pl.String,
     }
 )
-"""A sentence that is cited, and where it stands."""
+"""A sentence that is cited, and where it stands; its first and last character in the document."""
+_ASKS = ("?", "？", "؟")
 _GAIN = 0.15  # of the question's weight: what a further sentence must add
 _LONGEST = 600  # characters of a sentence that are shown
 _LATER = 0.9  # what a passage is held back by for each one before it
@@ -38,7 +42,9 @@ class Passage(NamedTuple):
     end: int
 
 
-class _Sentence(NamedTuple):
+class Sentence(NamedTuple):
+    """A sentence of a passage, and how much it counts there."""
+
     document: int
     begin: int
     text: str
@@ -50,20 +56,21 @@ def extract(
 ) -> list[dict[str, Any]]:
     """The sentences of some passages, best passage first, that hold most of the question's words.
 
-    Each further one must add words that those before lack; words weigh by how rare they are.
+    Each further one must add words that those before lack; words weigh by how rare they are. A sentence that
+    asks the same is none.
 
     Returns
     -------
     list of dict
         With the fields of `CITATION`; empty if no word is found.
     """
-    candidates = list(_candidates(passages, corpus))
+    found = [one for one in candidates(passages, corpus) if not _asks(one.text, question)]
     asked = list(dict.fromkeys(lexical.analyzer.words(question)))
-    if not candidates or not asked:
+    if not found or not asked:
         return []
     weights = _weights(asked, lexical)
-    holds = _holds([one.text for one in candidates], asked, lexical)
-    shares = np.array([one.share for one in candidates])
+    holds = _holds([one.text for one in found], asked, lexical)
+    shares = np.array([one.share for one in found])
     chosen: list[int] = []
     missing = np.ones(len(asked), dtype=bool)
     while len(chosen) < most:
@@ -73,33 +80,42 @@ def extract(
             break
         chosen.append(best)
         missing &= ~holds[best]
-    return [_cited(candidates[at], corpus) for at in chosen]
+    return [cited(found[at], corpus) for at in chosen]
 
 
-def coverage(question: str, texts: Sequence[str], lexical: Lexical) -> float:
-    """The share of a question's words, by weight, that some texts hold between them, 0 to 1."""
+def coverage(question: str, chunk: int, lexical: Lexical) -> float:
+    """The share of a question's words, by weight, that a chunk or the headings above it hold, 0 to 1."""
     asked = list(dict.fromkeys(lexical.analyzer.words(question)))
-    if not asked or not texts:
+    if not asked:
         return 0.0
-    return float(_holds(texts, asked, lexical).max(axis=0) @ _weights(asked, lexical))
+    held = set(lexical.terms(chunk).tolist())
+    holds = np.array([lexical.counts.numbers.get(term) in held for term in asked])
+    return float(holds @ _weights(asked, lexical))
 
 
-def _candidates(passages: Sequence[Passage], corpus: Corpus) -> list[_Sentence]:
-    found: dict[tuple[int, int], _Sentence] = {}
+def _asks(text: str, question: str) -> bool:
+    """Whether a text holds the question itself, as lists of frequent questions do."""
+    said, asked = (" ".join(one.lower().split()) for one in (text, question))
+    return asked.endswith(_ASKS) and asked in said
+
+
+def candidates(passages: Sequence[Passage], corpus: Corpus) -> list[Sentence]:
+    """The sentences of some passages, each once, without headings."""
+    found: dict[tuple[int, int], Sentence] = {}
     for place, passage in enumerate(passages):
         for first, last in sentences(corpus.text(*passage)):
             begin, end = passage.begin + first, passage.begin + last
             if corpus.kind(passage.document, begin) != "heading":
                 text = corpus.text(passage.document, begin, min(end, begin + _LONGEST))
                 key = (passage.document, begin)
-                found.setdefault(key, _Sentence(*key, text, _LATER**place))
+                found.setdefault(key, Sentence(*key, text, _LATER**place))
     return list(found.values())
 
 
 def _weights(asked: Sequence[str], lexical: Lexical) -> np.ndarray:
     """How much each term of the question counts, (terms,), 1 in all."""
     unknown = len(lexical.idf) - 1
-    idf = lexical.idf[[lexical.numbers.get(term, unknown) for term in asked]].astype(np.float64)
+    idf = lexical.idf[[lexical.counts.numbers.get(term, unknown) for term in asked]].astype(np.float64)
     return idf / idf.sum()
 
 
@@ -112,6 +128,13 @@ def _holds(texts: Sequence[str], asked: Sequence[str], lexical: Lexical) -> np.n
     return holds
 
 
-def _cited(one: _Sentence, corpus: Corpus) -> dict[str, Any]:
-    place = corpus.place(one.document, one.begin)
-    return {**place._asdict(), "text": " ".join(one.text.split())}
+def told(text: str, citations: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an answer says; without a citation, that it is not in the documents."""
+    said = text if citations else f"{NOWHERE.capitalize()}."
+    return {"prediction": said, "found": bool(citations), "citations": citations}
+
+
+def cited(one: Sentence, corpus: Corpus) -> dict[str, Any]:
+    """The citation of a sentence."""
+    place, end = corpus.place(one.document, one.begin), one.begin + len(one.text)
+    return {**place._asdict(), "begin": one.begin, "end": end, "text": " ".join(one.text.split())}

@@ -103,6 +103,11 @@ class Chunks:
         """The first chunk of each document."""
         return np.flatnonzero(np.diff(self.owners, prepend=-1))
 
+    def owned(self, document: int) -> slice:
+        """The chunks of a document."""
+        first, last = np.searchsorted(self.owners, [document, document + 1])
+        return slice(int(first), int(last))
+
     def texts(self, corpus: Corpus, rows: slice = slice(None)) -> list[str]:
         """What each chunk says."""
         return [corpus.text(document, begin, end) for document, begin, end in self.spans[rows, :3].tolist()]

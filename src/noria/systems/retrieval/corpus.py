@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 __all__ = ["Corpus", "Place"]
 
@@ -73,6 +76,28 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.names)
 
+    def part(self, rows: NDArray[np.int64]) -> Corpus:
+        """Some of the documents, by their numbers, ascending."""
+        owners = np.zeros(len(self), dtype=bool)
+        owners[rows] = True
+        blocks = self.blocks.filter(owners[self.blocks["owner"].to_numpy()])
+        numbers = np.searchsorted(rows, blocks["owner"].to_numpy())
+        return Corpus(self.documents[rows], blocks.with_columns(owner=pl.Series(numbers, dtype=pl.UInt32)))
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each document by its name."""
+        return {name: number for number, name in enumerate(self.names)}
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        """A number for each document, of all that it says and where, (documents, 2)."""
+        said = self.documents.hash_rows().to_numpy()
+        places = self.blocks.drop("owner").hash_rows().to_numpy()
+        weights = np.arange(1, 2 * len(places), 2, dtype=np.uint64)  # so that the order of blocks counts
+        weights = weights - np.repeat(weights[self._first[:-1]], np.diff(self._first)) + np.uint64(1)
+        return np.stack([said, np.add.reduceat(places * weights, self._first[:-1])], axis=1)
+
     def text(self, document: int, begin: int = 0, end: int | None = None) -> str:
         """Some characters of a document."""
         return self._texts[document][begin:end]
@@ -97,6 +122,34 @@ class Corpus:
         """The place of one character."""
         _, heading, page, line = self._block(document, character)
         return Place(self.names[document], self._titles[document], heading, page, line)
+
+    def around(self, document: int, begin: int, end: int, room: int) -> list[dict[str, Any]]:
+        """The blocks of a document around some characters, each with its place.
+
+        Parameters
+        ----------
+        document, begin, end : int
+        room : int
+            Characters before and after.
+
+        Returns
+        -------
+        list of dict
+            ``kind``, ``heading``, ``page``, ``line`` and ``parts``: what stands before the characters, what
+            of them is in the block, and what stands after.
+        """
+        first, last = self._first[document], self._first[document + 1]
+        text, found = self._texts[document], []
+        starts = [*self._begins[first:last].tolist(), len(text) + 1]
+        for row, (start, following) in enumerate(pairwise(starts), first):
+            low, high = max(start, begin - room), min(following - 1, end + room)
+            if low < high:
+                cuts = (low, min(max(begin, low), high), max(min(end, high), low), high)
+                parts = [text[at:to] for at, to in pairwise(cuts)]
+                found.append(
+                    {**dict(zip(("kind", "heading", "page", "line"), self._places[row])), "parts": parts}
+                )
+        return found
 
     def kind(self, document: int, character: int) -> str:
         """The kind of the block that a character belongs to."""

@@ -6,9 +6,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,7 @@ _TOKENIZER = WeightFile(
 _TOKENS = 256
 _STEP = 8  # texts of a thread between two looks at the clock
 _KEPT = 512  # texts whose vectors are written at once
+_DAMAGED = (OSError, EOFError, BadZipFile, KeyError, ValueError)
 _ASKED = 4_096  # questions whose vectors are remembered
 
 
@@ -97,6 +100,11 @@ class Embedder:
                 self._asked.clear()
             self._asked[text] = _rounded(self._vector(text))
         return self._asked[text]
+
+    def remember(self, questions: Sequence[str]) -> bool:
+        """Look questions that will be asked up in the cache, or embed them now."""
+        self._asked.update(zip(questions, self.texts(questions)))
+        return True
 
     def texts(
         self, texts: Sequence[str], *, deadline: Deadline | None = None, events: Events | None = None
@@ -169,7 +177,7 @@ class _Cache:
         self._new: list[bytes] = []
         self.vectors: dict[bytes, NDArray[np.float16]] = {}
         for path in sorted(folder.glob("*.npz")):
-            with np.load(path, allow_pickle=False) as part:
+            with suppress(*_DAMAGED), np.load(path, allow_pickle=False) as part:
                 keys = part["keys"]
                 self.vectors.update((key.tobytes(), vector) for key, vector in zip(keys, part["vectors"]))
 

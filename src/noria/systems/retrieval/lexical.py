@@ -60,6 +60,23 @@ class Counts:
         terms, texts, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
         return cls(vocabulary, terms, texts, body, head, len(chunks))
 
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of every term."""
+        return {term: number for number, term in enumerate(self.vocabulary.to_list())}
+
+    @cached_property
+    def by_chunk(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The entries chunk by chunk, and where those of each chunk begin."""
+        order = np.argsort(self.chunks, kind="stable")
+        return order, np.searchsorted(self.chunks[order], np.arange(self.size + 1))
+
+    @classmethod
+    def none(cls, size: int) -> Counts:
+        """Of chunks whose words do not matter."""
+        numbers, counts = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return cls(pl.Series("term", [], pl.String), numbers, numbers, counts, counts, size)
+
     def postings(self, head_weight: float) -> Postings:
         """The postings where a term of the head counts this many times one of the body."""
         counts = self.body + head_weight * self.head
@@ -103,11 +120,6 @@ class Lexical:
         self._feedback = feedback
 
     @cached_property
-    def numbers(self) -> dict[str, int]:
-        """The number of every term."""
-        return {term: number for number, term in enumerate(self.counts.vocabulary.to_list())}
-
-    @cached_property
     def idf(self) -> NDArray[np.float32]:
         """How rare each term is, and of an unknown one, last, (terms + 1,)."""
         return np.append(self.postings.idf, np.float32(np.log1p(2 * len(self.postings.lengths) + 1)))
@@ -116,7 +128,7 @@ class Lexical:
         """The known terms of a question, and how often each is asked."""
         asked: dict[int, float] = {}
         for term in self.analyzer.words(question):
-            number = self.numbers.get(term)
+            number = self.counts.numbers.get(term)
             if number is not None:
                 asked[number] = asked.get(number, 0.0) + 1.0
         return asked
@@ -128,6 +140,10 @@ class Lexical:
         if self._feedback and asked:
             return self.postings.score(self._expanded(asked, scores), self._weights)
         return scores
+
+    def terms(self, chunk: int) -> NDArray[np.int32]:
+        """The terms that a chunk or the headings above it hold."""
+        return self.counts.terms[self._entries(chunk)]
 
     def _expanded(self, asked: Mapping[int, float], scores: NDArray[np.float32]) -> dict[int, float]:
         """The question with the words that mark the best chunks."""
@@ -145,11 +161,17 @@ class Lexical:
             weighed[term] = weighed.get(term, 0.0) + (1 - self.OLD) * float(share)
         return weighed
 
-    @cached_property
-    def _by_chunk(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        order = np.argsort(self.counts.chunks, kind="stable")
-        return order, np.searchsorted(self.counts.chunks[order], np.arange(self.counts.size + 1))
-
     def _entries(self, chunk: int) -> NDArray[np.int64]:
-        order, starts = self._by_chunk
+        order, starts = self.counts.by_chunk
         return order[starts[chunk] : starts[chunk + 1]]
+
+    def alike(self, chunks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The cosine of the words of some chunks with each other, rare words counting more, (some, some)."""
+        entries = [self._entries(int(chunk)) for chunk in chunks]
+        places = np.unique(self.counts.terms[np.concatenate(entries)]) if entries else np.zeros(0)
+        table = np.zeros((len(chunks), len(places)))
+        for row, some in zip(table, entries):
+            terms = self.counts.terms[some]
+            row[np.searchsorted(places, terms)] = self.counts.body[some] * self.idf[terms]
+        table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
+        return table @ table.T

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from noria.core.protocol import Metric
 from noria.methods import ranking
-from noria.systems.retrieval.target import judged
+from noria.systems.retrieval import grounds, spans
+from noria.systems.retrieval.target import judged, true_answers
 
 if TYPE_CHECKING:
     from noria.core.protocol import Scorer
 
 __all__ = ["metrics"]
 
+_Row = Mapping[str, Any]
 _Measure = Callable[[Sequence[str], Mapping[str, float]], float]
 
 
-def metrics(target: str) -> list[Metric]:
-    """All measures of question answering; those of rankings leave out questions that no document answers."""
+def metrics(target: str, question: str | None = None, short: bool = False) -> list[Metric]:
+    """All measures of question answering; those of rankings leave out questions that no document answers.
+
+    Parameters
+    ----------
+    target : str
+    question : str, optional
+        The column of questions; with it, answers are measured too.
+    short : bool
+        Whether there are short answers.
+    """
+    read = [
+        _short(target, "exact_match", spans.exact, "Share of the short answers that are as they should be"),
+        _short(target, "f1", spans.f1, "Mean F1 of the words of short answers, by SQuAD's rules"),
+    ]
     return [
         _ranked(
             target,
@@ -36,6 +51,41 @@ def metrics(target: str) -> list[Metric]:
             target, "mrr@10", ranking.reciprocal_rank, "One over the place of the first relevant document"
         ),
         _decided(target),
+        *(read if short else []),
+        *(_grounded(target, question) if question else []),
+    ]
+
+
+def _grounded(target: str, question: str) -> list[Metric]:
+    """How well answers are founded, in words and documents, without a judge."""
+
+    def of(name: str, measure: Callable[[_Row, _Row], float], doc: str) -> Metric:
+        def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+            return np.array([measure(*pair) for pair in zip(truth.to_dicts(), predictions.to_dicts())])
+
+        return _metric(name, each, doc)
+
+    return [
+        of(
+            "faithfulness",
+            lambda _, said: grounds.faithfulness(said),
+            "Share of an answer's statements that the sentences it cites bear out, by their words",
+        ),
+        of(
+            "answer_relevance",
+            lambda row, said: grounds.answer_relevance(row[question] or "", said),
+            "Share of the question's words that the answer takes up, or the headings above it",
+        ),
+        of(
+            "context_precision",
+            lambda row, said: grounds.context_precision(said, judged(row[target])),
+            "Mean precision at each relevant one of the first three documents",
+        ),
+        of(
+            "context_recall",
+            lambda row, said: grounds.context_recall(said, judged(row[target]), true_answers(row[target])),
+            "Share of the true answer that is cited: of its words if they are known, else of the documents",
+        ),
     ]
 
 
@@ -43,6 +93,17 @@ def _ranked(target: str, name: str, measure: _Measure, doc: str) -> Metric:
     def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
         pairs = zip(predictions["documents"].to_list(), truth[target].to_list())
         return np.array([measure(ranked, judged(relevant)) for ranked, relevant in pairs])
+
+    return _metric(name, each, doc)
+
+
+def _short(target: str, name: str, measure: Callable[[str, Sequence[str]], float], doc: str) -> Metric:
+    """Of questions whose short answer is known."""
+
+    def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+        known = [true_answers(one) for one in truth[target].to_list()]
+        said = predictions["span"].to_list()
+        return np.array([measure(one, told) if told else np.nan for one, told in zip(said, known)])
 
     return _metric(name, each, doc)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +15,34 @@ from numpy.typing import NDArray
 
 from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
+from noria.core.protocol import Turn
 from noria.core.schema import Role, Schema, Type
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
-from noria.errors import ParamError
+from noria.errors import NotFoundError, ParamError, suggestion
 from noria.methods.bm25 import top
-from noria.methods.ranking import convex, reciprocal_rank_fusion
+from noria.methods.ranking import convex, marginal, reciprocal_rank_fusion
 from noria.settings import Settings
-from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract
+from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract, told
 from noria.systems.retrieval.chunks import Chunks
+from noria.systems.retrieval.conversation import converse
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
-from noria.systems.retrieval.target import NOWHERE
+from noria.systems.retrieval.options import AnswerOptions
+from noria.systems.retrieval.reader import Reader, loaded
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["Found", "Index", "RetrievalModel", "Strategy"]
+__all__ = ["Found", "Index", "RetrievalModel", "Strategy", "question_of"]
 
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
+_CONSIDERED = 30  # chunks that these are chosen from where they are to be unlike each other
+_WITHIN = "within"
 _LONGEST = 2_000  # characters of a question that are read
+_ROOM = 20_000  # characters of a document that are shown before and after what is cited
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,10 @@ class Strategy:
         Confidence below which the answer is not in the documents.
     sentences, depth : int
         Of an answer, and documents of a ranking, at most.
+    diversity : float
+        How much a passage is held back by being like those before it.
+    reranked : int
+        Chunks whose order the cross-encoder decides.
     """
 
     fusion: str
@@ -61,6 +73,8 @@ class Strategy:
     threshold: float = 0.0
     sentences: int = 3
     depth: int = 100
+    diversity: float = 0.0
+    reranked: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +89,7 @@ class Index:
     prior : array, (documents,)
         How often each document was relevant to a training question.
     dense : Dense, optional
+    reranker : Reranker, optional
     """
 
     corpus: Corpus
@@ -82,6 +97,7 @@ class Index:
     lexical: Lexical
     prior: NDArray[np.float64]
     dense: Dense | None = None
+    reranker: Reranker | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +119,11 @@ class Found:
     confidence: float
 
 
+def question_of(schema: Schema) -> str:
+    """The column that holds the questions."""
+    return next(column.name for column in schema.features if column.type is Type.TEXT)
+
+
 class RetrievalModel:
     """Questions in; answers with citations, and the ranking that they come from, out.
 
@@ -113,13 +134,24 @@ class RetrievalModel:
     index : Index
     strategy : Strategy
     example : mapping, optional
+    writer : AnswerOptions, optional
+        The language model that writes answers in a conversation; `predict` never asks it.
+    reader : Reader, optional
+        What cuts short answers out of the passages.
     """
 
     def __init__(
-        self, schema: Schema, index: Index, strategy: Strategy, example: Mapping[str, Any] | None = None
+        self,
+        schema: Schema,
+        index: Index,
+        strategy: Strategy,
+        example: Mapping[str, Any] | None = None,
+        writer: AnswerOptions | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self.schema, self.index, self.strategy = schema, index, strategy
-        self.question = next(column.name for column in schema.features if column.type is Type.TEXT)
+        self.writer, self.reader = writer, reader
+        self.question = question_of(schema)
         self._example = dict(example or {})
         self.signature = self._signature()
 
@@ -132,21 +164,27 @@ class RetrievalModel:
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
-        return RetrievalModel(self.schema, self.index, replace(self.strategy, **changes), self._example)
+        strategy = replace(self.strategy, **changes)
+        return RetrievalModel(self.schema, self.index, strategy, self._example, self.writer, self.reader)
 
     def _signature(self) -> Signature:
         asked = tuple(column for column in self.schema if column.name == self.question)
-        outputs = (
+        outputs: tuple[Output, ...] = (
             Output("prediction", Type.TEXT, "the answer, in sentences of the documents"),
             Output("found", Type.BOOLEAN, "whether the documents answer the question"),
             Output("confidence", Type.NUMBER, "how sure that is, 0 to 1"),
             Output("citations", Type.DOCUMENT, "the sentences with document, heading, page and line"),
             Output("documents", Type.DOCUMENT, "the documents, best first"),
         )
+        if self.reader is not None:
+            outputs = (*outputs, Output("span", Type.TEXT, "the answer in as few words as can be"))
         return Signature(replace(self.schema, columns=asked), outputs, self._example)
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per question.
+
+        A column ``within`` may narrow each search down to documents whose names match one of some patterns:
+        ``"how-to/*; *.pdf"``.
 
         Returns
         -------
@@ -157,50 +195,152 @@ class RetrievalModel:
         ------
         ColumnError
             If the column of questions is missing.
+        ParamError
+            If no document matches.
         """
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
-        answers = [self._answer(question or "") for question in typed[self.question].to_list()]
+        within = rows[_WITHIN].to_list() if _WITHIN in rows.columns else [None] * rows.height
+        asked = zip(typed[self.question].to_list(), within)
+        answers = [self._answer(question or "", patterns) for question, patterns in asked]
         schema: dict[str, Any] = {
             "prediction": pl.String,
             "found": pl.Boolean,
             "confidence": pl.Float64,
             "citations": pl.List(CITATION),
             "documents": pl.List(pl.String),
+            **({"span": pl.String} if self.reader is not None else {}),
         }
         return pl.DataFrame(answers, schema=schema)
 
-    def _answer(self, question: str) -> dict[str, Any]:
-        question = question[:_LONGEST]
-        found = self.found(question, *self.scores(question))
-        index, strategy = self.index, self.strategy
-        cited: list[dict[str, Any]] = []
-        if found.confidence > 0 and found.confidence >= strategy.threshold:
-            cited = extract(question, found.passages, index.corpus, index.lexical, strategy.sentences)
-        text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
-        return {
-            "prediction": text or NOWHERE.capitalize() + ".",
-            "found": bool(cited),
-            "confidence": found.confidence,
-            "citations": cited,
-            "documents": [index.corpus.names[at] for at in found.documents],
-        }
+    def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as `predict` of a table of this one row."""
+        return self._answer(row[self.question] or "")
 
-    def found(
+    def converse(
         self,
         question: str,
-        scores: NDArray[Any],
-        similar: NDArray[Any] | None = None,
-        without: Sequence[int] = (),
-    ) -> Found:
-        """The best documents and passages by the scores of the chunks; some documents may be left out."""
+        *,
+        history: Sequence[Turn] = (),
+        within: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:
+        """The answer to a question that may refer to those before it; see `conversation.converse`."""
+        return converse(self, question[:_LONGEST], history, within, tell or (lambda _: None))
+
+    def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
+        """A document around some of its characters.
+
+        Returns
+        -------
+        dict
+            ``document``, ``title`` and ``blocks``, see `Corpus.around`.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such document.
+        """
+        corpus = self.index.corpus
+        if document not in corpus.names:
+            raise NotFoundError(
+                f"There is no document {document[:80]!r}.", do=suggestion(document, corpus.names)
+            )
+        number = corpus.names.index(document)
+        blocks = corpus.around(number, begin, end, _ROOM)
+        return {"document": document, "title": corpus.place(number, 0).title, "blocks": blocks}
+
+    def _answer(self, question: str, within: str | None = None) -> dict[str, Any]:
+        question = question[:_LONGEST]
+        return self.extracted(question, self.search(question, within))
+
+    def search(self, question: str, within: str | None = None) -> Found:
+        """What there is for a question, in documents whose names match some patterns if they are given."""
+        scores, similar = self.scores(question)
+        if within:
+            scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
+        return self.found(question, *self._reranked(question, scores, similar))
+
+    def sure(self, found: Found) -> bool:
+        """Whether what was found is near enough to be an answer."""
+        return found.confidence > 0 and found.confidence >= self.strategy.threshold
+
+    def extracted(self, question: str, found: Found, focus: str = "") -> dict[str, Any]:
+        """The answer in sentences of what was found.
+
+        Parameters
+        ----------
+        question : str
+        found : Found
+        focus : str
+            The part of the question that sentences are chosen by, where they hold any of it.
+        """
+        cited: list[dict[str, Any]] = []
+        if self.sure(found):
+            passages = found.passages, self.index.corpus, self.index.lexical, self.strategy.sentences
+            cited = extract(focus, *passages) or extract(question, *passages)
+        text = " ".join(f"{one['text']} [{number}]" for number, one in enumerate(cited, 1))
+        names = [self.index.corpus.names[at] for at in found.documents]
+        answer = {**told(text, cited), "confidence": found.confidence, "documents": names}
+        return answer if self.reader is None else {**answer, "span": self._span(question, found)}
+
+    def _span(self, question: str, found: Found) -> str:
+        """The short answer; empty where there is none."""
+        if self.reader is None or not self.sure(found):
+            return ""
+        return self.reader.read(question, [self.index.corpus.text(*one) for one in found.passages])
+
+    def _matching(self, patterns: str) -> NDArray[np.bool_]:
+        """The documents whose names match, (documents,)."""
+        names = self.index.corpus.names
+        wanted = [pattern.strip() for pattern in patterns.split(";") if pattern.strip()]
+        match = np.array([any(fnmatchcase(name, pattern) for pattern in wanted) for name in names])
+        if not match.any():
+            raise ParamError(
+                "No document has a name to search within.",
+                got=repr(patterns),
+                do=suggestion(patterns, names),
+            )
+        return match
+
+    def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
+        """The best documents and passages by the scores of the chunks."""
         index = self.index
-        if len(without):
-            scores = np.where(np.isin(index.chunks.owners, without), -np.inf, scores)
-        documents = top(np.maximum.reduceat(scores, index.chunks.starts), self.strategy.depth)
-        best = top(scores, _READ)
-        best = best[np.isfinite(scores[best])]
+        each = np.maximum.reduceat(scores, index.chunks.starts)
+        documents = top(each, self.strategy.depth)
+        documents = documents[each[documents] > -np.inf]
+        best = self._unlike(scores) if self.strategy.diversity else top(scores, _READ)
+        best = best[scores[best] > -np.inf]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
-        return Found(documents.tolist(), passages, self._confidence(question, best, similar))
+        return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
+
+    def _unlike(self, scores: NDArray[Any]) -> NDArray[np.int64]:
+        """The best chunks that do not repeat each other."""
+        best = top(scores, _CONSIDERED)
+        best = best[scores[best] > -np.inf]
+        index = self.index
+        worth = scores[best] - scores[best].min(initial=0.0)
+        worth = worth / max(float(worth.max(initial=0.0)), 1e-12)
+        if index.dense is None:
+            return best[marginal(worth, index.lexical.alike(best), _READ, self.strategy.diversity)]
+        vectors = index.dense.vectors[best]
+        return best[marginal(worth, vectors @ vectors.T, _READ, self.strategy.diversity)]
+
+    def _reranked(
+        self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The same, with the best chunks in the order of the cross-encoder."""
+        index = self.index
+        if index.reranker is None or not self.strategy.reranked or not question.strip():
+            return scores, similar
+        best = top(scores, self.strategy.reranked)
+        best = best[scores[best] > -np.inf]
+        spans = index.chunks.spans[best, :3].tolist()
+        texts = [
+            f"{index.corpus.head(at, begin)}. {index.corpus.text(at, begin, end)}" for at, begin, end in spans
+        ]
+        scores = scores.astype(np.float64)
+        scores[best] = scores[best].max(initial=0.0) + 1 + index.reranker.scores(question, texts)
+        return scores, similar
 
     def _passage(self, chunk: int) -> Passage:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
@@ -221,15 +361,24 @@ class RetrievalModel:
             return reciprocal_rank_fusion([words, similar + 1], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 
-    def _confidence(self, question: str, best: NDArray[np.int64], similar: NDArray[Any] | None) -> float:
-        """How much of the question the best chunk says, and how near it is in meaning."""
-        if self.strategy.fusion == "prior" or not len(best):
+    def confidence(
+        self,
+        question: str,
+        scores: NDArray[Any],
+        similar: NDArray[Any] | None = None,
+        without: Sequence[int] = (),
+    ) -> float:
+        """How much of the question the best chunk says, and how near it is; documents may be left out."""
+        chunks = self.index.chunks
+        if len(without):
+            scores = scores.astype(np.float64)
+            for document in without:
+                scores[chunks.owned(document)] = -np.inf
+        best = int(scores.argmax()) if len(scores) else -1
+        if self.strategy.fusion == "prior" or best < 0 or scores[best] == -np.inf:
             return 0.0
-        document, begin, end = self.index.chunks.spans[best[0], :3].tolist()
-        corpus = self.index.corpus
-        texts = [f"{corpus.head(document, begin)} {corpus.text(document, begin, end)}"]
-        said = coverage(question, texts, self.index.lexical)
-        return said if similar is None else float(np.clip((said + float(similar[best[0]])) / 2, 0, 1))
+        said = coverage(question, best, self.index.lexical)
+        return said if similar is None else float(np.clip((said + float(similar[best])) / 2, 0, 1))
 
     def explain(
         self,
@@ -268,7 +417,10 @@ class RetrievalModel:
             "lexical": lexical.settings,
             "stems": lexical.analyzer.stems,
             "embedder": None if index.dense is None else index.dense.embedder.name,
+            "reranker": None if index.reranker is None else index.reranker.to_dict(),
             "example": self._example,
+            "reader": None if self.reader is None else self.reader.to_dict(),
+            "writer": None if self.writer is None else self.writer.model_dump(),
         }
         (folder / _STATE).write_text(json.dumps(state), encoding="utf-8")
 
@@ -293,8 +445,12 @@ class RetrievalModel:
         lexical = Lexical(counts, Analyzer(state["stems"]), **state["lexical"])
         dense = None
         if state["embedder"] is not None:
-            dense = Dense(
-                tensors["vectors"].astype(np.float32), Embedder.named(state["embedder"], Settings())
-            )
-        index = Index(corpus, chunks, lexical, tensors["prior"], dense)
-        return cls(Schema.from_dict(state["schema"]), index, Strategy(**state["strategy"]), state["example"])
+            embedder = Embedder.named(state["embedder"], Settings())
+            dense = Dense(tensors["vectors"].astype(np.float32), embedder)
+        chosen = state.get("reranker")
+        reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
+        index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
+        schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])
+        writer = AnswerOptions(**state["writer"]) if state.get("writer") else None
+        reader = loaded(state.get("reader"), Settings())
+        return cls(schema, index, strategy, state["example"], writer, reader)

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from urllib.parse import urlsplit
 
-__all__ = ["RetrievalOptions"]
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+__all__ = ["AnswerOptions", "RetrievalOptions"]
+
+
+class AnswerOptions(BaseModel):
+    """A language model that writes answers, under ``answer:``; a key for it stands in the environment alone.
+
+    Examples
+    --------
+    >>> AnswerOptions(endpoint="http://localhost:11434/v1", model="llama3.2").seconds
+    20.0
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str = Field(description="Where it speaks as OpenAI does: http://localhost:11434/v1.")
+    model: str = Field(min_length=1, description="As the endpoint calls it.")
+    seconds: float = Field(20.0, gt=0, le=25, description="After which sentences of the documents answer.")
+    tokens: int = Field(400, ge=16, le=4_000, description="Of an answer, at most.")
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_address(cls, endpoint: str) -> str:
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("an endpoint is written as http://HOST:PORT/PATH, and holds no key")
+        return endpoint
 
 
 class RetrievalOptions(BaseModel):
@@ -20,10 +47,30 @@ class RetrievalOptions(BaseModel):
 
     sentences: int = Field(3, ge=1, le=10, description="Sentences of an answer, at most.")
     depth: int = Field(100, ge=10, le=1_000, description="Documents that a ranking names, at most.")
+    answer: AnswerOptions | None = Field(None, description="A language model that writes answers.")
+    spans: bool = Field(
+        False,
+        description="Whether a short answer is given too, and measured by SQuAD's rules against those that "
+        "the target names after '::'.",
+    )
+    reader: str | None = Field(
+        None, description="A model of Hugging Face, in ONNX, tuned for extractive answers; rules if absent."
+    )
     refused: float = Field(
         0.05,
         ge=0.0,
         le=0.5,
         description="Share of the training questions with a known answer that may be refused, at most, so "
         "that others are rightly told that the answer is not in the documents.",
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="How much a passage of an answer is held back by being like others; 0 not at all.",
+    )
+    reranker: str | None = Field(
+        None,
+        description="A cross-encoder of Hugging Face, such as cross-encoder/ms-marco-MiniLM-L6-v2, that "
+        "orders the first places anew; it adds the learner 'reranked'.",
     )

@@ -70,9 +70,13 @@ class RetrievalSystem:
         )
 
     def learners(self) -> list[Learner]:
-        """The candidates, the blind one first; those that embed only where the packages for it are."""
-        usable_here = usable()
-        return [kind(self.chosen) for kind in LEARNERS if usable_here or not kind.embeds]
+        """The candidates, the blind one first; others where the packages and models that they need are."""
+        embeds, reranks = usable(), self.chosen.reranker is not None
+        return [
+            kind(self.chosen)
+            for kind in LEARNERS
+            if (embeds or not kind.embeds) and (reranks or not kind.reranks)
+        ]
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:
         """Questions that no choice may see."""
@@ -84,7 +88,8 @@ class RetrievalSystem:
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
-        return metrics(self._target)
+        asked = next((column.name for column in self.schema.features if column.type is Type.TEXT), None)
+        return metrics(self._target, asked, self.chosen.spans)
 
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
         """Where the relevant documents stand, how sure answers are, and which questions fail."""

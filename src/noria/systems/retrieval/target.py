@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from noria.errors import TargetError
 
-__all__ = ["NOWHERE", "judged"]
+__all__ = ["ANSWER", "NOWHERE", "judged", "true_answers"]
 
 NOWHERE = "not in the documents"
+ANSWER = " :: "
+"""What stands between relevant documents and short answers."""
 
 
+@lru_cache(10_000)
 def judged(target: str | None) -> Mapping[str, float]:
     """The grade of each relevant document; none where the answer is not in the documents.
 
     Parameters
     ----------
     target : str
-        ``"a.md; b.md=3"``: names with grades, 1 unless told; or ``"not in the documents"``.
+        ``"a.md; b.md=3"``: names with grades, 1 unless told; or ``"not in the documents"``. Short answers may
+        follow: ``"a.md :: 308 | 308 points"``.
 
     Raises
     ------
@@ -29,7 +34,7 @@ def judged(target: str | None) -> Mapping[str, float]:
     >>> judged("a.md; b.md=3")
     {'a.md': 1.0, 'b.md': 3.0}
     """
-    text = (target or "").strip()
+    text = (target or "").partition(ANSWER)[0].strip()
     if not text or text == NOWHERE:
         return {}
     grades = {}
@@ -46,3 +51,15 @@ def judged(target: str | None) -> Mapping[str, float]:
                 do="Write NAME or NAME=GRADE, several with ';' in between.",
             ) from error
     return {name: grade for name, grade in grades.items() if name and grade > 0}
+
+
+def true_answers(target: str | None) -> list[str]:
+    """The short answers that a target names.
+
+    Examples
+    --------
+    >>> true_answers("a.md :: 308 | 308 points")
+    ['308', '308 points']
+    """
+    told = (target or "").partition(ANSWER)[2]
+    return [one.strip() for one in told.split(" | ") if one.strip()]

@@ -8,6 +8,7 @@ from noria.systems.retrieval.learners.strategies import (
     HybridRanks,
     HybridWeights,
     Popular,
+    Reranked,
 )
 
 __all__ = ["LEARNERS", "RetrievalLearner"]
@@ -19,4 +20,5 @@ LEARNERS: tuple[type[RetrievalLearner], ...] = (
     DenseVectors,
     HybridRanks,
     HybridWeights,
+    Reranked,
 )

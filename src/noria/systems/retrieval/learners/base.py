@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -19,9 +19,12 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
-from noria.systems.retrieval.lexical import Counts, Lexical
-from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
+from noria.systems.retrieval.lexical import Lexical
+from noria.systems.retrieval.model import Index, RetrievalModel, Strategy, question_of
 from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.parts import Parts
+from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
+from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
 from noria.systems.retrieval.words import Analyzer
 
@@ -69,8 +72,8 @@ class RetrievalLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
-    embeds : bool
-        Whether it needs vectors.
+    reads, embeds, reranks : bool
+        Whether it needs words, vectors, and a cross-encoder.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -78,7 +81,9 @@ class RetrievalLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
+    reranks: ClassVar[bool] = False
     settings: ClassVar[type[Params]] = LexicalParams
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
 
@@ -98,7 +103,7 @@ class RetrievalLearner(Generic[P]):
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
         return 2e-3 * rows + (0.2 if self.embeds else 0.05)
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:
         """How scores come about, learned from the training questions where there is something to learn."""
         raise NotImplementedError
 
@@ -115,10 +120,13 @@ class RetrievalLearner(Generic[P]):
         index = self._index(train, ctx)
         ctx.deadline.check()
         example = _example(train, ctx)
-        blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
+        wish = self.options
+        blank = Strategy("prior", sentences=wish.sentences, depth=wish.depth, diversity=wish.diversity)
         model = RetrievalModel(ctx.schema, index, blank, example)
-        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example)
-        return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
+        strategy = self.strategy(model, train, ctx)
+        reader = _reader(wish, ctx) if wish.spans else None
+        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer, reader)
+        return model.with_strategy(threshold=_threshold(model, train, ctx, self.params, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
         """Documents cut, counted and embedded, each once per search."""
@@ -129,18 +137,32 @@ class RetrievalLearner(Generic[P]):
         corpus = ctx.shared.get("corpus", lambda: Corpus.of(table), common=True)
         chunking = Chunking(values["chunking"], values["size"], _OVERLAP)
         chunking = replace(chunking, size=0) if chunking.how == "whole" else chunking
-        chunks = ctx.shared.get(chunking, lambda: Chunks.of(corpus, chunking), common=True)
         analyzer = Analyzer(values["stems"])
-        counts = ctx.shared.get(
-            ("counts", chunking, analyzer.stems), lambda: Counts.of(corpus, chunks, analyzer), common=True
-        )
+        parts = Parts(corpus, chunking, analyzer, ctx.settings.cache / "chunks")
+        key, cut = (chunking, analyzer.stems, self.reads), parts.joined if self.reads else parts.unread
+        chunks, counts = ctx.shared.get(key, lambda: cut(ctx.deadline), common=True)
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
         lexical = Lexical(counts, analyzer, **how)
-        dense = self._dense(corpus, chunks, chunking, ctx) if self.embeds else None
-        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense)
+        dense = self._dense(corpus, chunks, chunking, train, ctx) if self.embeds else None
+        reranker = self._reranker(ctx) if self.reranks else None
+        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
 
-    def _dense(self, corpus: Corpus, chunks: Chunks, chunking: Chunking, ctx: Context) -> Dense:
+    def _reranker(self, ctx: Context) -> Reranker:
+        assert self.options.reranker is not None
+        model = self.options.reranker
+        reranker = ctx.shared.get("reranker", lambda: Reranker(model, ctx.settings), common=True)
+        try:
+            reranker.to_dict()
+        except SourceError as error:
+            raise FitFailed(f"{error.what} {error.do}") from error
+        return reranker
+
+    def _dense(
+        self, corpus: Corpus, chunks: Chunks, chunking: Chunking, train: pl.DataFrame, ctx: Context
+    ) -> Dense:
+        table = train if ctx.fold is None else ctx.fold.table
+        asked = table[question_of(ctx.schema)].drop_nulls().to_list()
         embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
 
         def embed() -> np.ndarray:
@@ -149,9 +171,18 @@ class RetrievalLearner(Generic[P]):
             return embedder.texts(whole, deadline=ctx.deadline, events=ctx.events)
 
         try:
+            ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
             return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
         except SourceError as error:
             raise FitFailed(f"{error.what} {error.do}") from error
+
+
+def _reader(wish: RetrievalOptions, ctx: Context) -> Reader:
+    """What cuts short answers, loaded once."""
+    if wish.reader is None:
+        return RuleReader()
+    name = wish.reader
+    return ctx.shared.get(("reader", name), lambda: TunedReader(name, ctx.settings), common=True)
 
 
 def _threads(ctx: Context) -> int:
@@ -169,7 +200,7 @@ def questions(model: RetrievalModel, train: pl.DataFrame) -> Iterator[tuple[str,
 
 def _prior(corpus: Corpus, train: pl.DataFrame, ctx: Context) -> np.ndarray:
     """How often each document was relevant, (documents,)."""
-    numbers = {name: number for number, name in enumerate(corpus.names)}
+    numbers = corpus.numbers
     prior = np.zeros(len(corpus))
     target = ctx.schema.target
     unknown: list[str] = []
@@ -196,7 +227,9 @@ def _warn(unknown: Sequence[str], ctx: Context) -> None:
     ctx.events.emit("note", text=f"{count} not among the documents, such as {names[0]!r}")
 
 
-def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused: float) -> float:
+def _threshold(
+    model: RetrievalModel, train: pl.DataFrame, ctx: Context, how: Params, refused: float
+) -> float:
     """The confidence below which nothing is answered.
 
     It separates questions that the documents answer from the same questions asked of the documents without
@@ -204,20 +237,25 @@ def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused
     """
     if model.strategy.fusion == "prior":
         return 0.0
-    numbers = {name: number for number, name in enumerate(model.index.corpus.names)}
+    known: dict[str, tuple[float, float]] = ctx.shared.get(("confidence", how, model.strategy), dict)
     answered, unanswered = [], []
     some = train.sample(min(_ASKED, train.height), seed=ctx.seed)
     for question, relevant in questions(model, some):
         ctx.deadline.check()
-        scores, similar = model.scores(question)
-        found = model.found(question, scores, similar).confidence
+        if question not in known:
+            known[question] = _confidences(model, question, relevant)
+        whole, without = known[question]
+        unanswered.append(without)
         if relevant:
-            answered.append(found)
-            without = [numbers[name] for name in relevant if name in numbers]
-            unanswered.append(model.found(question, scores, similar, without).confidence)
-        else:
-            unanswered.append(found)
+            answered.append(whole)
     return _separating(np.array(answered), np.array(unanswered), refused)
+
+
+def _confidences(model: RetrievalModel, question: str, relevant: Iterable[str]) -> tuple[float, float]:
+    """Of a question to all documents, and to those that are not relevant; the same in all folds."""
+    names, (scores, similar) = model.index.corpus.numbers, model.scores(question)
+    without = [names[name] for name in relevant if name in names]
+    return model.confidence(question, scores, similar), model.confidence(question, scores, similar, without)
 
 
 def _separating(answered: np.ndarray, unanswered: np.ndarray, refused: float) -> float:

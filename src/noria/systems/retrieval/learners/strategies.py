@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import polars as pl
 
-from noria.core.params import Params, real
+from noria.core.params import Params, integer, real
+from noria.core.protocol import Context
 from noria.methods import ranking
 from noria.methods.bm25 import top
 from noria.systems.retrieval.learners.base import (
@@ -15,9 +20,9 @@ from noria.systems.retrieval.learners.base import (
     WordParams,
     questions,
 )
-from noria.systems.retrieval.model import RetrievalModel, Strategy
+from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 
-__all__ = ["Bm25", "Bm25Feedback", "DenseVectors", "HybridRanks", "HybridWeights", "Popular"]
+__all__ = ["Bm25", "Bm25Feedback", "DenseVectors", "HybridRanks", "HybridWeights", "Popular", "Reranked"]
 
 _GRID = np.linspace(0, 1, 21)
 
@@ -26,9 +31,10 @@ class Popular(RetrievalLearner[Params]):
     """What was relevant to most training questions, whatever is asked: the floor to stand on."""
 
     name = "popular"
+    reads = False
     settings = Params
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """The same for every question."""
         return model.strategy
 
@@ -48,7 +54,7 @@ class Bm25(RetrievalLearner[WordParams]):
         {"k1": 0.8, "b": 0.5, "head_weight": 0.0},
     )
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """By words alone."""
         return _by(model, "lexical")
 
@@ -61,7 +67,7 @@ class Bm25Feedback(RetrievalLearner[FeedbackParams]):
     settings = FeedbackParams
     known = ({}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "head_weight": 2.0})
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """By words alone; the index adds the words."""
         return _by(model, "lexical")
 
@@ -75,7 +81,7 @@ class DenseVectors(RetrievalLearner[ChunkedParams]):
     settings = ChunkedParams
     known = ({}, {"chunking": "headings"})
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """By meaning alone."""
         return _by(model, "dense")
 
@@ -95,7 +101,7 @@ class HybridRanks(RetrievalLearner[HybridRanksParams]):
     settings = HybridRanksParams
     known = ({"feedback": 0}, {"chunking": "headings"}, {"k1": 2.0, "b": 0.8, "k": 20.0})
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:  # noqa: ARG002
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """Both, by ranks."""
         return _by(model, "ranks", k=self.params.k)
 
@@ -114,23 +120,52 @@ class HybridWeights(RetrievalLearner[FeedbackParams]):
         {"k1": 2.0, "b": 0.8, "head_weight": 2.0},
     )
 
-    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:
         """Both, with the weight of the best mean nDCG@10 over the training questions."""
-        index = model.index
-        assert index.dense is not None
-        starts, names = index.chunks.starts, index.corpus.names
+        known: dict[str, list[float]] = ctx.shared.get(("gains", self.params), dict)
         gains = []
         for question, relevant in questions(model, train):
-            if not relevant:
-                continue
-            scores = [index.lexical.scores(question), index.dense.scores(question) + 1]
-            ranked = (
-                top(np.maximum.reduceat(ranking.convex(scores, [1 - weight, weight]), starts), 10)
-                for weight in _GRID
-            )
-            gains.append([ranking.ndcg([names[at] for at in one], relevant) for one in ranked])
+            if relevant:
+                ctx.deadline.check()
+                if question not in known:
+                    known[question] = _gains(model.index, question, relevant)
+                gains.append(known[question])
         mean = np.mean(gains, axis=0) if gains else np.zeros(len(_GRID))
         return _by(model, "convex", weight=float(_smoothed(mean)))
+
+
+def _gains(index: Index, question: str, relevant: Mapping[str, float]) -> list[float]:
+    """nDCG@10 of a question for each weight of the grid; the same in all folds, which share the index."""
+    assert index.dense is not None
+    names, starts = index.corpus.names, index.chunks.starts
+    scores = [index.lexical.scores(question), index.dense.scores(question) + 1]
+    ranked = (
+        top(np.maximum.reduceat(ranking.convex(scores, [1 - weight, weight]), starts), 10) for weight in _GRID
+    )
+    return [ranking.ndcg([names[at] for at in one], relevant) for one in ranked]
+
+
+class RerankedParams(HybridRanksParams):
+    """Settings of `Reranked`."""
+
+    reranked: int = integer(
+        20, low=5, high=100, log=True, doc="Chunks whose order the cross-encoder decides."
+    )
+
+
+class Reranked(RetrievalLearner[RerankedParams]):
+    """Words and meaning joined by ranks, the first places in the order of a cross-encoder."""
+
+    name = "reranked"
+    turn = 2
+    embeds = True
+    reranks = True
+    settings = RerankedParams
+    known = ({"feedback": 0}, {"feedback": 0, "chunking": "headings"})
+
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
+        """Both, by ranks, and then read together with the question."""
+        return _by(model, "ranks", k=self.params.k, reranked=self.params.reranked)
 
 
 def _smoothed(mean: np.ndarray) -> float:
@@ -139,6 +174,5 @@ def _smoothed(mean: np.ndarray) -> float:
     return float(_GRID[int(np.argmax(padded[:-2] + padded[1:-1] + padded[2:]))])
 
 
-def _by(model: RetrievalModel, fusion: str, **settings: float) -> Strategy:
-    old = model.strategy
-    return Strategy(fusion, sentences=old.sentences, depth=old.depth, **settings)
+def _by(model: RetrievalModel, fusion: str, **settings: Any) -> Strategy:
+    return replace(model.strategy, fusion=fusion, **settings)

@@ -1,0 +1,73 @@
+"""Questions to models that cite documents: ``{"question": ...}``, streamed or at once, and what is cited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from noria.core.serving import Verb
+from noria.errors import NoriaError, NotFoundError
+from noria.lifecycle.serve import Desk, request_id
+from noria.server.guard import check, within
+from noria.server.predict import body, question, read_json
+from noria.server.reply import header
+
+__all__ = ["ask_routes"]
+
+
+def ask_routes(desk: Desk) -> APIRouter:
+    """The routes of models that are asked."""
+    routes = APIRouter()
+
+    @routes.post("/v1/models/{name}/ask")
+    async def ask(name: str, request: Request) -> StreamingResponse:
+        """Server-sent events: ``sentence`` for each as it comes, then ``answer``, or ``error``."""
+        caller = check(request.scope, name, Verb.PREDICT, filtered=True)
+        mine = within(request.scope, name)
+        desk.endpoint(name).serving.talker  # noqa: B018 - said before the stream begins
+        asked, history = question(await read_json(request.scope, request.receive, desk.limits))
+        traffic = desk.endpoint(name).traffic
+        key = header(request.scope, traffic.header.encode()) if traffic.header else None
+        loop, sentences = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+
+        def tell(sentence: str | None) -> None:
+            loop.call_soon_threadsafe(sentences.put_nowait, sentence)
+
+        async def events() -> AsyncIterator[bytes]:
+            number = request_id()
+            work = loop.create_task(
+                desk.ask(name, asked, number, caller, key=key, history=history, within=mine, tell=tell)
+            )
+            work.add_done_callback(lambda _: tell(None))
+            try:
+                while (sentence := await sentences.get()) is not None:
+                    yield _event("sentence", {"text": sentence})
+                yield _event("answer", body(name, await work, 0)[1])
+            except NoriaError as error:
+                desk.meter.failed(name, type(error).__name__)
+                yield _event("error", error.to_dict())
+            finally:
+                work.cancel()
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+    @routes.get("/v1/models/{name}/documents")
+    def documents(name: str, document: str, request: Request, begin: int = 0, end: int = 0) -> dict[str, Any]:
+        """A document around the characters that an answer cites."""
+        check(request.scope, name, Verb.PREDICT, filtered=True)
+        mine = within(request.scope, name)
+        if mine is not None and not any(fnmatchcase(document, one) for one in mine.split("; ")):
+            raise NotFoundError(f"There is no document {document[:80]!r}.")
+        return desk.endpoint(name).serving.talker.source(document, begin, end)
+
+    return routes
+
+
+def _event(kind: str, told: Any) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(told, default=str))

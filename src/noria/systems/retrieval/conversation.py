@@ -1,0 +1,74 @@
+"""One question after the other: follow-ups understood, and answers that a language model writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from noria.core import registry
+from noria.core.deadline import Deadline
+from noria.core.ports import Language
+from noria.core.protocol import Turn
+from noria.errors import UnreachableError
+from noria.settings import Settings
+from noria.systems.retrieval.answer import told
+from noria.systems.retrieval.followup import standalone
+from noria.systems.retrieval.options import AnswerOptions
+from noria.systems.retrieval.written import rewritten, written
+
+if TYPE_CHECKING:
+    from noria.systems.retrieval.model import Found, RetrievalModel
+
+__all__ = ["converse"]
+
+
+def converse(
+    model: RetrievalModel,
+    question: str,
+    history: Sequence[Turn],
+    within: str | None,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """The answer to a question that may refer to those before it.
+
+    Returns
+    -------
+    dict
+        The fields of `RetrievalModel.predict`; ``asked``: the question as it was searched for; ``written``:
+        whether a language model wrote the answer; ``reason``: why it did not, though it should have.
+    """
+    writer = model.writer
+    language = None if writer is None else _language(writer)
+    deadline = Deadline() if writer is None else Deadline(writer.seconds)
+    asked = standalone(question, history, model.index.lexical.analyzer)
+    if language is not None and history:
+        asked = rewritten(question, history, language, deadline) or asked
+    found = model.search(asked, within)
+    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
+    if language is not None and writer is not None and model.sure(found):
+        try:
+            return answer | _written(model, language, writer, asked, found, deadline, tell)
+        except UnreachableError as error:
+            answer["reason"] = f"{error.what} These are sentences of the documents instead."
+    tell(answer["prediction"])
+    return answer
+
+
+def _language(writer: AnswerOptions) -> Language:
+    return registry.backend("language", "openai")(Settings(), writer.endpoint, writer.model)
+
+
+def _written(
+    model: RetrievalModel,
+    language: Language,
+    writer: AnswerOptions,
+    asked: str,
+    found: Found,
+    deadline: Deadline,
+    tell: Callable[[str], None],
+) -> dict[str, Any]:
+    """What the language model makes of the passages."""
+    index = model.index
+    where = found.passages, index.corpus, index.lexical
+    text, citations = written(asked, *where, language, writer.tokens, deadline, tell)
+    return {**told(text, citations), "written": True}

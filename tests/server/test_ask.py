@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from noria.api import create_key, desk, keyring
+from noria.server import create_app
+
+
+@pytest.fixture
+def served(handbook):
+    return desk("handbook", "line", session=handbook)
+
+
+@pytest.fixture
+async def client(served):
+    import httpx
+
+    transport = httpx.ASGITransport(create_app(served), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as made:
+        yield made
+
+
+pytestmark = pytest.mark.anyio
+PREDICT, ASK = "/v1/models/handbook/predict", "/v1/models/handbook/ask"
+
+
+def events(text):
+    """The kind and the content of each server-sent event."""
+    parts = [part.split("\n") for part in text.strip().split("\n\n")]
+    return [(kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for kind, data in parts]
+
+
+async def test_a_question_is_answered_with_its_places_and_logged(client, served):
+    told = (await client.post(PREDICT, json={"question": "What do the wheels cost?"})).json()
+    [answer] = told["predictions"]
+    [cited] = answer["citations"]
+    assert answer["prediction"] == "All wheels cost 20 euros. [1]"
+    assert (cited["document"], cited["heading"], cited["line"]) == ("wheels.md", "About wheels > Costs", 7)
+    assert answer["documents"][0] == "wheels.md"
+    *_, line = served.log.read("handbook")
+    assert (line.id, json.loads(line.inputs)) == (told["request"], {"question": "What do the wheels cost?"})
+    assert json.loads(line.outputs) == answer
+
+
+async def test_what_is_not_there_is_said_so(client):
+    told = (await client.post(PREDICT, json={"question": "Who was Napoleon?"})).json()
+    assert told["predictions"][0]["prediction"] == "Not in the documents."
+    assert not told["predictions"][0]["found"]
+
+
+async def test_rows_of_questions_get_the_answers_of_the_table(client, served):
+    rows = [{"question": "What do the wheels cost?"}, {"question": ""}]
+    told = (await client.post(PREDICT, json={"rows": rows})).json()["predictions"]
+    assert told == served.endpoint("handbook").serving.model.predict(pl.DataFrame(rows)).to_dicts()
+
+
+async def test_a_follow_up_carries_over_what_it_is_about(client):
+    history = [{"question": "Who looks after the ladders?", "answer": "Team L."}]
+    told = (
+        await client.post(PREDICT, json={"question": "And what do they cost?", "history": history})
+    ).json()
+    [answer] = told["predictions"]
+    assert answer["asked"] == "And what do they cost? looks ladders"
+    assert "All ladders cost 20 euros." in answer["prediction"]
+
+
+async def test_an_answer_is_streamed(client):
+    answer = await client.post(ASK, json={"question": "What do the wheels cost?"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = events(answer.text)
+    assert [kind for kind, _ in told] == ["sentence", "answer"]
+    assert told[0][1]["text"] == told[1][1]["predictions"][0]["prediction"]
+
+
+async def test_thumbs_are_feedback(client, served):
+    request = (await client.post(PREDICT, json={"question": "What do the wheels cost?"})).json()["request"]
+    labels = {"labels": [{"id": request, "label": True}]}
+    told = (await client.post("/v1/models/handbook/feedback", json=labels)).json()
+    assert told["results"] == [{"id": request, "outcome": "kept"}]
+    assert {one.id: one.label for one in served.log.labels("handbook")}[request] == "true"
+
+
+async def test_a_document_is_opened_at_the_place(client):
+    told = (await client.post(PREDICT, json={"question": "What are dragons fed with?"})).json()
+    [cited] = told["predictions"][0]["citations"]
+    place = {name: cited[name] for name in ("document", "begin", "end")}
+    shown = (await client.get("/v1/models/handbook/documents", params=place)).json()
+    assert shown["document"] == "<b>bold.txt"
+    assert shown["blocks"][0]["parts"] == ["", cited["text"], ""]
+    cited = {"document": "pumps.md", "begin": 16, "end": 21}
+    blocks = (await client.get("/v1/models/handbook/documents", params=cited)).json()["blocks"]
+    assert blocks[1]["parts"] == ["The ", "pumps", " are looked after by team P. 🏘"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "what"),
+    [
+        ("handbook", {"question": 1}, "The question is no text."),
+        ("handbook", {"question": "a", "histroy": []}, "A question has no key 'histroy'."),
+        ("handbook", {"question": "a", "history": {}}, "The history is no list."),
+        (
+            "handbook",
+            {"question": "a", "history": [{"question": "b"}]},
+            "Turn 0 of the history has no",
+        ),
+        ("handbook", {"question": "x" * 100_001}, "The text of 'question' is too long."),
+        ("line", {"question": "a"}, "The model 'line' does not take a question."),
+    ],
+)
+async def test_what_is_no_question(client, name, sent, what):
+    answer = await client.post(f"/v1/models/{name}/predict", json=sent)
+    assert answer.status_code == 422
+    assert answer.json()["what"].startswith(what)
+
+
+async def test_a_stream_that_cannot_begin_is_an_error(client):
+    assert (await client.post("/v1/models/line/ask", json={"question": "a"})).status_code == 422
+    assert (await client.post("/v1/models/lime/ask", json={"question": "a"})).status_code == 404
+    assert (await client.get("/v1/models/handbook/documents?document=x")).status_code == 404
+    assert (await client.get("/v1/models/handbook/documents")).status_code == 422
+
+
+async def test_a_key_is_needed_for_answers_and_documents(handbook):
+    import httpx
+
+    _, secret = create_key("ann", models=["handbook"], session=handbook)
+    app = create_app(desk("handbook", session=handbook), keyring=keyring(handbook))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as one:
+        assert (await one.post(ASK, json={"question": "a"})).status_code == 401
+        assert (await one.get("/v1/models/handbook/documents?document=pumps.md")).status_code == 401
+        key = {"authorization": f"Bearer {secret}"}
+        assert (await one.post(ASK, json={"question": "a"}, headers=key)).status_code == 200
+
+
+async def test_a_key_for_some_documents_gets_nothing_of_the_others(handbook):
+    import httpx
+
+    _, secret = create_key("bob", models=["handbook/wheels*", "handbook/p*"], session=handbook)
+    _, nothing = create_key("eve", models=["handbook/hr/*"], session=handbook)
+    app = create_app(desk("handbook", session=handbook), keyring=keyring(handbook))
+    place = "/v1/models/handbook"
+    headers = {"authorization": f"Bearer {secret}"}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as bob:
+        told = (await bob.post(PREDICT, json={"question": "What do the wheels cost?"})).json()
+        assert told["predictions"][0]["documents"] == ["wheels.md", "pumps.md"]
+        told = events((await bob.post(ASK, json={"question": "What do the gloves cost?"})).text)
+        assert "gloves" not in json.dumps(told[-1][1]["predictions"]).replace("What do the gloves cost?", "")
+        assert (await bob.get(f"{place}/documents?document=pumps.md")).status_code == 200
+        hidden = await bob.get(f"{place}/documents?document=gloves.md")
+        absent = await bob.get(f"{place}/documents?document=gloves.mp")
+        assert (hidden.status_code, hidden.json()["do"]) == (404, None)
+        assert hidden.json()["what"].replace("md", "mp") == absent.json()["what"]
+        for path in ("predict", "explain"):
+            refused = await bob.post(f"{place}/{path}", json={"rows": [{"question": "What do gloves cost?"}]})
+            assert refused.status_code == 403
+        assert (await bob.post(f"{place}/files?file=a.csv&to=csv", content=b"question")).status_code == 403
+        assert (await bob.get("/models/handbook")).status_code == 200
+        assert (await bob.get("/models/handbook/report")).status_code == 403
+        eve = {"authorization": f"Bearer {nothing}"}
+        told = (await bob.post(PREDICT, json={"question": "What do the wheels cost?"}, headers=eve)).json()
+        assert ".md" not in json.dumps(told)

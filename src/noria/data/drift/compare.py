@@ -149,7 +149,7 @@ class _Tested:
             return replace(drift, reason=f"{drift.name} is not compared: {self.change}.")
         threshold = max(self.least, self.critical(level))
         sure = bool(adjusted <= rule.level)
-        drifted = sure and drift.statistic >= self.least
+        drifted = bool(sure and drift.statistic >= self.least)
         seen = f"{_NAMES[drift.test]} {drift.statistic:.2f}"
         if drifted:
             reason = f"{drift.name} drifted: {self.change} ({seen}, at most {threshold:.2f} is normal)."

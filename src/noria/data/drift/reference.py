@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -128,6 +128,14 @@ class Reference:
     def classes(self) -> tuple[str, ...]:
         """The classes that the model gives probabilities of, in their order; none if it gives none."""
         return _classes(self.outputs)
+
+    def without(self, names: Collection[str]) -> Reference:
+        """The same without some features."""
+        kept = [name for name in self.features if name not in names]
+        at = [place for place, name in enumerate(self.features) if name in kept]
+        rest = range(len(self.features), self.sampled.shape[1])
+        features = {name: self.features[name] for name in kept}
+        return replace(self, features=features, sampled=self.sampled[:, [*at, *rest]])
 
     def read(self, sampled: np.ndarray) -> Rows:
         """The parts of sampled rows; those of a window have no truth."""

@@ -12,10 +12,10 @@ from noria.core.deadline import seconds
 
 if TYPE_CHECKING:
     from noria.core.watch import Check, Entry
-    from noria.lifecycle.retrain import Retrained
+    from noria.lifecycle.retrain import Retrained, Retrainer
     from noria.lifecycle.watch import Watcher
 
-__all__ = ["checks", "retrain", "retrainings", "silence", "watch", "watcher"]
+__all__ = ["checks", "retrain", "retrainer", "retrainings", "silence", "watch", "watcher"]
 
 
 def watch(
@@ -125,20 +125,12 @@ def retrain(
     DataError
         If there are fewer than 200 rows.
     """
-    from functools import partial
-
     from noria.data import sources
-    from noria.lifecycle.retrain import Retrainer
-    from noria.lifecycle.train import Training
 
     session = session or Session()
-    training = partial(
-        Training, settings=session.settings, registry=session.registry, executor=session.executor,
-        events=session.events,
-    )  # fmt: skip
-    work = Retrainer(watcher(session), session.settings, training, session.trusts)
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     table = None if source is None else sources.read(source, **told)
+    work = retrainer(session)
     return work(model, table, why=why, search=search, dry_run=dry_run, only_due=only_due)
 
 
@@ -177,3 +169,17 @@ def watcher(session: Session | None = None) -> Watcher:
         lambda: registry.backend("alerts", "apprise")(),
         (session.settings.notify or "").split(),
     )
+
+
+def retrainer(session: Session) -> Retrainer:
+    """What retrains the models of a session."""
+    from functools import partial
+
+    from noria.lifecycle.retrain import Retrainer
+    from noria.lifecycle.train import Training
+
+    training = partial(
+        Training, settings=session.settings, registry=session.registry, executor=session.executor,
+        events=session.events,
+    )  # fmt: skip
+    return Retrainer(watcher(session), session.settings, training, session.trusts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -253,7 +252,9 @@ class Retrainer:
         """A retraining of this champion that was cut off."""
         last = self.watcher.ledger.entries(model.version.name, "retraining", limit=1)
         told = Retrained.from_dict(last[0].body) if last else None
-        return told if told and told.outcome == "started" and told.champion == model.version.number else None
+        if told is None or told.outcome != "started" or told.champion != model.version.number:
+            return None
+        return told if self.watcher.clock() - last[0].when < _AGAIN else None
 
     def _due(self, model: Watched) -> list[str]:
         """What the recipe's triggers say now; nothing soon after a champion has held its place."""
@@ -267,7 +268,7 @@ class Retrainer:
         return due(model.recipe, check, now - model.record["ended"], labels)
 
     def _write(self, told: Retrained) -> None:
-        who, now = self.watcher.registry.who, time.time()
+        who, now = self.watcher.registry.who, self.watcher.clock()
         self.watcher.ledger.add(Entry(told.name, "retraining", now, who, told.to_dict()))
 
 

@@ -228,8 +228,9 @@ class Training:
 
     def _refer(self, data: Prepared, evidence: Evidence, folder: Path) -> None:
         """Keep what new rows will be compared with."""
-        seen, said, seed = evidence.truth, evidence.predictions, self.recipe.search.seed
-        Reference.of(data.table, data.schema, seen, said, seed=seed).save(folder)
+        said, seed = evidence.predictions, self.recipe.search.seed
+        others = None if evidence.fold_predictions is said else evidence.fold_predictions
+        Reference.of(data.table, data.schema, evidence.truth, said, others, seed=seed).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""

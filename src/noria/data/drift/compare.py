@@ -113,7 +113,8 @@ def compare(
     enough = window.rows >= _FEWEST
     tested = [_alone(*pair, rule) for pair in _pairs(reference, window)]
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
-    found = _apart(reference, window, seed) if enough and rule.joint and len(reference.features) > 1 else None
+    joint = enough and rule.joint and len(reference.features) > 1
+    found = _apart(reference, reference.drawn, window, seed) if joint else None
     if found is not None:
         tested.append(_together(found, reference, rule))
     odd = issues(reference, window, usual, tested=enough)
@@ -121,7 +122,9 @@ def compare(
     adjusted = holm(p)
     levels = _levels(p, rule.level)
     drifts = [one.judged(q, level, rule) for one, q, level in zip(tested, adjusted, levels)]
-    ratio = None if found is None or found.p_value > rule.level else found.ratio
+    ratio = None
+    if found is not None and found.p_value <= rule.level and rule.estimated:
+        ratio = _apart(reference, reference.read(reference.sampled).features, window, seed).ratio
     guesses, why = estimates(reference, window, ratio, seed) if enough and rule.estimated else ([], [])
     return DriftReport(
         window.rows,
@@ -190,13 +193,13 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
     return _Tested(drift, found.critical, rule.least, here.describe(there))
 
 
-def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:
-    """What a classifier makes of sampled rows of both."""
-    here, there = reference.read(reference.sampled), reference.read(window.sampled)
+def _apart(reference: Reference, here: np.ndarray, window: Window, seed: int) -> TwoSample:
+    """What a classifier makes of the features of some rows (n, f) and of those of the window."""
+    there = reference.read(window.sampled)
     classes = [
         at for at, sketch in enumerate(reference.features.values()) if sketch.kind in ("category", "hashed")
     ]
-    return classifier_two_sample(here.features, there.features, categorical=classes, seed=seed)
+    return classifier_two_sample(here, there.features, categorical=classes, seed=seed)
 
 
 def _together(found: TwoSample, reference: Reference, rule: Rule) -> _Tested:

@@ -55,6 +55,13 @@ class Labelled(NamedTuple):
     labels: list[Any]
     ids: list[str]
 
+    def add(self, sent: dict[str, Any], answer: dict[str, Any], label: Any, row: str) -> None:
+        """One more row."""
+        self.inputs.append(sent)
+        self.outputs.append(answer)
+        self.labels.append(label)
+        self.ids.append(row)
+
 
 @dataclass
 class Logged:
@@ -117,10 +124,7 @@ def read(
             _take(found, inputs, outputs, model)
         for line, sent, answer in zip(mine, inputs, outputs):
             if line.id in labels and "error" not in answer:
-                for part, value in zip(
-                    found.known, (sent, answer, json.loads(labels[line.id].label), line.id)
-                ):
-                    part.append(value)
+                found.known.add(sent, answer, json.loads(labels[line.id].label), line.id)
         rows, found.last = rows + len(mine), mine[-1].id
     if not rows:
         return found

@@ -106,9 +106,9 @@ def _look(name: str, flags: Mapping[str, Any]) -> Check:
         _line(check.to_dict())
     elif not flags["quiet"]:
         show(*_parts(check))
-    if not flags["no_retrain"]:
+    if not flags["no_retrain"] and "@" not in name:
         done = noria.retrain(name, only_due=True)
-        if done.outcome != "not due":
+        if done.outcome != "not due" and not flags["quiet"]:
             show_retrained(done, flags)
     return check
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from noria.core.deadline import seconds
 from noria.core.protocol import Task
@@ -107,6 +107,14 @@ class Retrain(_Part):
     trial: Literal["shadow", "canary"] | None = Field(
         None, description="Serve it beside the champion before it may take its place."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_on(cls, fields: Any) -> Any:
+        """Take the key ``on`` as it was meant: YAML reads it as true."""
+        if isinstance(fields, dict) and True in fields:
+            return {"on" if name is True else name: value for name, value in fields.items()}
+        return fields
 
 
 class Monitor(_Part):

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -60,6 +61,18 @@ def test_one_that_is_no_better_is_kept_aside_with_the_reason(service, rows):
     assert (done.outcome, done.version, champion(service)) == ("kept", 2, 1)
     assert any(word in done.reason for word in ("that may be chance", "that is no better"))
     assert service.session.registry.find("toy@challenger").number == 2
+
+
+def test_a_better_one_may_have_to_prove_itself_beside_the_champion_first(service, rows):
+    service.answer(rows(700, 1, odd=3.0))
+    retrain = service.retrain
+    model = retrain.watcher.watched("toy")
+    monitor = {"retrain": {"trial": "shadow"}}
+    retrain.watcher.watched = lambda _: replace(model, recipe=model.recipe.change(monitor=monitor))
+    done = retrain("toy")
+    assert (done.outcome, champion(service)) == ("trial", 1)
+    assert done.reason.endswith("; it is a shadow first: noria promote toy@challenger")
+    assert service.session.registry.find("toy@challenger").number == done.version == 2
 
 
 def test_too_few_labels(service, rows):

@@ -199,7 +199,9 @@ class Training:
             report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
-            attempt("What new rows are compared with", partial(self._refer, data, evidence, folder), None)
+            attempt(
+                "What new rows are compared with", partial(self._refer, system, data, evidence, folder), None
+            )
             case = Case(
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
                 until,
@@ -226,11 +228,13 @@ class Training:
             recipe=self.recipe.to_dict(),
         )
 
-    def _refer(self, data: Prepared, evidence: Evidence, folder: Path) -> None:
-        """Keep what new rows will be compared with."""
-        said, seed = evidence.predictions, self.recipe.search.seed
-        others = None if evidence.fold_predictions is said else evidence.fold_predictions
-        Reference.of(data.table, data.schema, evidence.truth, said, others, seed=seed).save(folder)
+    def _refer(self, system: System, data: Prepared, evidence: Evidence, folder: Path) -> None:
+        """Keep what new rows will be compared with; forecasts move on with time, and are not compared."""
+        said, others, seed = evidence.predictions, evidence.fold_predictions, self.recipe.search.seed
+        held_out = (
+            () if system.tags.needs_time_order else (evidence.truth, said, None if others is said else others)
+        )
+        Reference.of(data.table, data.schema, *held_out, seed=seed).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""

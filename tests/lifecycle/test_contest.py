@@ -99,3 +99,8 @@ def test_always_means_always(judge):
 def test_a_goal_that_the_champion_meets_is_not_given_up(judge):
     done = judge(np.where(np.arange(N) == 0, 4.0, 0.6), goal={"coverage": ">= 0"})
     assert done.verdict.promoted
+
+
+def test_a_slice_that_loses_next_to_nothing_is_no_objection(judge):
+    done = judge(np.where(judge.town == "Delft", 1.02, 0.5))
+    assert done.verdict.promoted

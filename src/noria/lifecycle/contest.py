@@ -16,6 +16,7 @@ from noria.core.recipe import Recipe
 from noria.core.result import without_nan
 from noria.core.schema import Schema
 from noria.core.words import number, times
+from noria.data.conform import conform
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.slices import properties
 from noria.methods.intervals import bootstrap_together, paired_difference
@@ -25,7 +26,7 @@ __all__ = ["Contest", "Gain", "contest"]
 
 _RESAMPLES = 400
 _SLICE, _CHANCE = 50, 0.05  # rows of a slice; of calling one worse that is not
-_WORSE = 0.1  # of the champion's loss in a slice: less does not matter
+_WORSE = 0.1  # of the champion's loss on all rows: less does not matter
 _TIMED, _ROUNDS = 200, 3
 _QUICK = 1e-3  # seconds per row that are quick enough whatever the champion takes
 
@@ -160,9 +161,8 @@ def _worse_slice(
     if metric.losses is None:
         return None
     old, new = (metric.losses(truth, one) for one in said)
+    least = _WORSE * float(old.mean())
     found, chances = [], []
-    from noria.data.conform import conform
-
     known = Schema(tuple(column for column in inputs if column.name in rows.columns))
     typed = conform(rows, known)
     for worded in properties(typed, list(known)):
@@ -170,12 +170,8 @@ def _worse_slice(
             inside = part[worded.property.codes]
             if inside.sum() >= _SLICE:
                 mean, _, _, p = paired_difference(new[inside], old[inside])
-                if mean > _WORSE * float(old[inside].mean()):
-                    found.append((words, int(inside.sum()), mean, float(old[inside].mean())))
-                    chances.append(p)
-                else:
-                    chances.append(1.0)
-                    found.append((words, 0, 0.0, 0.0))
+                found.append((words, int(inside.sum()), mean, float(old[inside].mean())))
+                chances.append(p if mean > least else 1.0)
     if not found:
         return None
     adjusted = holm(np.array(chances))

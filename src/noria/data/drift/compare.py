@@ -114,7 +114,7 @@ def compare(
     tested = [_alone(*pair, rule) for pair in _pairs(reference, window)]
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
     joint = enough and rule.joint and len(reference.features) > 1
-    found = _apart(reference, reference.drawn, window, seed) if joint else None
+    found = _apart(reference, window, seed) if joint else None
     if found is not None:
         tested.append(_together(found, reference, rule))
     odd = issues(reference, window, usual, tested=enough)
@@ -122,9 +122,7 @@ def compare(
     adjusted = holm(p)
     levels = _levels(p, rule.level)
     drifts = [one.judged(q, level, rule) for one, q, level in zip(tested, adjusted, levels)]
-    ratio = None
-    if found is not None and found.p_value <= rule.level and rule.estimated:
-        ratio = _apart(reference, reference.read(reference.sampled).features, window, seed).ratio
+    ratio = None if found is None or found.p_value > rule.level else found.ratio
     guesses, why = estimates(reference, window, ratio, seed) if enough and rule.estimated else ([], [])
     return DriftReport(
         window.rows,
@@ -193,13 +191,14 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
     return _Tested(drift, found.critical, rule.least, here.describe(there))
 
 
-def _apart(reference: Reference, here: np.ndarray, window: Window, seed: int) -> TwoSample:
-    """What a classifier makes of the features of some rows (n, f) and of those of the window."""
-    there = reference.read(window.sampled)
+def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:
+    """What a classifier makes of rows of the training and of the window, and of those that were held out."""
+    there = reference.read(window.sampled).features
+    held_out = reference.read(reference.sampled).features if reference.outputs else None
     classes = [
         at for at, sketch in enumerate(reference.features.values()) if sketch.kind in ("category", "hashed")
     ]
-    return classifier_two_sample(here, there.features, categorical=classes, seed=seed)
+    return classifier_two_sample(reference.drawn, there, categorical=classes, seed=seed, scored=held_out)
 
 
 def _together(found: TwoSample, reference: Reference, rule: Rule) -> _Tested:

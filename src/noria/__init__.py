@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from noria.api import (
         Run,
         Session,
+        checks,
         compare,
         create_key,
         explain,
@@ -36,13 +37,17 @@ if TYPE_CHECKING:
         reindex,
         report,
         reproduce,
+        retrain,
+        retrainings,
         revoke_key,
         rollback,
         run,
         runs,
         show,
+        silence,
         tag,
         train,
+        watch,
     )
     from noria.client import Client
     from noria.core.recipe import Recipe
@@ -57,6 +62,7 @@ _HOMES = {
     "Run": "noria.api",
     "Session": "noria.api",
     "Settings": "noria.settings",
+    "checks": "noria.api",
     "compare": "noria.api",
     "create_key": "noria.api",
     "explain": "noria.api",
@@ -79,14 +85,18 @@ _HOMES = {
     "reindex": "noria.api",
     "report": "noria.api",
     "reproduce": "noria.api",
+    "retrain": "noria.api",
+    "retrainings": "noria.api",
     "revoke_key": "noria.api",
     "rollback": "noria.api",
     "run": "noria.api",
     "runs": "noria.api",
     "serve": "noria.server",
     "show": "noria.api",
+    "silence": "noria.api",
     "tag": "noria.api",
     "train": "noria.api",
+    "watch": "noria.api",
 }
 
 __all__ = [
@@ -97,6 +107,7 @@ __all__ = [
     "Session",
     "Settings",
     "__version__",
+    "checks",
     "compare",
     "create_key",
     "explain",
@@ -119,14 +130,18 @@ __all__ = [
     "reindex",
     "report",
     "reproduce",
+    "retrain",
+    "retrainings",
     "revoke_key",
     "rollback",
     "run",
     "runs",
     "serve",
     "show",
+    "silence",
     "tag",
     "train",
+    "watch",
 ]
 
 

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     mlflow: str | None = Field(
         default=None, description="Tracking address of an MLflow server that finished runs are mirrored to."
     )
+    notify: str | None = Field(
+        default=None,
+        description="Whom alarms of all models are told: addresses of apprise, parted by blanks.",
+    )
     workers: int = Field(default=0, ge=0, description="Parallel workers; 0 means one per core.")
     offline: bool = Field(
         default=False, description="Never reach for the network; use cache and mirror only."

@@ -17,6 +17,7 @@ def test_help_teaches(noria):
         "--shadow",
         "--log-share",
         "--mask",
+        "--watch",
         "--keys",
         "--public",
         "--allow-host",

@@ -24,7 +24,7 @@ FIELDS = {
     [
         ({"tsk": "x"}, "There is no key 'tsk' in a recipe.\n  do:  Did you mean 'task'?"),
         ({"data": {"targt": "y"}}, "There is no key 'data.targt' in a recipe.\n  do:  Did you mean 'target'?"),
-        ({"folder_": 1}, "There is no key 'folder_' in a recipe.\n  do:  Use one of: about, data, features, goal, name, options, promote, search, silence, split, system, task, and 1 more."),
+        ({"folder_": 1}, "There is no key 'folder_' in a recipe.\n  do:  Use one of: about, data, features, goal, monitor, name, options, promote, search, silence, split, system, and 2 more."),
         ({"name": "my model"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: 'my model'"),
         ({"name": "../evil"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: '../evil'"),
         ({"task": "clasification"}, "Key 'task' in a recipe: Input should be 'classification', 'regression', 'forecasting' or 'question-answering'.\n  got: 'clasification'"),
@@ -113,3 +113,17 @@ def test_errors_of_a_recipe_are_not_those_of_a_parameter():
         Recipe.parse({**FIELDS, "search": {"budget": -1}})
     assert not isinstance(caught.value, ParamError)
     assert caught.value.exit_code == 2
+
+
+def test_what_is_watched_is_read_as_it_is_written(tmp_path):
+    text = "name: m\nmonitor: {drift: psi, window: 2d, retrain: {on: [drift, decay], every: 30d}}\n"
+    (tmp_path / "recipe.yaml").write_text(text)
+    monitor = Recipe.read(tmp_path).monitor
+    assert (monitor.drift, monitor.window, monitor.retrain.every) == ("psi", 2 * 86_400, 30 * 86_400)
+    assert monitor.retrain.on == ["drift", "decay"]
+    told = Recipe.read(tmp_path).to_dict()
+    assert Recipe.parse(told).to_dict() == told
+    with pytest.raises(
+        RecipeError, match=r"Key 'monitor.window' in a recipe: A duration is a positive duration"
+    ):
+        Recipe.parse({"name": "m", "monitor": {"window": "soon"}})

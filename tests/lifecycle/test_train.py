@@ -52,6 +52,7 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     }  # fmt: skip
     reference = Reference.load(run.folder)
     assert (reference.rows, reference.classes, len(reference.sampled)) == (160, ("no", "yes"), 32)
+    assert len(reference.drawn) == 160
     assert reference.schema.names == ("age", "town", "member", "joined", "remark", "y")
     assert {"reference.json", "reference.parquet"} <= set(
         json.loads((run.folder / "manifest.json").read_text())["files"]

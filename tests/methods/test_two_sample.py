@@ -63,3 +63,13 @@ def test_few_rows_say_nothing(rng):
     assert np.isnan(found.auc)
     assert np.isnan(found.p_value)
     assert found.ratio.tolist() == [1, 1, 1]
+
+
+def test_other_rows_are_scored_as_those_of_the_first_table_would_be():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3_000, 2)), rng.normal(size=(3_000, 2)) + np.array([1.0, 0.0])
+    some = np.array([[-2.0, 0.0], [0.5, 0.0], [3.0, 0.0]])
+    ratio = classifier_two_sample(a, b, scored=some).ratio
+    assert ratio.shape == (3,)
+    assert ratio.mean() == pytest.approx(1.0)
+    assert ratio[0] < ratio[1] < ratio[2]

@@ -15,10 +15,12 @@ from noria.api._session import Session
 from noria.api._sites import publish
 from noria.api._upkeep import prune
 from noria.api._walks import Run, refit, reproduce, run, train
+from noria.api._watch import checks, retrain, retrainings, silence, watch
 
 __all__ = [
     "Run",
     "Session",
+    "checks",
     "compare",
     "create_key",
     "desk",
@@ -44,11 +46,15 @@ __all__ = [
     "reindex",
     "report",
     "reproduce",
+    "retrain",
+    "retrainings",
     "revoke_key",
     "rollback",
     "run",
     "runs",
     "show",
+    "silence",
     "tag",
     "train",
+    "watch",
 ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "SCHEMA", "migrate"]
 
-SCHEMA = 3
+SCHEMA = 4
 """The version of `noria.backends.state_tables`. Whoever changes a table raises it and adds a step."""
 
 
@@ -59,7 +59,29 @@ def _count_rows_once(operations: Any) -> None:
     operations.create_index("predictions_row", "predictions", ["id", "role"], unique=True)
 
 
-MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_service, 2: _count_rows_once}
+def _add_ledger(operations: Any) -> None:
+    """What was done about served models, and who does it."""
+    from sqlalchemy import JSON, BigInteger, Column, Double, Integer, String
+
+    word = String().with_variant(String(collation="C"), "postgresql")
+    number = BigInteger().with_variant(Integer, "sqlite")
+    operations.create_table(
+        "ledger",
+        Column("number", number, primary_key=True, autoincrement=True),
+        *(Column(name, word, nullable=False) for name in ("name", "kind", "who")),
+        Column("when", Double, nullable=False),
+        Column("body", JSON, nullable=False),
+    )
+    operations.create_index("ledger_name_kind", "ledger", ["name", "kind", "number"])
+    operations.create_table(
+        "leases",
+        Column("name", word, primary_key=True),
+        Column("holder", word, nullable=False),
+        Column("until", Double, nullable=False),
+    )
+
+
+MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_service, 2: _count_rows_once, 3: _add_ledger}
 """What makes version n + 1 of version n on either database, given ``alembic.operations.Operations``.
 
 A step names the tables as they were then: today's metadata may be of a later version."""

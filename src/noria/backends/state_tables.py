@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, Integer, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["ChangeRow", "KeyRow", "LabelRow", "PredictionRow", "RunRow", "ScoreRow", "Table"]
+__all__ = [
+    "ChangeRow",
+    "EntryRow",
+    "KeyRow",
+    "LabelRow",
+    "LeaseRow",
+    "PredictionRow",
+    "RunRow",
+    "ScoreRow",
+    "Table",
+]
 
 
 class Table(DeclarativeBase):
@@ -131,6 +141,32 @@ class KeyRow(Table):
     created: Mapped[float]
     expires: Mapped[float | None]
     revoked: Mapped[float | None]
+
+
+class EntryRow(Table):
+    """What was done about a served model; its fields are those of `noria.core.watch.Entry`."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (Index("ledger_name_kind", "name", "kind", "number"),)
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    name: Mapped[str]
+    kind: Mapped[str]
+    when: Mapped[float]
+    who: Mapped[str]
+    body: Mapped[dict[str, Any]]
+
+
+class LeaseRow(Table):
+    """What only one process does at a time, who does it, and until when at most (seconds since 1970)."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    until: Mapped[float]
 
 
 class SchemaRow(Table):

@@ -38,6 +38,7 @@ from noria.cli.recipes import recipes
 from noria.cli.reindex import reindex
 from noria.cli.report import report
 from noria.cli.reproduce import reproduce
+from noria.cli.retrain import retrain
 from noria.cli.rollback import rollback
 from noria.cli.run import run
 from noria.cli.runs import runs
@@ -46,13 +47,14 @@ from noria.cli.show import show
 from noria.cli.tag import tag
 from noria.cli.train import train
 from noria.cli.version import version
+from noria.cli.watch import watch
 from noria.errors import Interrupted, NoriaError, ParamError, StorageError
 
 __all__ = ["app", "main"]
 
 _VERBS: tuple[Callable[..., Any], ...] = (
     *(run, train, predict, explain, profile, recipes, new),
-    *(serve, predictions, feedback, export),
+    *(serve, predictions, feedback, watch, retrain, export),
     *(runs, show, report, compare, reproduce, publish),
     *(models, history, promote, rollback, tag, prune),
     *(mirror, import_model, reindex, learners, findings, version),

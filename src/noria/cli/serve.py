@@ -64,6 +64,10 @@ LOG: Mapping[str, Any] = {
         typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Keep only this share of the requests."),
     ],
     "mask": Annotated[str | None, typer.Option(metavar="A,B", help="Fields whose values are not kept.")],
+    "watch": Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Watch the models every 1h, say, as 'noria watch' does."),
+    ],
 }
 """What is kept of the answers."""
 
@@ -95,6 +99,7 @@ def serve(
       noria serve titanic churn --port 9000 --workers 4
       noria serve titanic --split challenger=0.1 --by customer_id
       noria serve titanic --shadow challenger --mask name,email
+      noria serve titanic --watch 1h
       noria keys create --name me && noria serve titanic --host 0.0.0.0
     """  # noqa: D301 - \b keeps click from joining the lines
     gc.disable()  # until it serves, nothing is made in vain; `noria.server.run` goes on from there
@@ -121,6 +126,7 @@ def _serve(models: list[str], flags: Mapping[str, Any]) -> None:
         shadow=flags["shadow"] or (),
         log=0.0 if flags["no_log"] else share,
         mask=words(flags["mask"]),
+        watch=flags["watch"],
     )
 
 

@@ -10,14 +10,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from noria.core.deadline import Deadline
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
 from noria.core.serving import Key, Label, LoggedPrediction, Outcome
+from noria.core.watch import Entry
 
 __all__ = [
+    "Alerts",
     "Artefacts",
     "Executor",
     "History",
     "Kept",
     "Keys",
     "Language",
+    "Ledger",
     "PredictionLog",
     "Snapshots",
     "State",
@@ -262,6 +265,42 @@ class Language(Protocol):
 
         UnreachableError if there is none, if it is no text, or if it is not complete at the deadline.
         """
+        ...
+
+
+class Ledger(Protocol):
+    """Keeps what was done about served models, and who does it now."""
+
+    def add(self, entry: Entry, *, most: int | None = None) -> None:
+        """Write a line; of lines of this name and kind, at most so many are kept."""
+        ...
+
+    def entries(self, name: str | None = None, kind: str | None = None, *, limit: int = 100) -> list[Entry]:
+        """The latest lines, latest first."""
+        ...
+
+    def hold(self, name: str, holder: str, seconds: float) -> str | None:
+        """Take something that only one may do at a time; None, or who has it.
+
+        It is free again when it is let go, after so many seconds, or when its holder, a process of this
+        machine, is gone.
+        """
+        ...
+
+    def let_go(self, name: str, holder: str) -> None:
+        """Give back what `hold` took."""
+        ...
+
+
+class Alerts(Protocol):
+    """Sends messages to people."""
+
+    def shown(self, target: str) -> str:
+        """A target without its secrets. ParamError if it is none."""
+        ...
+
+    def send(self, target: str, title: str, text: str) -> None:
+        """Send one message. UnreachableError if it could not be delivered."""
         ...
 
 

@@ -14,10 +14,21 @@ from noria.core.protocol import Task
 from noria.core.result import Goal
 from noria.errors import NoriaError, NotFoundError, RecipeError, suggestion
 
-__all__ = ["Data", "Promotion", "Recipe", "Search", "Split", "validated"]
+__all__ = ["Data", "Monitor", "Promotion", "Recipe", "Retrain", "Search", "Split", "validated"]
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def _plain(read: Any) -> Any:
+    """Let pydantic report one of our own errors."""
+    try:
+        return read()
+    except NoriaError as error:
+        raise ValueError(f"{error.what} {error.do}") from error
+
+
+Duration = Annotated[float, BeforeValidator(lambda value: _plain(lambda: seconds(value, "A duration")))]
 
 
 class _Part(BaseModel):
@@ -93,6 +104,50 @@ class Promotion(_Part):
     margin: float = Field(0.0, description="How much better it must be, in the metric's unit.")
 
 
+class Retrain(_Part):
+    """What makes a new version of a served model, and how it is judged."""
+
+    on: list[Literal["drift", "decay", "data"]] = Field(
+        default_factory=list, description="Open alarms, or enough new labels, that begin a retraining."
+    )
+    every: Duration | None = Field(None, description="The age of the champion that begins one.")
+    rows: int = Field(1_000, ge=1, description="How many new labels 'data' waits for.")
+    search: bool = Field(False, description="Search again instead of fitting the champion's pipeline anew.")
+    slower: float = Field(3.0, gt=0, description="How many times as long it may take per row.")
+    trial: Literal["shadow", "canary"] | None = Field(
+        None, description="Serve it beside the champion before it may take its place."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_on(cls, fields: Any) -> Any:
+        """Take the key ``on`` as it was meant: YAML reads it as true."""
+        if isinstance(fields, dict) and True in fields:
+            return {"on" if name is True else name: value for name, value in fields.items()}
+        return fields
+
+
+class Monitor(_Part):
+    """How a served model is watched."""
+
+    drift: Literal["ks", "psi", "js", "chi_square"] | None = Field(
+        None, description="The test of every column; by its type if absent. Categories have no 'ks'."
+    )
+    least: float = Field(0.1, gt=0, le=1, description="A smaller distance is too little to matter.")
+    decay: float = Field(0.02, ge=0, description="A smaller loss of the metric, as a share, does not matter.")
+    window: Duration = Field(
+        7 * 86_400.0, description="The age up to which rows of the log are looked at.", validate_default=True
+    )
+    rows: int = Field(50_000, ge=50, description="At most so many of the latest of them.")
+    after: int = Field(2, ge=1, description="Windows in a row that open an alarm, or close it.")
+    remind: Duration | None = Field(None, description="After how long an open alarm is told again.")
+    errors: float = Field(0.05, ge=0, le=1, description="The share of refused rows that is an alarm.")
+    latency: Duration | None = Field(None, description="What 95% of the requests should stay within.")
+    price: float | None = Field(None, ge=0, description="Of an hour of the machine, to tell what rows cost.")
+    notify: list[str] = Field(default_factory=list, description="Whom to tell: addresses of apprise.")
+    retrain: Retrain = Field(default_factory=Retrain)
+
+
 class Recipe(_Part):
     """Applies a system to data, with a goal.
 
@@ -115,6 +170,7 @@ class Recipe(_Part):
     options: dict[str, Any] = Field(default_factory=dict, description="Settings of the system.")
     goal: dict[str, str] = Field(default_factory=dict, description="What the model should reach.")
     promote: Promotion = Field(default_factory=Promotion)
+    monitor: Monitor = Field(default_factory=Monitor)
     silence: list[str] = Field(default_factory=list, description="Codes of findings that are left out.")
     folder: Path | None = Field(None, exclude=True, description="Where the recipe was read from.")
 
@@ -165,14 +221,6 @@ class Recipe(_Part):
             old = fields.get(key)
             fields[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
         return type(self).parse(fields, folder=self.folder)
-
-
-def _plain(read: Any) -> Any:
-    """Let pydantic report one of our own errors."""
-    try:
-        return read()
-    except NoriaError as error:
-        raise ValueError(f"{error.what} {error.do}") from error
 
 
 def validated(model: type[M], fields: Mapping[str, Any], where: str) -> M:

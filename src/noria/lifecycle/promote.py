@@ -9,7 +9,7 @@ from noria.core.protocol import Metric
 from noria.core.recipe import Promotion
 from noria.core.result import Evaluation, Score
 
-__all__ = ["Verdict", "verdict"]
+__all__ = ["Judged", "Verdict", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class Verdict:
 
     promoted: bool
     why: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A verdict on a version beside the one that answered when both were compared."""
+
+    champion: int
+    verdict: Verdict
 
 
 def verdict(

@@ -106,9 +106,15 @@ class Registry:
             return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
 
     def judge(
-        self, name: str, version: int, rule: Callable[[Mapping[str, Score] | None], Verdict]
+        self,
+        name: str,
+        version: int,
+        rule: Callable[[Mapping[str, Score] | None], Verdict],
+        against: int | None = None,
     ) -> Verdict:
         """Let a version be champion or challenger, as a rule says of the champion's scores; only once.
+
+        A rule that has compared it `against` another version says nothing of a third that is champion now.
 
         Nobody else can promote meanwhile, so that of two runs that end together the better one stays.
         """
@@ -118,6 +124,9 @@ class Registry:
                     return Verdict(change.alias == "champion", change.why)
             aliases = ModelEntry.of(name, history.changes).aliases
             judged = rule(self._scores(history, aliases["champion"]) if "champion" in aliases else None)
+            now = aliases.get("champion")
+            if judged.promoted and against not in (None, now):
+                judged = Verdict(False, f"version {now} became champion while it was compared with {against}")
             alias = "champion" if judged.promoted else "challenger"
             self._add(
                 name, history, "promoted", version, alias=alias, before=aliases.get(alias), why=judged.why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -54,7 +54,7 @@ from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
-from noria.lifecycle.promote import Verdict, verdict
+from noria.lifecycle.promote import Judged, Verdict, verdict
 from noria.lifecycle.register import Registry
 from noria.lifecycle.reuse import Found
 from noria.lifecycle.tune import Search, Tuned
@@ -102,6 +102,8 @@ class Training:
         Learners and settings, as ``{"learner": ..., "params": ...}``, that are fitted instead of searching.
     register : bool
         Whether the model becomes a version of its name.
+    judge : callable, optional
+        Says, in place of the recipe's rule, whether a model and its evaluation beat one version of its name.
     """
 
     recipe: Recipe
@@ -115,6 +117,7 @@ class Training:
     resume: bool = True
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
+    judge: Callable[[Model | FeaturedModel, Evaluation], Judged] | None = None
     _origin: lineage.Origin = field(init=False, repr=False)
     _log: EventLog = field(init=False, repr=False)
 
@@ -196,7 +199,9 @@ class Training:
             report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
-            attempt("What new rows are compared with", partial(self._refer, data, evidence, folder), None)
+            attempt(
+                "What new rows are compared with", partial(self._refer, system, data, evidence, folder), None
+            )
             case = Case(
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
                 until,
@@ -223,10 +228,13 @@ class Training:
             recipe=self.recipe.to_dict(),
         )
 
-    def _refer(self, data: Prepared, evidence: Evidence, folder: Path) -> None:
-        """Keep what new rows will be compared with."""
-        seen, said, seed = evidence.truth, evidence.predictions, self.recipe.search.seed
-        Reference.of(data.table, data.schema, seen, said, seed=seed).save(folder)
+    def _refer(self, system: System, data: Prepared, evidence: Evidence, folder: Path) -> None:
+        """Keep what new rows will be compared with; forecasts move on with time, and are not compared."""
+        said, others, seed = evidence.predictions, evidence.fold_predictions, self.recipe.search.seed
+        held_out = (
+            () if system.tags.needs_time_order else (evidence.truth, said, None if others is said else others)
+        )
+        Reference.of(data.table, data.schema, *held_out, seed=seed).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -254,7 +262,7 @@ class Training:
         self.events.emit("run.unchanged", run=earlier.id, ended=earlier.ended)
         folder = self.registry.artefacts.folder(earlier.id)
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        version, judged = self._register(earlier.id, system, found.evaluation)
+        version, judged = self._register(earlier.id, system, found)
         return Walk(earlier.id, folder, version, judged, found.evaluation, found.model, record)
 
     def _claim(self, data: Prepared, key: str) -> tuple[str, bool]:
@@ -442,19 +450,22 @@ class Training:
         self.events.emit("run.kept", run=run_id, seconds=found.seconds)
         self._log.close()
         keep.seal(folder, run_id)
-        version, judged = self._register(run_id, system, evaluation)
+        version, judged = self._register(run_id, system, found)
         journal.clear()
         self.events.emit("run.finished", run=run_id, seconds=found.seconds, folder=str(folder))
         return Walk(run_id, folder, version, judged, evaluation, model, record)
 
-    def _register(self, run_id: str, system: System, evaluation: Evaluation) -> tuple[int, Verdict]:
+    def _register(self, run_id: str, system: System, found: Found) -> tuple[int, Verdict]:
         """Make the model a version of its name, and the champion if the recipe's rule says so."""
-        name, rule = self.recipe.name, self.recipe.promote
+        name, rule, evaluation = self.recipe.name, self.recipe.promote, found.evaluation
         self.registry.artefacts.publish(run_id)
         self.registry.record(run_id)
         if not self.register:
             return 0, Verdict(False, "made to compare, not to be used")
         version = self.registry.register(name, run_id)
+        if self.judge is not None:
+            judged = self.judge(found.model, evaluation)  # it takes time: before anybody is kept waiting
+            return version, self.registry.judge(name, version, lambda _: judged.verdict, judged.champion)
         wanted = rule.metric or evaluation.metric
         metric = next(metric for metric in system.metrics() if metric.name == wanted)
         return version, self.registry.judge(

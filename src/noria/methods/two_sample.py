@@ -37,8 +37,9 @@ class TwoSample(NamedTuple):
         How likely chance alone gives such a ranking.
     critical : callable
         ``critical(level)`` is the AUC that chance exceeds with this probability.
-    ratio : (n,) array
-        How many times as frequent rows like each of the first table's are in the second, 1 on average.
+    ratio : (n,) or (k,) array
+        How many times as frequent rows like each of the first table's, or of those that were to be scored,
+        are in the second, 1 on average.
     importance : (d,) array
         The share of each column in what the classifier goes by.
     """
@@ -51,7 +52,12 @@ class TwoSample(NamedTuple):
 
 
 def classifier_two_sample(
-    a: np.ndarray, b: np.ndarray, *, categorical: Sequence[int] = (), seed: int = 0
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    categorical: Sequence[int] = (),
+    seed: int = 0,
+    scored: np.ndarray | None = None,
 ) -> TwoSample:
     """Classifier two-sample test: how well boosted trees tell rows of `a` from rows of `b`.
 
@@ -68,6 +74,8 @@ def classifier_two_sample(
         Columns that hold codes.
     seed : int
         Of the halves.
+    scored : (k, d) array, optional
+        Rows whose `ratio` is wanted in place of those of `a`: the mean of both halves' trees.
 
     References
     ----------
@@ -86,23 +94,28 @@ def classifier_two_sample(
 
     n, m, columns = len(a), len(b), a.shape[1]
     if min(n, m) < _FEWEST or not columns:
-        return TwoSample(math.nan, math.nan, lambda _: math.nan, np.ones(n), np.zeros(columns))
+        count = n if scored is None else len(scored)
+        return TwoSample(math.nan, math.nan, lambda _: math.nan, np.ones(count), np.zeros(columns))
     X, label = np.concatenate([a, b]), np.repeat([0.0, 1.0], [n, m])
     rng = np.random.default_rng(seed)
     half = _half(X, rng)
     odds, gain, areas, tops, error = np.zeros(n + m), np.zeros(columns), [], [], 0.0
+    others = np.zeros(0 if scored is None else len(scored))
     for held in (half, ~half):
         learned, tested = _drawn(rng, label, ~held), _drawn(rng, label, held)
         trees = FittedTrees(X[learned], label[learned], _SETTINGS, rounds=_ROUNDS, categorical=categorical)
         share = float(label[learned].mean())
         gain += trees.gain
         odds[held] = trees.predict(X[held], raw=True) - math.log(share / (1 - share))
+        if scored is not None:
+            others += (trees.predict(scored, raw=True) - math.log(share / (1 - share))) / 2
         area, above = ranked_above(odds[tested], label[tested] > 0)
         areas.append(area)
         tops.append(above)
         positive = float(label[tested].sum())
         error = max(error, math.sqrt((len(tested) + 1) / (12 * positive * (len(tested) - positive))))
-    ratio = np.clip(np.exp(np.clip(odds[:n], -20, 20)), 1 / _LARGEST_RATIO, _LARGEST_RATIO)
+    wanted = odds[:n] if scored is None else others
+    ratio = np.clip(np.exp(np.clip(wanted, -20, 20)), 1 / _LARGEST_RATIO, _LARGEST_RATIO)
     return TwoSample(
         float(np.mean(areas)),
         float(min(2 * ndtr(-max(tops)), 1.0)),

@@ -98,7 +98,8 @@ def serve(
     **options
         ``split``, ``by``, ``shadow``, ``log``, ``mask`` and ``limits``, as `noria.api.desk` takes them;
         ``hosts``: names besides localhost that a service on loopback may be called by; ``public``: whether
-        everybody may predict and explain without a key, wherever the service listens; of files, less then.
+        everybody may predict and explain without a key, wherever the service listens; of files, less then;
+        ``watch``: ``"1h"``, how often the models are watched, by a process of its own.
 
     Raises
     ------
@@ -108,11 +109,13 @@ def serve(
         If the address is taken or is none, or a key is needed and there is none.
     """
     from noria.api import Session, desk, keyring
+    from noria.core.deadline import seconds
     from noria.lifecycle.serve import Limits
+    from noria.server.watching import watching
 
     session = session or Session()
     local = _is_loopback(host)
-    public, more = options.pop("public", False), options.pop("hosts", ())
+    public, more, every = options.pop("public", False), options.pop("hosts", ()), options.pop("watch", None)
     if public and keys:
         raise ParamError("A service that is public asks for no keys.", do="Give only one of the two.")
     keys = keys or public or not local
@@ -130,11 +133,13 @@ def serve(
         made = desk(*models, session=session, **options)
         address = Address(_url(listening, host), tuple(made.endpoints), workers)
         tell = partial(ready, address) if ready is not None else _nothing
-        if workers == 1:
-            _alone(_app(plan, made, session), listening, tell)
-        else:
-            del made
-            _together(plan, listening, workers, tell)
+        turn = None if every is None else seconds(every, "A schedule")
+        with watching(models, turn, session.settings):
+            if workers == 1:
+                _alone(_app(plan, made, session), listening, tell)
+            else:
+                del made
+                _together(plan, listening, workers, tell)
     finally:
         listening.close()
 

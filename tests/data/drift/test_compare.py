@@ -272,3 +272,15 @@ def test_a_rule_that_cannot_be_is_refused():
         "The Kolmogorov-Smirnov test cannot compare categories: they have no order.\n"
         "  do:  Choose 'chi_square', 'psi' or 'js'."
     )
+
+
+def test_held_out_rows_that_are_unlike_the_others_are_no_drift():
+    rng = np.random.default_rng(0)
+    table = pl.DataFrame({"x": rng.normal(size=2_000), "z": rng.normal(size=2_000)})
+    schema = Schema((Column("x", Type.NUMBER), Column("z", Type.NUMBER)))
+    later = table.filter(pl.col("x") > 0.5)
+    reference = Reference.of(table, schema, later, pl.DataFrame({"prediction": later["z"]}))
+    window = reference.window()
+    new = pl.DataFrame({"x": rng.normal(size=500), "z": rng.normal(size=500)})
+    window.update(new, pl.DataFrame({"prediction": new["z"]}))
+    assert "all features" not in compare(reference, window).drifted

@@ -113,7 +113,8 @@ def compare(
     enough = window.rows >= _FEWEST
     tested = [_alone(*pair, rule) for pair in _pairs(reference, window)]
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
-    found = _apart(reference, window, seed) if enough and rule.joint and len(reference.features) > 1 else None
+    joint = enough and rule.joint and len(reference.features) > 1
+    found = _apart(reference, window, seed) if joint else None
     if found is not None:
         tested.append(_together(found, reference, rule))
     odd = issues(reference, window, usual, tested=enough)
@@ -149,7 +150,7 @@ class _Tested:
             return replace(drift, reason=f"{drift.name} is not compared: {self.change}.")
         threshold = max(self.least, self.critical(level))
         sure = bool(adjusted <= rule.level)
-        drifted = sure and drift.statistic >= self.least
+        drifted = bool(sure and drift.statistic >= self.least)
         seen = f"{_NAMES[drift.test]} {drift.statistic:.2f}"
         if drifted:
             reason = f"{drift.name} drifted: {self.change} ({seen}, at most {threshold:.2f} is normal)."
@@ -191,12 +192,13 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
 
 
 def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:
-    """What a classifier makes of sampled rows of both."""
-    here, there = reference.read(reference.sampled), reference.read(window.sampled)
+    """What a classifier makes of rows of the training and of the window, and of those that were held out."""
+    there = reference.read(window.sampled).features
+    held_out = reference.read(reference.sampled).features if reference.outputs else None
     classes = [
         at for at, sketch in enumerate(reference.features.values()) if sketch.kind in ("category", "hashed")
     ]
-    return classifier_two_sample(here.features, there.features, categorical=classes, seed=seed)
+    return classifier_two_sample(reference.drawn, there, categorical=classes, seed=seed, scored=held_out)
 
 
 def _together(found: TwoSample, reference: Reference, rule: Rule) -> _Tested:

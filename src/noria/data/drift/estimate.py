@@ -75,4 +75,4 @@ def _of_values(reference: Reference, here: Rows, there: Rows, seed: int) -> list
 
 def _estimate(metric: ArrayMetric, found: Estimated, known: float) -> Estimate:
     nearest = found.high if metric.greater_is_better else found.low
-    return Estimate(Score(metric.name, *found), float(known), metric.better(known, nearest))
+    return Estimate(Score(metric.name, *found), float(known), bool(metric.better(known, nearest)))

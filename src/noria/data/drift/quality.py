@@ -47,7 +47,7 @@ def judged(found: Sequence[Issue], adjusted: np.ndarray, level: float) -> tuple[
     for one, p in zip(found, adjusted):
         sure = math.isnan(p) or p <= level
         if sure or (one.kind == "new categories" and one.share):
-            told.append(replace(one, p_value=float(p), alarming=one.alarming and sure))
+            told.append(replace(one, p_value=float(p), alarming=bool(one.alarming and sure)))
     return tuple(sorted(told, key=lambda one: not one.alarming))
 
 

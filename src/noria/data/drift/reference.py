@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ __all__ = ["FILES", "Reference", "Rows", "Window"]
 
 FILES = FILE, ROWS = "reference.json", "reference.parquet"
 """What `Reference.save` writes."""
-_VERSION = 1
+_VERSION = 2
 _DECISION, _PROBABILITY = "prediction", "probability_"
 _COMPARED = {Role.FEATURE, Role.SERIES, Role.USER, Role.ITEM}
 
@@ -56,6 +56,9 @@ class Reference:
         How the truth is read.
     sampled : (n, f + o + 1) array
         Features, outputs and truth of at most 50,000 rows: held-out ones, or training rows if none were.
+    drawn : (m, f) array
+        Features of at most 50,000 rows of the training table: those that are held out may be unlike the
+        others, later ones or whole groups.
     rows : int
         Of the training table.
     """
@@ -64,6 +67,7 @@ class Reference:
     outputs: Mapping[str, Sketch]
     target: Sketch | None
     sampled: np.ndarray
+    drawn: np.ndarray
     rows: int
 
     @classmethod
@@ -73,6 +77,7 @@ class Reference:
         schema: Schema,
         held_out: pl.DataFrame | None = None,
         predictions: pl.DataFrame | None = None,
+        others: pl.DataFrame | None = None,
         *,
         seed: int = 0,
     ) -> Reference:
@@ -86,6 +91,8 @@ class Reference:
             Of the columns that a caller sends, and of the target.
         held_out, predictions : Table, optional
             Rows that the model has not learned from, with the truth, and its answers, row by row.
+        others : Table, optional
+            Answers to the other rows of the table, by models that have not learned from them.
         seed : int
             Of what is drawn where there is too much.
 
@@ -103,7 +110,7 @@ class Reference:
             rows, answers = held_out, predictions
         columns = [column for column in schema if column.role in _COMPARED]
         features = {column.name: fit(column, table[column.name], seed=seed) for column in columns}
-        outputs = _outputs(answers, seed)
+        outputs = _outputs(_both(answers, others), seed)
         target = _target(schema, outputs, rows)
         sampled = Sample(len(features) + len(outputs) + 1, seed=seed)
 
@@ -116,7 +123,9 @@ class Reference:
             return np.column_stack([encoded(features, rows, at), encoded(outputs, answers, at), truth])
 
         sampled.update(rows.height, read)
-        return cls(features, outputs, target, sampled.rows, table.height)
+        drawn = Sample(len(features), seed=seed)
+        drawn.update(table.height, lambda at: encoded(features, table, at))
+        return cls(features, outputs, target, sampled.rows, drawn.rows, table.height)
 
     @property
     def schema(self) -> Schema:
@@ -128,6 +137,15 @@ class Reference:
     def classes(self) -> tuple[str, ...]:
         """The classes that the model gives probabilities of, in their order; none if it gives none."""
         return _classes(self.outputs)
+
+    def without(self, names: Collection[str]) -> Reference:
+        """The same without some features."""
+        kept = [name for name in self.features if name not in names]
+        at = [place for place, name in enumerate(self.features) if name in kept]
+        rest = range(len(self.features), self.sampled.shape[1])
+        features = {name: self.features[name] for name in kept}
+        sampled, drawn = self.sampled[:, [*at, *rest]], self.drawn[:, at]
+        return replace(self, features=features, sampled=sampled, drawn=drawn)
 
     def read(self, sampled: np.ndarray) -> Rows:
         """The parts of sampled rows; those of a window have no truth."""
@@ -157,8 +175,12 @@ class Reference:
             "target": self.target.to_dict() if self.target else None,
         }
         names = [f"column_{at}" for at in range(self.sampled.shape[1])]
+        beside = np.full((len(self.drawn), len(names) - self.drawn.shape[1]), np.nan)
+        both = np.concatenate([self.sampled, np.column_stack([self.drawn, beside])])
+        judged = np.arange(len(both)) < len(self.sampled)
         try:
-            pl.DataFrame(self.sampled, schema=names).write_parquet(folder / ROWS, compression_level=3)
+            table = pl.DataFrame(both, schema=names).with_columns(judged=judged)
+            table.write_parquet(folder / ROWS, compression_level=3)
         except OSError as error:
             raise StorageError(f"Cannot write {folder / ROWS}.", got=error.strerror or str(error)) from error
         write_text(folder / FILE, json.dumps(fields, allow_nan=False))
@@ -181,14 +203,17 @@ class Reference:
                 for part in ("features", "outputs")
             )
             target = from_dict(fields["target"]) if fields["target"] else None
-            sampled = pl.read_parquet(folder / ROWS).to_numpy()
+            both = pl.read_parquet(folder / ROWS)
+            judged = both["judged"].to_numpy()
+            numbers = both.drop("judged").to_numpy()
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
             raise ArtifactError(
                 "What new rows are compared with cannot be read.",
                 got=f"{type(error).__name__} in {folder / FILE}: {error}",
                 do="Train the model again.",
             ) from error
-        return cls(features, outputs, target, sampled, fields["rows"])
+        drawn = numbers[~judged, : len(features)]
+        return cls(features, outputs, target, numbers[judged], drawn, fields["rows"])
 
 
 class Window:
@@ -252,6 +277,14 @@ def encoded(sketches: Mapping[str, Sketch], table: pl.DataFrame, at: np.ndarray)
 
 def _column(table: pl.DataFrame, name: str) -> pl.Series | None:
     return table[name] if name in table.columns else None
+
+
+def _both(answers: pl.DataFrame, others: pl.DataFrame | None) -> pl.DataFrame:
+    """All answers: those to held-out rows alone may be unlike what the model usually says."""
+    names = [name for name in answers.columns if name == _DECISION or name.startswith(_PROBABILITY)]
+    if others is None or not set(names) <= set(others.columns):
+        return answers
+    return pl.concat([answers.select(names), others.select(names)], how="vertical_relaxed")
 
 
 def _outputs(answers: pl.DataFrame, seed: int) -> dict[str, Sketch]:

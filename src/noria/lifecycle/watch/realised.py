@@ -1,0 +1,103 @@
+"""How good a version was on rows whose truth was told."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from noria.core import artifact, registry
+from noria.core.protocol import Metric, System, Task
+from noria.core.recipe import Recipe, validated
+from noria.core.result import Score
+from noria.core.schema import Schema
+from noria.core.watch import Realised
+from noria.core.words import quoted, times
+from noria.data.conform import conform
+from noria.errors import ColumnError
+from noria.lifecycle.evaluate import score
+from noria.lifecycle.watch.window import Labelled, table
+
+__all__ = ["FEWEST", "realised", "system_of", "truth_of", "worse"]
+
+FEWEST = 30
+"""Rows with a label that are enough to judge by."""
+_SECONDS = 5.0
+
+
+def system_of(folder: Path, recipe: Recipe, task: str, schema: Schema) -> System:
+    """The system that made the model of a run."""
+    kind = registry.system(artifact.read_manifest(folder / "model")["system"])
+    return kind(schema, Task(task), validated(kind.options, recipe.options, "options"))
+
+
+def realised(
+    system: System, schema: Schema, classes: Sequence[str], known: Labelled, then: Mapping[str, Score]
+) -> tuple[tuple[Realised, ...], list[str]]:
+    """Every metric of the labelled rows beside what it was when the model was judged, and notes.
+
+    Parameters
+    ----------
+    system : System
+    schema : Schema
+        With the target.
+    classes : sequence of str
+        That the model knows; none if it predicts numbers.
+    known : Labelled
+    then : mapping of str to Score
+    """
+    if not system.tags.rows_independent or system.tags.needs_time_order:
+        return (), ["Forecasts are not judged row by row: labels do not count."] if known.ids else []
+    try:
+        truth, notes = truth_of(schema, classes, known.labels)
+    except ColumnError as error:
+        return (), [f"The labels cannot be read: {error.what}"]
+    at = truth["row"]
+    if len(at) < FEWEST:
+        few = f"{times(len(at), 'row')} of this window have a label; {FEWEST} are enough to judge by."
+        return (), [*notes, few]
+    predictions = table(known.outputs)[at]
+    scores = score(predictions, truth, system.metrics(), budget=_SECONDS, seed=0)
+    found = (
+        Realised(
+            scores[metric.name], then[metric.name], worse(metric, scores[metric.name], then[metric.name])
+        )
+        for metric in system.metrics()
+        if metric.name in then and not math.isnan(scores[metric.name].value)
+    )
+    return tuple(found), notes
+
+
+def truth_of(schema: Schema, classes: Sequence[str], labels: Sequence[Any]) -> tuple[pl.DataFrame, list[str]]:
+    """The labels as the target column, beside the place of each as ``row``; those that are none are left out.
+
+    Raises
+    ------
+    ColumnError
+        If none can be read as what the target is.
+    """
+    target = schema.target
+    if target is None:
+        raise ColumnError("The model has no target.")
+    texts = [label if isinstance(label, str) or label is None else json.dumps(label) for label in labels]
+    raw = pl.DataFrame({target.name: pl.Series(texts, dtype=pl.String)})
+    typed = conform(raw, Schema((target,))).with_row_index("row").filter(pl.col(target.name).is_not_null())
+    if not classes:
+        return typed, []
+    strange = typed.filter(~pl.col(target.name).cast(pl.String).is_in(list(classes)))
+    if not strange.height:
+        return typed, []
+    named = quoted(str(strange[target.name][0]))
+    note = f"{times(strange.height, 'label')} name a class that the model does not know, such as {named}."
+    return typed.join(strange, on="row", how="anti"), [note]
+
+
+def worse(metric: Metric, now: Score, then: Score) -> bool:
+    """Whether a metric is worse by more than the chance of both samples."""
+    gap = then.value - now.value if metric.greater_is_better else now.value - then.value
+    halves = [(one.high - one.low) / 2 for one in (now, then)]
+    return bool(gap > math.hypot(*(0.0 if math.isnan(half) else half for half in halves)))

@@ -1,0 +1,162 @@
+"""Champion and challenger, from triggers to a promotion, and what may go wrong between them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+import noria
+from noria.core.recipe import Recipe
+from noria.errors import DataError, NoriaError, ParamError
+from noria.lifecycle.promote import Verdict
+from noria.lifecycle.retrain import Retrained, due, joined
+from noria.lifecycle.watch import alone
+
+CUT_OFF = """
+import os, signal
+import noria
+from noria.lifecycle.retrain import Retrainer
+Retrainer._judge = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+noria.retrain("toy", why="before the kill")
+"""
+
+
+def champion(service) -> int:
+    return service.session.registry.find("toy").number
+
+
+def outcomes(service) -> list[str]:
+    return [done.outcome for _, _, done in noria.retrainings("toy", session=service.session)]
+
+
+def test_a_better_challenger_is_promoted_and_can_be_taken_back(service, rows):
+    service.answer(rows(700, 1, odd=3.0))
+    before = service.retrain("toy", dry_run=True)
+    assert (before.outcome, before.learned, before.judged) == ("would", 490, 210)
+    assert (champion(service), outcomes(service)) == (1, [])
+    done = service.retrain("toy", why="by Ann")
+    assert (done.outcome, done.champion, done.version, champion(service)) == ("promoted", 1, 2, 2)
+    assert done.gains[0].metric == "roc_auc"
+    assert done.gains[0].low > 0
+    assert outcomes(service) == ["promoted", "started"]
+    change = noria.history("toy", session=service.session)[-1]
+    assert (change.kind, change.alias, change.before) == ("promoted", "champion", 1)
+    assert change.why.startswith("by Ann: roc_auc 0.")
+    assert "on the same 210 rows, a gain of" in change.why
+    assert Retrained.from_dict(json.loads(json.dumps(done.to_dict()))) == done
+    assert "toy: promoted" in done._repr_html_()
+    assert noria.load("toy", session=service.session).predict(rows(5, 1)).height == 5
+    assert noria.rollback("toy", session=service.session).version == 1
+
+
+def test_one_that_is_no_better_is_kept_aside_with_the_reason(service, rows):
+    service.answer(rows(400, 1))
+    done = service.retrain("toy")
+    assert (done.outcome, done.version, champion(service)) == ("kept", 2, 1)
+    assert any(word in done.reason for word in ("that may be chance", "that is no better"))
+    assert service.session.registry.find("toy@challenger").number == 2
+
+
+def test_a_better_one_may_have_to_prove_itself_beside_the_champion_first(service, rows):
+    service.answer(rows(700, 1, odd=3.0))
+    retrain = service.retrain
+    model = retrain.watcher.watched("toy")
+    monitor = {"retrain": {"trial": "shadow"}}
+    retrain.watcher.watched = lambda _: replace(model, recipe=model.recipe.change(monitor=monitor))
+    done = retrain("toy")
+    assert (done.outcome, champion(service)) == ("trial", 1)
+    assert done.reason.endswith("; it is a shadow first: noria promote toy@challenger")
+    assert service.session.registry.find("toy@challenger").number == done.version == 2
+
+
+def test_too_few_labels(service, rows):
+    service.answer(rows(150, 1))
+    with pytest.raises(DataError) as caught:
+        service.retrain("toy")
+    assert str(caught.value) == (
+        "There are too few rows with a label to retrain 'toy'.\n"
+        "  got: 150 rows\n  do:  Give 200 or more: noria feedback toy labels.csv"
+    )
+    with pytest.raises(ParamError, match="The new rows have no column 'y'"):
+        service.retrain("toy", rows(300, 1).drop("y"))
+
+
+def test_a_challenger_that_cannot_be_trained_is_written_down_and_the_champion_stays(service, rows):
+    broken = rows(300, 1).with_columns(age=pl.lit("old"))
+    with pytest.raises(NoriaError):
+        service.retrain("toy", broken)
+    assert (champion(service), outcomes(service)) == (1, ["failed", "started"])
+    assert "age" in noria.retrainings("toy", session=service.session)[0][2].reason
+    assert service.retrain("toy", rows(300, 1), dry_run=True).outcome == "would"
+
+
+def test_it_is_begun_by_triggers_and_not_again_at_once(service, rows):
+    assert service.retrain("toy", only_due=True).outcome == "not due"
+    for seed in (1, 2):
+        service.answer(rows(400, seed, odd=3.0))
+        service.check(rows=400)
+    done = service.retrain("toy", rows(400, 3), only_due=True)  # rows in which nothing is new
+    assert done.why.startswith("decay: roc_auc is 0.")
+    assert done.outcome == "kept"
+    assert service.retrain("toy", only_due=True).outcome == "not due"
+    service.now += 86_401
+    assert service.retrain("toy", only_due=True, dry_run=True).outcome == "would"
+
+
+def test_triggers_in_words():
+    recipe = Recipe.parse({"name": "m", "monitor": {"retrain": {"on": ["data"], "every": "30d", "rows": 10}}})
+    assert due(recipe, None, 40 * 86_400.0, 12) == [
+        "data: 12 labels since the champion was trained",
+        "schedule: the champion is 40 days old",
+    ]
+    assert due(recipe, None, 86_400.0, 9) == []
+
+
+def test_two_at_once_and_one_acts(service, rows):
+    service.answer(rows(300, 1))
+    ledger = service.watcher.ledger
+    assert ledger.hold("retrain toy", "elsewhere/1/1", 60) is None
+    done = service.retrain("toy")
+    assert (done.outcome, done.reason, outcomes(service)) == ("busy", "elsewhere/1/1 is at it", [])
+    ledger.let_go("retrain toy", "elsewhere/1/1")
+    with alone(ledger, "retrain toy", 60) as other:
+        assert other is None
+
+
+def test_a_kill_between_training_and_promotion(service, rows):
+    service.now -= 2 * 3_600
+    service.answer(rows(700, 1, odd=3.0))
+    home = {"NORIA_HOME": str(service.session.settings.home), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", CUT_OFF], env=home, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert (champion(service), outcomes(service)) == (1, ["started"])
+    service.now += 3_600
+    service.answer(rows(300, 2, odd=3.0))  # comes too late for the retraining that goes on
+    heard = []
+    service.session.events.listen(lambda event: heard.append(event.kind))
+    again = service.retrain("toy")
+    assert "run.unchanged" in heard
+    assert (again.outcome, again.why, again.learned + again.judged) == ("promoted", "before the kill", 700)
+    assert (champion(service), len(service.session.registry.model("toy").versions)) == (2, 2)
+
+
+def test_a_verdict_on_another_champion_promotes_nobody(service):
+    registry = service.session.registry
+    version = registry.register("toy", "other-run")
+    judged = registry.judge("toy", version, lambda _: Verdict(True, "better"), against=7)
+    assert judged == Verdict(False, "version 1 became champion while it was compared with 7")
+    assert champion(service) == 1
+
+
+def test_rows_of_unlike_types_are_joined():
+    old = pl.DataFrame({"when": ["2020-01-01"], "n": [1], "kept": [2]}).with_columns(
+        pl.col("when").str.to_date()
+    )
+    new = pl.DataFrame({"n": [2.5], "when": ["2020-02-01"], "more": [1]})
+    assert joined(old, new, "kept").rows() == [("2020-01-01", 1.0, 2.0), ("2020-02-01", 2.5, 1.0)]

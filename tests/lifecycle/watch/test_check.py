@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import polars as pl
+import pytest
+
+import noria
+from noria.core.serving import Label, Outcome
+from noria.core.watch import Check
+from noria.lifecycle.watch import alone
+
+
+def kinds(check: Check) -> list[str]:
+    return [alarm.kind for alarm in check.open]
+
+
+def test_rows_like_those_of_the_training_raise_nothing(service, rows):
+    service.answer(rows(600, 1))
+    check = service.check()
+    assert (check.verdict, check.reasons, check.notes) == ("ok", (), ())
+    assert (check.usage.rows, check.usage.requests, check.labelled) == (600, 600, 600)
+    assert check.usage.slow == pytest.approx(0.002)
+    by_metric = {one.score.metric: one for one in check.scores}
+    assert by_metric["roc_auc"].score.low < by_metric["roc_auc"].known.value < by_metric["roc_auc"].score.high
+    assert {one.score.metric for one in check.report.estimates} >= {"roc_auc", "accuracy"}
+    told = json.loads(json.dumps(check.to_dict()))
+    assert Check.from_dict(told) == replace(check, acted=())
+    assert "toy@1: ok; 600 rows" in check._repr_html_()
+    assert check.frame()["drifted"].sum() == 0
+
+
+def test_nobody_has_asked_yet(service):
+    check = service.check()
+    assert (check.verdict, check.usage.rows, check.alarms) == ("no rows", 0, ())
+
+
+def test_drift_opens_an_alarm_in_the_second_window_that_has_it_and_closes_as_slowly(service, rows):
+    service.answer(rows(500, 1, older=15))
+    first = service.check(rows=500)
+    assert (first.verdict, kinds(first)) == ("suspect", [])
+    again = service.check(rows=500)
+    assert (again.verdict, again.alarms) == ("suspect", first.alarms)  # nothing new, nothing counted twice
+    service.answer(rows(500, 2, older=15))
+    second = service.check(rows=500)
+    assert second.verdict == "alarm"
+    assert "drift" in kinds(second)
+    assert any(why.startswith("age drifted: its median is about 5") for why in second.reasons)
+    service.answer(rows(500, 3))
+    assert "drift" in kinds(service.check(rows=500))
+    service.answer(rows(500, 4))
+    assert kinds(service.check(rows=500)) == []
+    assert [check.verdict for check in noria.checks("toy", session=service.session)][-1] == "suspect"
+
+
+def test_decay_is_seen_with_labels_alone(service, rows):
+    for seed in (1, 2):
+        service.answer(rows(500, seed, odd=3.0))
+        check = service.check(rows=500)
+    assert kinds(check) == ["decay"]
+    assert check.reasons[0].startswith("roc_auc is 0.")
+    assert "on 500 labelled rows, it was" in check.reasons[0]
+
+
+def test_refused_rows_and_slow_requests_are_alarms(service, rows):
+    bad = [{"age": "old", "town": "Delft", "income": 1.0}] * 40
+    for _ in range(2):
+        service.answer(rows(100, 1), seconds=0.5)
+        service.log(bad, [{"error": {"what": "no"}}] * 40)
+        check = service.check(rows=140, latency="0.1s", price=3.6)
+    assert {"errors", "latency", "quality"} <= set(kinds(check))
+    assert "29% of the rows were refused, 5.0% are allowed." in check.reasons
+    assert "95% of the requests take up to 500 ms, 100 ms are allowed." in check.reasons
+    assert any(why.startswith("age should hold values of the type number; 29%") for why in check.reasons)
+    assert check.usage.cost == pytest.approx(1000 * 3.6 / 3600 * (100 * 0.5 + 40 * 0.002) / 140)
+
+
+def test_a_window_of_three_rows_is_no_reason_for_anything(service, rows):
+    service.answer(rows(2, 1))
+    service.log([{"age": None, "town": "Atlantis", "income": 1.0}], [{"error": {"what": "no"}}])
+    check = service.check()
+    assert check.open == ()
+    assert "Too few rows to test: 3, at least 50 are needed." in check.notes
+    assert "2 rows of this window have a label; 30 are enough to judge by." in check.notes
+
+
+def test_a_feature_that_vanished_and_one_of_another_type(service, rows):
+    outputs = [{"prediction": "yes", "probability_no": 0.4, "probability_yes": 0.6}] * 200
+    for _ in range(2):
+        sent = rows(200, 1).drop("y", "income").with_columns(age=pl.lit("old"))
+        service.log(sent.to_dicts(), outputs)
+        check = service.check(rows=200)
+    assert "quality" in kinds(check)
+    assert "income is not there in 100% of the rows." in check.reasons
+    assert any(why.startswith("age should hold values of the type number; 100%") for why in check.reasons)
+
+
+def test_fields_that_the_log_is_spared_are_not_missed(service, rows):
+    sent = rows(300, 1).drop("y").with_columns(town=pl.lit("***"))
+    service.log(sent.to_dicts(), [{"prediction": "yes"}] * 300)
+    check = service.check()
+    assert "The log has no values of town: they are masked, and not compared." in check.notes
+    assert "town" not in {one.name for one in check.report.drifts}
+    assert not any("town" in why for why in check.reasons)
+
+
+def test_labels_that_cannot_count(service, rows):
+    log = service.watcher.log
+    ids = service.answer(rows(100, 1), labels=False)
+    labels = [Label.of(ids[0], "yes", service.now), Label.of(ids[0], "yes", service.now)]
+    labels += [Label.of(ids[0], "no", service.now), Label.of("nobody", "yes", service.now)]
+    said = log.tell("toy", labels)
+    assert said == [Outcome.KEPT, Outcome.SAME, Outcome.CONTRADICTS, Outcome.UNKNOWN]
+    assert service.check().labelled == 1
+    log.tell("toy", [Label.of(one, "maybe", service.now) for one in ids[1:40]])
+    check = service.check()
+    assert "39 labels name a class that the model does not know, such as 'maybe'." in check.notes
+    service.now += 2 * 365 * 86_400
+    service.answer(rows(60, 2))
+    log.tell("toy", [Label.of(ids[50], "yes", service.now)])
+    late = service.check()
+    assert late.labelled == 60
+    assert "1 label came for rows outside of this window, and are not counted here." in late.notes
+
+
+def test_clocks_that_jump_lose_no_rows(service, rows):
+    service.answer(rows(60, 1))
+    service.now -= 7_200
+    service.answer(rows(60, 2))
+    service.now -= 600
+    check = service.check()
+    assert check.usage.rows == 120
+    assert any(note.startswith("The clock went back by") for note in check.notes)
+    assert any("bear a time that is still to come" in note for note in check.notes)
+
+
+def test_another_version_begins_anew(service, rows):
+    for seed in (1, 2):
+        service.answer(rows(300, seed, older=15))
+        service.check(rows=300)
+    service.session.registry.register("toy", service.session.registry.find("toy").run)
+    folder = service.session.registry.folder("toy")
+    (folder / "reference.json").unlink()
+    service.log([{"age": 1.0}] * 60, [{"prediction": "yes"}] * 60, version=7)
+    check = service.check()
+    assert "Nothing was kept to compare new rows with: train the model again." in check.notes
+    assert (check.usage.rows, check.report.drifts) == (600, ())
+
+
+def test_two_watchers_at_once_and_one_acts(service, rows):
+    service.answer(rows(100, 1))
+    with alone(service.watcher.ledger, "watch toy", 60) as other:
+        assert other is None
+        found = []
+        thread = threading.Thread(target=lambda: found.append(service.check()))
+        thread.start()
+        thread.join()
+    assert found[0].usage.rows == 100
+    assert found[0].notes[-1].startswith("Another watcher, ")
+    assert noria.checks("toy", session=service.session) == []
+    assert len(service.check().notes) == 0
+
+
+# -- messages ------------------------------------------------------------------------------------------------
+
+
+class Hook:
+    """A webhook that may be down."""
+
+    def __init__(self) -> None:
+        self.got: list[dict] = []
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self.handler, self.port = Handler, 0
+        self.start()
+
+    def start(self) -> None:
+        self.server = HTTPServer(("127.0.0.1", self.port), self.handler)
+        self.port = self.server.server_port
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"json://me:secret@127.0.0.1:{self.port}/hook"
+
+
+@pytest.fixture
+def hook():
+    pytest.importorskip("apprise")
+    made = Hook()
+    yield made
+    made.stop()
+
+
+def drifting(service, rows, seed: int, hook: Hook, **changes) -> Check:
+    service.answer(rows(300, seed, older=15))
+    return service.check(rows=300, notify=[hook.url], **changes)
+
+
+def test_an_alarm_is_told_once_and_so_is_its_end(service, rows, hook):
+    for seed in range(4):
+        check = drifting(service, rows, seed, hook)
+        assert bool(check.acted) == (seed == 1)
+    assert len(hook.got) == 1
+    assert hook.got[0]["title"].startswith("toy@1: ")
+    assert "- age drifted: " in hook.got[0]["message"]
+    for seed in (5, 6):
+        service.answer(rows(300, seed))
+        check = service.check(rows=300, notify=[hook.url])
+    assert hook.got[1]["title"].startswith("toy@1: over: ")
+    assert check.acted[0].startswith(f"Told json://me:****@127.0.0.1:{hook.port}/hook: toy@1: over: ")
+    assert "secret" not in json.dumps([one.to_dict() for one in noria.checks("toy", session=service.session)])
+
+
+def test_an_open_alarm_is_told_again_only_if_that_is_wanted(service, rows, hook):
+    for seed in range(4):
+        drifting(service, rows, seed, hook, remind="2h")
+    assert len(hook.got) == 2
+
+
+def test_a_silence_keeps_alarms_and_tells_them_when_it_ends(service, rows, hook):
+    service.watcher.silence("toy", 2.5 * 3_600, ["drift", "quality"], "a campaign")
+    seen = [len(drifting(service, rows, seed, hook).acted) for seed in range(4)]
+    assert seen == [0, 0, 0, 1] or seen == [0, 0, 1, 0]
+    assert "drift" in hook.got[0]["title"]
+
+
+def test_a_target_that_is_down_gets_its_message_later(service, rows, hook):
+    hook.stop()
+    drifting(service, rows, 1, hook)
+    check = drifting(service, rows, 2, hook)
+    assert check.verdict == "alarm"
+    assert check.acted[0].startswith("Nobody was told: json://me:****@127.0.0.1")
+    assert check.acted[0].endswith("It is sent again with the next check.")
+    hook.start()
+    check = drifting(service, rows, 3, hook)
+    assert [one["title"].partition(":")[0] for one in hook.got] == ["toy@1"]
+    assert check.outbox == ()
+
+
+def test_an_address_that_is_none_is_told_and_ends_nothing(service, rows):
+    pytest.importorskip("apprise")
+    for seed in (1, 2):
+        service.answer(rows(300, seed, older=15))
+        check = service.check(rows=300, notify=["nowhere"])
+    assert check.acted[0].startswith("Nobody was told: A target of alerts is no address that apprise knows.")

@@ -74,10 +74,23 @@ def test_without_rows_the_model_as_a_whole(trained):
     assert "explanation-1-importance" in said["figures"]
 
 
+def test_a_narrow_terminal_shows_numbers_and_no_bars(trained, row, monkeypatch):
+    from rich.console import Console
+
+    from noria.cli import ui
+
+    monkeypatch.setattr(ui, "console", lambda **_: Console(width=34, highlight=False))
+    done = trained("explain", "pets", row, "-q")
+    head = next(line for line in done.out.splitlines() if line.startswith("feature"))
+    assert head.split() == ["feature", "value", "added"]
+    assert "━" not in done.out
+    assert max(map(len, done.out.splitlines())) <= 34
+
+
 def test_two_columns_are_drawn_in_characters(trained):
     done = trained("explain", "pets", "--columns", "weight,colour", "-q")
     assert done.code == 0, done.err
-    assert "The prediction by weight and colour" in done.out
+    assert "The probability of dog by weight and colour" in done.out
     assert "██" in done.out
 
 

@@ -113,6 +113,27 @@ def test_json_that_is_nested_too_deeply_is_one_error(tmp_path, settings, text):
             read(tmp_path / name, settings=settings)
 
 
+@pytest.mark.parametrize("value", ['{"a":' * 500 + "1" + "}" * 500, '{"a":' + "[" * 500 + "]" * 500 + "}"])
+def test_json_of_too_many_levels_is_refused_at_once(tmp_path, settings, value):
+    for name, text, where in (
+        ("t.jsonl", f'{{"a": 0}}\n{value}\n', ", line 2"),
+        ("t.json", f"[{value}]", ""),
+    ):
+        (tmp_path / name).write_text(text)
+        for look in (read, lambda *given, **keys: list(scan(*given, **keys))):
+            with pytest.raises(SourceError) as caught:
+                look(tmp_path / name, settings=settings)
+            assert str(caught.value) == (
+                f"{tmp_path / name}{where} is nested too deeply.\n  got: more than 64 levels\n"
+                "  do:  Give what lies that deep as text, or as columns of its own."
+            )
+
+
+def test_json_of_many_levels_and_many_values_is_read(tmp_path, settings):
+    (tmp_path / "t.jsonl").write_text('{"a":' * 40 + "1" + "}" * 40 + "\n" + json.dumps({"b": [[0]] * 99}))
+    assert read(tmp_path / "t.jsonl", settings=settings).shape == (2, 2)
+
+
 def test_one_object_over_several_lines_is_one_row(tmp_path, settings):
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"a": 1, "b": "x", "c": None}, indent=2))

@@ -208,7 +208,7 @@ def test_wrong_overrides(session, table):
     ("weight", "got"),
     [
         (pl.when(pl.int_range(ROWS) < 7).then(None).otherwise(1.5), "7 rows that are not, such as None"),
-        (pl.when(pl.int_range(ROWS) == 3).then(-2.0).otherwise(1.5), "1 rows that are not, such as -2.0"),
+        (pl.when(pl.int_range(ROWS) == 3).then(-2.0).otherwise(1.5), "1 row that is not, such as -2.0"),
     ],
     ids=["missing", "negative"],
 )

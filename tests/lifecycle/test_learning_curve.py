@@ -28,7 +28,7 @@ def test_a_learner_that_has_seen_too_few_rows_wants_more(hungry, well_drawn):
     figure = learning_curve(hungry, Deadline(60))
     well_drawn(figure)
     assert figure.section == "learning"
-    assert figure.title == "Would more rows help linear?"
+    assert figure.title == "Would more rows help?"
     assert figure.text.endswith("more rows of the same kind would probably help.")
     frame = figure.frame
     unseen, fitted = (frame.filter(of=of) for of in frame["of"].unique(maintain_order=True))
@@ -63,7 +63,10 @@ def test_a_quicker_learner_stands_in_and_is_named(judged, people):
     tuned = replace(case.tuned, leaderboard=slow)
     figure = learning_curve(replace(case, tuned=tuned), Deadline(60))
     name = next(one.learner for one in board[1:] if one.learner != "baseline")
-    assert f"Drawn for {name}, the best learner that is quick enough." in figure.text
+    assert figure.text.endswith(
+        f" The curve is that of {name}, which is quick enough to be fitted this often; the model's best "
+        f"learner, {board[0].learner}, is not, and may gain more or less."
+    )
 
 
 def test_the_baseline_alone_has_no_curve(judged, people):

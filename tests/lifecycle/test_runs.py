@@ -117,7 +117,7 @@ def test_the_result_renders_itself(session):
     assert told["more"] == 0
     assert (told["runs"][0]["status"], told["runs"][0]["version"]) == ("finished", None)
     assert told["runs"][0]["scores"]["f1"]["low"] is None
-    assert found._repr_html_().count("1 runs</caption>") == 1
+    assert found._repr_html_().count("1 run</caption>") == 1
     empty = noria.runs(name="nothing", session=session)
     assert (empty.frame().height, empty.frame().columns) == (0, found.frame().columns)
 

@@ -63,6 +63,16 @@ def test_bars_lead_from_the_base_to_the_prediction(look, page):
         assert two["x"] == pytest.approx(one["x"] + one["width"], abs=2.5)
 
 
+def test_a_narrow_page_shows_values_and_errors_too(look, page):
+    seen = look(page, width=390)
+    one = seen.page.locator(".parts tbody tr").nth(3)
+    cells = one.locator("td")
+    assert cells.all_inner_texts()[:4] == ["column_1", "0.075", "+0.0750", "0.0075"]
+    name, value, added, error, bar = (cells.nth(at).bounding_box() for at in range(5))
+    assert name["y"] == added["y"] < value["y"] == error["y"] < bar["y"]
+    assert bar["width"] > 300
+
+
 def test_a_model_as_a_whole_without_scripts(look, tmp_path):
     path = tmp_path / "whole.html"
     found = Explained(

@@ -93,3 +93,23 @@ def test_bars_of_a_histogram_have_a_width(scheme):
     drawn = re.findall(r'aria-roledescription="bar" d="M[^h"]*h([\d.]+)', vl_convert.vegalite_to_svg(spec))
     assert len(drawn) == 2
     assert min(map(float, drawn)) > 20
+
+
+@pytest.mark.parametrize(
+    ("values", "seen", "unseen"),
+    [
+        ([2005, 2025], ["2005", "2025"], ["2,005"]),
+        ([0, 50_000], ["50,000"], []),
+        ([0, 1e-7], ["0", "2e-8", "1e-7"], ["0.00000000"]),
+    ],
+)
+def test_labels_of_years_and_of_tiny_numbers(values, seen, unseen):
+    spec = {
+        "config": themes()["light"], "width": 500, "mark": "point",
+        "data": {"values": [{"x": x} for x in values]},
+        "encoding": {"x": {"field": "x", "type": "quantitative", "scale": {"zero": False}}},
+    }  # fmt: skip
+    drawn = vl_convert.vegalite_to_svg(spec)
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", drawn)
+    assert set(seen) <= set(labels), labels
+    assert not set(unseen) & set(labels), labels

@@ -50,7 +50,7 @@ def compare(
     page_path(output)
     found = noria.compare(*runs)
     if output is not None:
-        write_text(output, found.page(every=every))
+        write_text(output, found.page())
     if flags["json"]:
         print_json(found.to_dict(every=every))
         return

@@ -140,7 +140,7 @@ def _row(found: Explained, at: int) -> Iterator[RenderableType]:
     """One row: what is predicted, what led there, and what would have to change."""
     from rich.text import Text
 
-    from noria.cli.ui import table
+    from noria.cli.ui import table_of
     from noria.pages.units import number
 
     assert found.explanation is not None
@@ -150,35 +150,34 @@ def _row(found: Explained, at: int) -> Iterator[RenderableType]:
     base, output = number(why.base[at]), number(why.outputs[at])
     of = f" of what {found.made_by} makes" if found.made_by else ""
     yield Text(f"{card['unit']}: {output}, {base} if nothing were known; {why.method}, parts{of}\n", "dim")
-    made = table(
-        "feature", "value", "added", *(["±"] if why.errors is not None else []), "", right=("added", "±")
-    )
     most = max(parts["added"].abs().max() or 0.0, 1e-12)
+    lines: list[dict[str, str | Text]] = []
     for line in parts.head(_SHOWN).iter_rows(named=True):
-        error = [number(line["error"])] if why.errors is not None else []
-        made.add_row(
-            _short(line["feature"]), _short(line["value"] or ""), _signed(line["added"]), *error,
-            _bar(line["added"] / most),
-        )  # fmt: skip
+        error = {"±": number(line["error"])} if why.errors is not None else {}
+        value, added = _short(line["value"] or ""), _signed(line["added"])
+        lines.append({"feature": _short(line["feature"]), "value": value, "added": added, **error,
+                      "": _bar(line["added"] / most)})  # fmt: skip
     rest = parts.slice(_SHOWN)
     if rest.height:
-        made.add_row(f"{rest.height} more", "", _signed(float(rest["added"].sum())))
-    yield made
+        more = {"feature": f"{rest.height} more", "added": _signed(float(rest["added"].sum()))}
+        lines.append({**dict.fromkeys(lines[0], ""), **more})
+    yield table_of(lines, right=("added", "±"), spared=("",))
     if found.counterfactuals:
         yield Text(f"\n{found.counterfactuals[at]}")
 
 
 def _importance(found: Explained) -> Table:
     """Bars of what each column's shuffling costs."""
-    from noria.cli.ui import table
+    from noria.cli.ui import table_of
     from noria.pages.units import number
 
-    made = table("feature", "lost", "95% interval", "", right=("lost",))
     most = max((abs(one.value) for one in found.importance), default=0.0) or 1.0
-    for one in found.importance[: 2 * _SHOWN]:
-        interval = f"{_signed(one.low)} to {_signed(one.high)}"
-        made.add_row(_short(one.feature), number(one.value), interval, _bar(one.value / most))
-    return made
+    lines: list[dict[str, str | Text]] = [
+        {"feature": _short(one.feature), "lost": number(one.value),
+         "95% interval": f"{_signed(one.low)} to {_signed(one.high)}", "": _bar(one.value / most)}
+        for one in found.importance[: 2 * _SHOWN]
+    ]  # fmt: skip
+    return table_of(lines, right=("lost",), spared=("",))
 
 
 def _picture(figure: Figure) -> Iterator[RenderableType]:

@@ -61,6 +61,7 @@ def predict(
 
     import noria
     from noria.cli.ui import following, print_json, show_answer, show_frame
+    from noria.core.words import times
     from noria.errors import ParamError
     from noria.pages.units import duration
 
@@ -78,7 +79,8 @@ def predict(
             print_json({**told, "seconds": round(seconds, 3)})
         else:
             speed = f"{duration(seconds)}, {table / seconds:,.0f} rows/s"
-            typer.echo(f"{table:,} rows with predictions are in {output} ({speed})")
+            verb = "is" if table == 1 else "are"
+            typer.echo(f"{times(table, 'row')} with predictions {verb} in {output} ({speed})")
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
     elif "citations" in table.columns and ask is not None:

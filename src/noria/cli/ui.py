@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
     from noria.api import Session
     from noria.errors import NoriaError
@@ -120,7 +121,7 @@ def table(*heads: str, right: Sequence[str] = ()) -> Table:
 
 
 def table_of(
-    lines: Sequence[Mapping[str, str]], *, right: Sequence[str] = (), spared: Sequence[str] = ()
+    lines: Sequence[Mapping[str, str | Text]], *, right: Sequence[str] = (), spared: Sequence[str] = ()
 ) -> Table:
     """A table of lines, cell by head, with as many of its columns as the width holds.
 

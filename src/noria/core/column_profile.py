@@ -66,7 +66,9 @@ class Numbers:
 
     Attributes
     ----------
-    low, high, mean : float
+    low, high : int or float
+        Of whole numbers with all their digits.
+    mean : float
     std, skew : float, optional
         None of values that do not vary.
     quantiles : tuple of float

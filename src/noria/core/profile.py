@@ -317,9 +317,14 @@ def _line(column: ColumnProfile, codes: list[str]) -> dict[str, Any]:
         "distinct": column.distinct,
         "mean": numbers.mean if numbers else None,
         "std": numbers.std if numbers else None,
-        "low": f"{numbers.low:.6g}" if numbers else times.first if times else None,
+        "low": _end(numbers.low) if numbers else times.first if times else None,
         "median": numbers.median if numbers else None,
-        "high": f"{numbers.high:.6g}" if numbers else times.last if times else None,
+        "high": _end(numbers.high) if numbers else times.last if times else None,
         "top": column.top[0][0] if column.top else None,
         "findings": ", ".join(dict.fromkeys(codes)),
     }
+
+
+def _end(value: float) -> str:
+    """An extreme: whole numbers in all of their digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

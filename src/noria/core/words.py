@@ -11,22 +11,25 @@ __all__ = ["clock", "data_size", "moment", "named", "number", "percent", "quoted
 _EPOCH = datetime(1970, 1, 1)
 _MONTH = 86_400.0 * 30
 _EXACT = 1e15
+_YEARS = 10_000
 _SHOWN = 40
 _NAMED = 3
 
 
 def number(value: float) -> str:
-    """A number in about four digits; whole ones in all of theirs.
+    """A number in about four digits; whole ones in all of theirs, and without a comma where it may be a year.
 
     Examples
     --------
-    >>> number(1234567.0), number(1234.5), number(0.000123456), number(12.0)
-    ('1,234,567', '1,234', '0.0001235', '12')
+    >>> number(1234567.0), number(1234.5), number(0.000123456), number(2008.0), number(2**64 - 1)
+    ('1,234,567', '1,234', '0.0001235', '2008', '18,446,744,073,709,551,615')
     """
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= _YEARS else str(value)
     if not math.isfinite(value):
         return str(value)
     if value == int(value) and abs(value) < _EXACT:
-        return f"{int(value):,}"
+        return number(int(value))
     return f"{value:,.0f}" if 1_000 <= abs(value) < _EXACT else f"{value:.4g}"
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from noria.core.protocol import Task
 from noria.core.schema import Column, Role, Schema, Type
+from noria.core.words import times
 from noria.errors import DataError, ParamError, RecipeError, TargetError, suggestion
 
 __all__ = [
@@ -36,9 +37,10 @@ def check_weights(table: pl.DataFrame, schema: Schema) -> None:
         bad = weight.is_null() | weight.is_nan() | (weight < 0)
         if bad.any() or not weight.sum():
             first = table[column.name].filter(bad)
+            verb = "is" if len(first) == 1 else "are"
             raise DataError(
                 f"The weights in {column.name!r} must be numbers of at least 0, one in every row.",
-                got=f"{int(bad.sum()):,} rows that are not, such as {first[0]!r}"
+                got=f"{times(len(first), 'row')} that {verb} not, such as {first[0]!r}"
                 if len(first)
                 else "only zeros",
                 do="Fill or drop those rows, or leave 'weight' out.",
@@ -81,7 +83,7 @@ def judged(test: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     if not known.height:
         raise TargetError(
             f"The test table has no value of the target {target.name!r}.",
-            got=f"{test.height:,} rows",
+            got=times(test.height, "row"),
             do="Give rows with a known target, or leave the test table out.",
         )
     strange = set() if not target.levels else set(known[target.name].cast(pl.String)) - set(target.levels)

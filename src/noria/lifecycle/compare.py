@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from noria.pages.render import render
 __all__ = ["Comparison", "Fact", "compare", "text"]
 
 _DIGESTS, _SHORT = (40, 64), 12
+_COLUMN = "column "
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Fact:
     section: str
     name: str
     values: tuple[Any, ...]
+
+    @property
+    def of_column(self) -> bool:
+        """Whether it is about a single column of the data."""
+        return self.section == "data" and self.name.startswith(_COLUMN)
 
     @property
     def differs(self) -> bool:
@@ -88,11 +94,7 @@ class Comparison:
 
     def differences(self, *, every: bool = False) -> pl.DataFrame:
         """What differs, in words: one row per fact, one column per run; with `every`, what is equal too."""
-        own = ("section", "what")
-        names = (f"run {name}" if name in own else name for name in self.names)
-        rows = [(fact.section, fact.name, *map(text, fact.values)) for fact in self._facts(every)]
-        schema = dict.fromkeys([*own, *names], pl.String)
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        return self._listed(self._facts(every))
 
     def to_dict(self, *, every: bool = False) -> dict[str, Any]:
         """JSON-ready fields; with `every`, facts that are equal too."""
@@ -110,8 +112,8 @@ class Comparison:
             ],
         }
 
-    def page(self, *, every: bool = False) -> str:
-        """A web page that needs no other file; with `every`, of facts that are equal too."""
+    def page(self) -> str:
+        """A page of one file: what differs; folded, which columns do, and what is equal."""
         first = self.runs[0]
         assert first.record is not None
         return render(
@@ -123,10 +125,20 @@ class Comparison:
             runs=list(zip(self.names, self.runs)),
             measures={} if "task" in self.other_rows else first.record.get("measures", {}),
             scores=dict(sorted(self.scores.items(), key=lambda pair: pair[0] != first.entry.metric)),
-            facts=self.differences(every=every),
+            facts={
+                "What differs": self._listed([one for one in self._facts() if not one.of_column]),
+                "Columns that differ": self._listed([one for one in self._facts() if one.of_column]),
+                "What is equal": self._listed([one for one in self.facts if not one.differs]),
+            },
         )
 
-    def _facts(self, every: bool) -> list[Fact]:
+    def _listed(self, facts: Sequence[Fact]) -> pl.DataFrame:
+        own = ("section", "what")
+        names = (f"run {name}" if name in own else name for name in self.names)
+        rows = [(fact.section, fact.name, *map(text, fact.values)) for fact in facts]
+        return pl.DataFrame(rows, schema=dict.fromkeys([*own, *names], pl.String), orient="row")
+
+    def _facts(self, every: bool = False) -> list[Fact]:
         return [fact for fact in self.facts if every or fact.differs]
 
     def _repr_html_(self) -> str:
@@ -200,7 +212,7 @@ def _facts(run: Details) -> Iterator[tuple[tuple[str, str], Any]]:
     data = {name: value for name, value in told.get("data", {}).items() if name != "source"}
     yield from _flat("data", {"fingerprint": run.entry.snapshot, **data})
     for column in read_manifest(run.folder / "model")["signature"]["inputs"]["columns"]:
-        yield ("data", f"column {column['name']}"), f"{column['type']}, {column['role']}"
+        yield ("data", f"{_COLUMN}{column['name']}"), f"{column['type']}, {column['role']}"
     yield from _flat("code", {**(told.get("code") or {}), "features": run.entry.features})
     yield from _flat("environment", {"noria": run.entry.noria, **told.get("environment", {})})
     for leader in run.record["evaluation"]["leaderboard"]:

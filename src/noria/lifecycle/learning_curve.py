@@ -141,10 +141,11 @@ def _draw(
     ]
     text = _said(metric, sizes, deadline, seed)
     if learner != best:
-        text += f" Drawn for {learner}, the best learner that is quick enough."
-    return Figure(
-        "learning_curve", f"Would more rows help {learner}?", frame, charts.chart(*layers), "learning", text
-    )
+        text += (
+            f" The curve is that of {learner}, which is quick enough to be fitted this often; "
+            f"the model's best learner, {best}, is not, and may gain more or less."
+        )
+    return Figure("learning_curve", "Would more rows help?", frame, charts.chart(*layers), "learning", text)
 
 
 _UNSEEN, _FITTED = "rows it was not fitted to", "rows it was fitted to"

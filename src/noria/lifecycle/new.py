@@ -14,6 +14,7 @@ from noria.core.events import Events
 from noria.core.protocol import Task
 from noria.core.recipe import Recipe
 from noria.core.schema import Column, Role, Schema, Type
+from noria.core.words import times
 from noria.data import sources
 from noria.data.infer import infer, infer_task
 from noria.data.validate import prepare
@@ -203,7 +204,8 @@ class _Page:
             "",
             "data:",
             _line(
-                f"  source: {_yaml(self.source)}", f"{self.schema.rows:,} rows, {len(self.schema)} columns"
+                f"  source: {_yaml(self.source)}",
+                f"{times(self.schema.rows, 'row')}, {times(len(self.schema), 'column')}",
             ),
             f"  target: {_yaml(self.target.name)}",
             *self._data(),

@@ -16,6 +16,7 @@ from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, Figure, Leader
 from noria.core.schema import Schema
 from noria.core.signature import Signature
+from noria.core.words import times
 from noria.errors import ParamError, suggestion
 from noria.pages.render import markdown as plain
 from noria.pages.render import render
@@ -189,7 +190,7 @@ def _results(evaluation: Evaluation) -> str:
             f"{goal.compare} {goal.value:g}: {'met' if goal.met(score.value) else 'missed'}" if goal else ""
         )
         rows.append([name, str(score), f"{base.value:.4g}" if base else "", verdict])
-    head = f"Measured on {evaluation.rows:,} rows, with 95% intervals: {plain(evaluation.how)}."
+    head = f"Measured on {times(evaluation.rows, 'row')}, with 95% intervals: {plain(evaluation.how)}."
     return f"{head}\n\n{_table(['metric', 'value', 'baseline', 'goal'], rows)}"
 
 

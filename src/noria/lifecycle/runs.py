@@ -14,6 +14,7 @@ from noria.core.deadline import seconds
 from noria.core.ports import Artefacts, State
 from noria.core.result import Score, html_table
 from noria.core.runs import FIELDS, Condition, ModelEntry, RunEntry, RunQuery
+from noria.core.words import times
 from noria.errors import ParamError, suggestion
 from noria.lifecycle.register import Registry
 
@@ -107,7 +108,7 @@ class Runs:
 
     def _repr_html_(self) -> str:
         more = f", and {self.more:,} more" if self.more else ""
-        return html_table(self.frame(), f"{len(self):,} runs{more}")
+        return html_table(self.frame(), f"{times(len(self), 'run')}{more}")
 
 
 def asked(

@@ -12,6 +12,7 @@ from typing import Any
 from noria.core.insight import Severity
 from noria.core.result import Score
 from noria.core.schema import Column, Role, Type
+from noria.core.words import times
 from noria.pages.charts import amount
 from noria.pages.story import Axis, Story
 from noria.pages.units import duration, number
@@ -53,7 +54,7 @@ def well(story: Story) -> str:
     line = story.headline
     said = plainly(line.score) or f"its {line.name} is {number(line.score.value)}"
     base = f" A simple guess, the baseline, reaches {number(line.base.value)}." if line.base else ""
-    return f"On {story.evaluation.rows:,} rows that it had not learned from, {said}.{base}"
+    return f"On {times(story.evaluation.rows, 'row')} that it had not learned from, {said}.{base}"
 
 
 def enough(story: Story) -> str:
@@ -93,7 +94,8 @@ def limits(story: Story) -> Iterator[str]:
     """What a reader should be careful about, most particular first."""
     rows, insight = story.evaluation.rows, story.insight
     if rows < _FEW:
-        yield f"Only {rows:,} rows judged it: on others, scores may differ by as much as the intervals say."
+        judged = f"Only {times(rows, 'row')} judged it"
+        yield f"{judged}: on others, scores may differ by as much as the intervals say."
     for weak in insight.slices[:_WEAK]:
         there = f"{measure(weak.score.metric)} {number(weak.score.value)} there"
         yield f"It is weaker where {weak.where}: {there}, {number(weak.rest.value)} elsewhere."

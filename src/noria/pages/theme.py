@@ -17,6 +17,11 @@ __all__ = ["FONT", "themes"]
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
+_LABEL = (  # years have no comma, and what is tiny is not a row of zeros
+    "datum.value != 0 && abs(datum.value) < 0.0001 ? format(datum.value, '.2~e')"
+    " : datum.value == 0 && length(datum.label) > 6 ? '0'"
+    " : abs(datum.value) < 10000 ? replace(datum.label, ',', '') : datum.label"
+)
 _LIGHT = {
     "ink": "#1c2430",
     "soft": "#566072",
@@ -80,7 +85,7 @@ def _config(colours: dict[str, Any]) -> dict[str, Any]:
             "titlePadding": 10,
         },
         "axisBand": {"domain": False, "grid": False, "ticks": False},
-        "axisQuantitative": {"tickCount": 6},
+        "axisQuantitative": {"tickCount": 6, "labelExpr": _LABEL},
         "axisXDiscrete": {"labelAngle": 0},
         "header": {**labels, "labelColor": ink, "labelFontWeight": 600},
         "legend": {**labels, "labelLimit": 220, "orient": "top", "titleFontWeight": 500},

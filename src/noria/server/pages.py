@@ -15,6 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from noria._version import __version__
 from noria.core.features import FeaturedModel
 from noria.core.serving import Verb
+from noria.core.words import times
 from noria.data.conform import RowConformer
 from noria.errors import AccessError, NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
@@ -135,7 +136,7 @@ def _about(serving: Serving) -> dict[str, Any]:
     quality = ""
     if score:
         value = f"{measure(metric)} {number(score['value'])}"
-        quality = f"{value} on {evaluation['rows']:,} rows that it had not seen"
+        quality = f"{value} on {times(evaluation['rows'], 'row')} that it had not seen"
     rows = serving.model.signature.inputs.rows
     outputs = serving.model.signature.outputs
     return {
@@ -145,7 +146,7 @@ def _about(serving: Serving) -> dict[str, Any]:
         "about": (recipe.get("about") or "").strip(),
         "target": recipe.get("data", {}).get("target") or (outputs[0].doc if outputs else ""),
         "quality": quality,
-        "trained": f"{rows:,} rows" if rows else "",
+        "trained": times(rows, "row") if rows else "",
         "report": (serving.folder / "report.html").is_file(),
     }
 

@@ -439,3 +439,12 @@ def test_long_texts_are_not_kept():
     made = profiled(table)
     assert made["a"].texts.longest == 100_002
     assert len(json.dumps(made.to_dict())) < 20_000
+
+
+def test_whole_numbers_keep_all_their_digits():
+    large = pl.Series([2**64 - 1, 2**64 - 2, 5], dtype=pl.UInt64)
+    told = profiled(pl.DataFrame({"a": large, "b": [0.5, 1.5, 2.5]}))
+    a, b = (column.numbers for column in told.columns)
+    assert (a.low, a.high) == (5, 2**64 - 1)
+    assert (b.low, b.high) == (0.5, 2.5)
+    assert told.frame()["high"].to_list() == [str(2**64 - 1), "2.5"]

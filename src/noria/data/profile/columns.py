@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -106,12 +107,16 @@ class NumberSketch(_Counted):
     ----------
     orderly : bool
         Whether all neighbouring rows differ by one.
+    low, high : int or float
+        The extremes, of whole numbers with all their digits; infinities before any value was seen.
     """
 
     moments: Moments = field(default_factory=Moments)
     quantiles: Quantiles | None = None
     whole: bool = True
     orderly: bool = True
+    low: float = math.inf
+    high: float = -math.inf
     zeros: int = 0
     negatives: int = 0
     infinite: int = 0
@@ -174,6 +179,8 @@ class NumberSketch(_Counted):
         """Take in distinct finite values (n,) that occur as often as `counts` (n,) says."""
         earlier = self._known() if self.quantiles is None else None
         self.kind = values.dtype
+        if values.size:
+            self.low, self.high = min(self.low, values.min().item()), max(self.high, values.max().item())
         self._count(values.view(np.uint64), counts)
         floats = values.astype(np.float64)
         if earlier is not None and not self.exact:

@@ -175,8 +175,8 @@ def _numbers(sketch: NumberSketch) -> Numbers:
     low, high = moments.low, moments.high
     found = np.clip(weighted_quantiles(values, weights, np.array(QUANTILES)), low, high)
     return Numbers(
-        low,
-        high,
+        sketch.low,
+        sketch.high,
         moments.mean,
         _finite(moments.std),
         _finite(moments.skew),

@@ -9,6 +9,7 @@ import json
 import reprlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from noria.errors import SourceError
 
 __all__ = ["open_json", "open_json_lines"]
 
-_SHOWN = 80
+_SHOWN, _DEEPEST = 80, 64
 _WHOLE = "Is the file whole? One object a line is JSON lines; all else has to be one array of objects."
 
 
@@ -53,6 +54,34 @@ def _parsed(text: str) -> Any:
         raise ValueError("It is nested too deeply.") from error
 
 
+def _deep(values: list[Any]) -> bool:
+    """Whether objects or arrays lie in one another deeper than a column's type can be."""
+    for _ in range(_DEEPEST):
+        inner = (one.values() if isinstance(one, dict) else one for one in values)
+        values = [value for some in inner for value in some if isinstance(value, dict | list)]
+        if not values:
+            return False
+    return True
+
+
+def _too_deep(where: str) -> SourceError:
+    return SourceError(
+        f"{where} is nested too deeply.",
+        got=f"more than {_DEEPEST} levels",
+        do="Give what lies that deep as text, or as columns of its own.",
+    )
+
+
+def _refuse_deep(path: Path, name: str) -> None:
+    """Look for lines of too many levels, which Polars would take minutes for."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.count(b"{") + line.count(b"[") > _DEEPEST:
+                with suppress(ValueError):  # what is no JSON is told of later
+                    if _deep([[_parsed(line.decode("utf-8-sig"))]]):
+                        raise _too_deep(f"{name}, line {number}")
+
+
 def _is_object(line: str) -> bool:
     """Whether one line is one whole JSON object."""
     try:
@@ -71,6 +100,7 @@ def open_json_lines(file: File, ask: Ask) -> Reading:
     def batches() -> Iterator[pl.DataFrame]:
         with tempfile.TemporaryDirectory(prefix="noria-") as folder:
             path = utf8(file, Path(folder), ask)
+            _refuse_deep(path, file.name)
             schema = _common_schema(path)
             if schema is None:
                 yield checked(_json_lines(path, file.name), file.name)
@@ -104,6 +134,7 @@ def _common_schema(path: Path) -> pl.Schema | None:
 
 def _json_lines(path: Path, name: str) -> pl.DataFrame:
     """JSON lines by Polars; by Python where Polars finds no type that all values share."""
+    _refuse_deep(path, name)
     try:
         return pl.read_ndjson(glob.escape(str(path)), infer_schema_length=None)
     except pl.exceptions.PolarsError:
@@ -128,6 +159,8 @@ def _from_objects(rows: Any, name: str) -> pl.DataFrame:
             got=reprlib.repr(rows),
             do='Write it as [{"a": 1}, {"a": 2}].',
         )
+    if _deep(rows):
+        raise _too_deep(name)
     try:
         return pl.from_dicts(rows, infer_schema_length=None)
     except (pl.exceptions.PolarsError, TypeError, OverflowError):

@@ -88,7 +88,7 @@ def heatmap(view: View, found: Surface, name: str, why: str = "") -> Figure:
         },
     }  # fmt: skip
     text = f"The {unit} on average when {one} and {two} are set to each pair of values. {why}".strip()
-    return Figure(name, f"The prediction by {one} and {two}", frame, spec, SECTION, text)
+    return Figure(name, f"The {unit} by {one} and {two}", frame, spec, SECTION, text)
 
 
 def boundary(

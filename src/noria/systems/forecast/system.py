@@ -15,6 +15,7 @@ from noria.core.protocol import Context, Evidence, Learner, Metric, Tags, Task, 
 from noria.core.result import Evaluation, Figure
 from noria.core.schema import Role, Schema, Type
 from noria.core.split import Split
+from noria.core.words import times
 from noria.errors import DataError
 from noria.methods.ensemble import greedy_selection
 from noria.methods.smoothing import unusual
@@ -128,7 +129,7 @@ class ForecastSystem:
         if not usable:
             raise DataError(
                 "The series are too short to try a forecast on their past.",
-                got=f"{table.height:,} rows",
+                got=times(table.height, "row"),
                 do="Give a longer history, or ask for fewer steps: options: {horizon: 1}.",
             )
         return usable

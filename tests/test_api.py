@@ -8,7 +8,7 @@ import pytest
 
 import noria
 from noria.core.recipe import Recipe
-from noria.errors import ArtifactError, NotFoundError, RecipeError, SourceError, TrustError
+from noria.errors import ArtifactError, NotFoundError, ParamError, RecipeError, SourceError, TrustError
 from noria.settings import Settings
 
 QUICK = {"budget": "60s", "trials": 2, "learners": ["naive_bayes"]}

@@ -206,8 +206,6 @@ def train(
     >>> run.evaluation.scores["r2"].value > 0.9
     True
     """
-    if source is None and documents is None:
-        raise ParamError("There are no data to learn from.", do="Name a table, or documents.")
     if source is not None and not target:
         raise ParamError("There is no target.", do="Name the column that is to be learned.")
     fields: dict[str, Any] = {"data": {"target": target or "relevant"}, "split": {}, "search": {}}

@@ -5,7 +5,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-DEV_EXTRAS := boost,deep,excel,forecast,http,imbalance,mlflow,onnx,postgres,recipes,s3
+DEV_EXTRAS := boost,deep,excel,forecast,http,imbalance,mlflow,onnx,postgres,rag,recipes,s3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-smoke wheel clean
@@ -59,6 +59,9 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
+	sh benchmarks/make_env.sh evidently
+	sh benchmarks/make_env.sh nannyml
+	$(BIN)/python -m benchmarks.drift
 	for peer in fastapi litserve bentoml mlflow; do sh benchmarks/make_env.sh $$peer; done
 	$(BIN)/python -m benchmarks.serving compare
 	$(BIN)/python -m benchmarks.serving log

@@ -2,7 +2,7 @@
 # Make a peer's environment: sh benchmarks/make_env.sh NAME [FOLDER]
 # FOLDER defaults to $NORIA_BENCH_ENVS, then ~/.cache/noria-bench. torch is held to its CPU build.
 set -eu
-peers="flaml, autogluon, ydata, skrub, fastapi, litserve, bentoml, mlflow"
+peers="flaml, autogluon, ydata, skrub, fastapi, litserve, bentoml, mlflow, evidently, nannyml"
 name=${1:?usage: make_env.sh NAME [FOLDER]; peers: $peers}
 model="scikit-learn lightgbm pandas pyarrow" # what a served model needs
 envs=${2:-${NORIA_BENCH_ENVS:-$HOME/.cache/noria-bench}}
@@ -15,6 +15,8 @@ case $name in
     litserve) packages="litserve>=0.2.19 $model" ;;
     bentoml) packages="bentoml>=1.4 $model" ;;
     mlflow) packages="mlflow>=3.17 $model" ;;
+    evidently) packages="evidently==0.7.23 pandas<3 pyarrow" ;; # with pandas 3 it fails to import
+    nannyml) packages="nannyml==0.13.1 statsmodels pyarrow" ;;
     *) echo "make_env.sh: no such peer: $name ($peers)" >&2; exit 2 ;;
 esac
 mkdir -p "$envs"

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import noria as package
+from noria.testing.toy import problems
 
 
 @pytest.fixture
@@ -162,3 +163,30 @@ def test_a_model_of_which_nothing_answers_is_found_by_its_name(noria):
 def test_no_model_yet(noria):
     assert "noria run titanic" in noria("models").out
     assert noria("models", "pets").code == 4
+
+
+def test_a_question_is_answered_with_its_sources(noria, tmp_path):
+    toy = problems()[-1]
+    session = package.Session(package.Settings(home=tmp_path / "home"))
+    package.train(
+        toy.table, "relevant", documents=toy.documents, name="pages", learners=["bm25"], trials=2,
+        budget="20s", session=session,
+    )  # fmt: skip
+    thing, part = toy.documents["text"][0].split()[1:5:3]
+    done = noria("predict", "pages", "--ask", f"{thing} {part.strip('.')}", "-q")
+    assert done.code == 0, done.err
+    assert f"A {thing} has a {part} [1]" in done.out
+    assert "[1] page-0" in done.out
+
+
+def test_rows_or_a_question_but_not_both_and_not_neither(trained, new):
+    for arguments in ([], [new, "--ask", "why?"]):
+        done = trained("predict", "pets", *arguments)
+        assert done.code == 2
+        assert "Name files of rows, or ask a question." in done.err
+
+
+def test_a_model_of_rows_takes_no_question(trained):
+    done = trained("predict", "pets", "--ask", "why?")
+    assert done.code == 2
+    assert "This model does not take a question." in done.err

@@ -106,3 +106,13 @@ def test_durations(seconds, text):
 @pytest.mark.parametrize(("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "2 kB"), (2.5e9, "2.5 GB")])
 def test_sizes(count, text):
     assert units.data_size(count) == text
+
+
+def test_embedding_says_how_far_it_is_and_for_whom():
+    state = State("docs")
+    state.take(Event("document.progress", {"done": 5, "total": 20, "document": "a.md"}))
+    assert (state.trying, state.share) == ("5 of 20 documents", 0.25)
+    state.take(Event("trial.started", {"learner": "dense"}))
+    for done in (16, 32):
+        state.take(Event("embedding.progress", {"done": done, "total": 1_400}))
+    assert state.trying == "dense, 32 of 1,400 texts embedded"

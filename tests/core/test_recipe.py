@@ -27,7 +27,7 @@ FIELDS = {
         ({"folder_": 1}, "There is no key 'folder_' in a recipe.\n  do:  Use one of: about, data, features, goal, name, options, promote, search, silence, split, system, task, and 1 more."),
         ({"name": "my model"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: 'my model'"),
         ({"name": "../evil"}, "Key 'name' in a recipe: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]*$'.\n  got: '../evil'"),
-        ({"task": "clasification"}, "Key 'task' in a recipe: Input should be 'classification', 'regression' or 'forecasting'.\n  got: 'clasification'"),
+        ({"task": "clasification"}, "Key 'task' in a recipe: Input should be 'classification', 'regression', 'forecasting' or 'question-answering'.\n  got: 'clasification'"),
         ({"search": {"budget": "soon"}}, "Key 'search.budget' in a recipe: A budget is a positive duration. Write it as 60s, 5m or 1h.\n  got: 'soon'"),
         ({"search": {"trials": 0}}, "Key 'search.trials' in a recipe: Input should be greater than or equal to 1.\n  got: 0"),
         ({"split": {"how": "rows"}}, "Key 'split.how' in a recipe: Input should be 'random', 'stratified', 'grouped' or 'time'.\n  got: 'rows'"),

@@ -11,6 +11,7 @@ import pytest
 import noria
 from noria.core import artifact, keep, manifest
 from noria.core.runs import RunQuery
+from noria.data.drift import Reference
 from noria.errors import StorageError
 
 QUICK = {
@@ -52,6 +53,7 @@ def test_a_new_goal_needs_no_new_search(session, people):
     assert [run.promotion.promoted for run in (second, third)] == [False, True]
     assert not second.evaluation.goals_met
     assert "taken from run" in second.report.read_text()
+    assert Reference.load(second.folder).rows == Reference.load(first.folder).rows
     assert [figure.name for figure in second.figures] == [figure.name for figure in first.figures]
     rows = people(20, seed=4)
     assert noria.load("toy@3", session=session).predict(rows).equals(first.model.predict(rows))

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import noria
+from noria.data.drift import Reference
 from noria.errors import Interrupted
 from noria.methods import metrics
 from noria.settings import Settings
@@ -47,8 +48,14 @@ def test_a_run_is_kept_whole(session, people, monkeypatch, tmp_path):
     run = noria.train(people(), "y", name="toy", session=session, goal={"accuracy": ">= 0.1"}, **QUICK)
     assert {path.name for path in run.folder.iterdir()} == {
         "started.json", "events.jsonl", "trials.jsonl", "run.json", "report.md", "report.html", "model",
-        "figures", "lock", "manifest.json",
+        "figures", "lock", "manifest.json", "reference.json", "reference.parquet",
     }  # fmt: skip
+    reference = Reference.load(run.folder)
+    assert (reference.rows, reference.classes, len(reference.sampled)) == (160, ("no", "yes"), 32)
+    assert reference.schema.names == ("age", "town", "member", "joined", "remark", "y")
+    assert {"reference.json", "reference.parquet"} <= set(
+        json.loads((run.folder / "manifest.json").read_text())["files"]
+    )
     record = json.loads((run.folder / "run.json").read_text())
     assert record["evaluation"] == json.loads(json.dumps(run.evaluation.to_dict()))
     assert record["snapshot"] == json.loads((run.folder / "started.json").read_text())["snapshot"]

@@ -117,3 +117,36 @@ def test_honest_probabilities_are_no_surprise_and_bold_ones_are():
     assert np.mean(np.array(chances) < 0.05) < 0.08
     assert min(shares) > 0.2
     assert np.isnan(tests.surprise(np.eye(3), np.arange(3))).all()
+
+
+def test_holm_alarms_by_chance_as_rarely_as_it_says_whatever_the_tests_share():
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=(4_000, 1))
+    z = 0.7 * common + np.sqrt(1 - 0.49) * rng.normal(size=(4_000, 20))
+    p = 2 * stats.norm.sf(np.abs(z))
+    alarms = np.mean([(tests.holm(row) < 0.05).any() for row in p])
+    assert 0.01 < alarms < 0.06
+    assert np.mean([(row < 0.05).any() for row in p]) > 0.4  # as it would be without
+
+
+def test_holm_leaves_out_what_was_not_tested_and_keeps_the_order():
+    adjusted = tests.holm(np.array([0.2, np.nan, 0.001, 0.3]))
+    assert adjusted[[0, 2, 3]].tolist() == pytest.approx([0.4, 0.003, 0.4])
+    assert np.isnan(adjusted[1])
+    assert tests.holm(np.zeros(0)).size == 0
+
+
+def test_more_often_is_scipys_binomial_test_of_the_newer_part():
+    right = stats.binomtest(9, 12, 100 / 1_100, alternative="greater").pvalue
+    assert tests.more_often(9, 100, 3, 1_000) == pytest.approx(right)
+    assert tests.more_often(0, 100, 3, 1_000) == 1
+    assert tests.more_often(5, 0, 3, 0) == 1
+
+
+def test_more_often_by_chance_is_as_rare_as_it_says():
+    rng = np.random.default_rng(1)
+    p = [
+        tests.more_often(int(a), 1_000, int(b), 5_000)
+        for a, b in zip(rng.binomial(1_000, 0.01, 2_000), rng.binomial(5_000, 0.01, 2_000))
+    ]
+    assert np.mean(np.array(p) < 0.05) < 0.05

@@ -29,6 +29,8 @@ WANTED = {
     "fraud",
     "income",
     "diamonds",
+    "docs-qa",
+    "docs-qa-pro",
 }
 SECTIONS = ["Problem", "Data", "Method", "Run", "Goal", "Limits"]
 FEATURED = [name for name, recipe in RECIPES.items() if recipe.features]
@@ -37,11 +39,13 @@ FEATURED = [name for name, recipe in RECIPES.items() if recipe.features]
 def rows(recipe: Recipe) -> pl.DataFrame:
     """The recipe's raw table, or a skip that says why there is none."""
     settings = noria.Settings()
-    if not recipe.data.source.startswith("package:") and settings.mirror is None:
+    beside = recipe.folder / recipe.data.source
+    source = str(beside) if beside.is_file() else recipe.data.source
+    if not (source.startswith("package:") or beside.is_file()) and settings.mirror is None:
         pytest.skip(f"{recipe.data.source} needs the network, or a mirror that NORIA_MIRROR names")
     try:
         offline = settings.model_copy(update={"offline": True})
-        table = sources.read(recipe.data.source, query=recipe.data.query, settings=offline)
+        table = sources.read(source, query=recipe.data.query, settings=offline)
     except (MissingExtraError, SourceError) as error:
         pytest.skip(str(error))
     if recipe.data.names is not None:
@@ -81,9 +85,11 @@ def test_a_recipe_is_complete(name):
 def test_its_data_are_what_it_says(name):
     recipe = RECIPES[name]
     table = rows(recipe)
-    schema = infer(table, target=recipe.data.target, overrides=recipe.data.columns)
+    asked = dict.fromkeys(table.columns if recipe.task.asked else (), "text")
+    schema = infer(table, target=recipe.data.target, overrides={**asked, **recipe.data.columns})
     target = schema[recipe.data.target]
-    assert recipe.task in (infer_task(target, table), Task.FORECASTING)  # which a user says
+    if recipe.task not in (Task.FORECASTING, Task.QUESTION_ANSWERING):  # which a user says
+        assert recipe.task == infer_task(target, table)
     if recipe.options.get("positive"):
         assert recipe.options["positive"] in target.levels
     count = table.height + (recipe.data.names is not None)  # what was taken for a header is a row
@@ -154,3 +160,26 @@ def test_iris_runs(tmp_path):
     run = noria.run("iris", budget="10s", learners=["logistic"], trials=2, session=session)
     assert run.evaluation.scores["accuracy"].value > 0.8
     assert run.evaluation.scores["accuracy"].value > run.evaluation.baseline["accuracy"].value
+
+
+def test_questions_about_the_documentation_name_pages_that_are_there():
+    from noria.data import documents
+    from noria.systems.retrieval.target import judged
+
+    recipe = RECIPES["docs-qa"]
+    pages, left_out = documents.read(recipe.data.documents, settings=noria.Settings())
+    known = set(pages["document"])
+    assert not left_out
+    for relevant in rows(recipe)["relevant"]:
+        assert set(judged(relevant)) <= known, relevant
+
+
+def test_docs_qa_answers_from_noria_s_own_documentation(tmp_path):
+    session = noria.Session(noria.Settings(home=tmp_path))
+    run = noria.run("docs-qa", budget="20s", trials=4, learners=["bm25"], session=session)
+    scores, floor = run.evaluation.scores, run.evaluation.baseline
+    assert scores["ndcg@10"].low > floor["ndcg@10"].value
+    asked = "How do I make an older version answer again?"
+    answer = noria.predict("docs-qa", ask=asked, session=session).row(0, named=True)
+    assert answer["found"]
+    assert answer["citations"][0]["line"] > 0

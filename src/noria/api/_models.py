@@ -45,8 +45,9 @@ def load(name: str | Path, *, trust: bool = False, session: Session | None = Non
 
 def predict(
     model: str | Path,
-    source: Any,
+    source: Any = None,
     *,
+    ask: str | None = None,
     output: str | Path | None = None,
     trust: bool = False,
     session: Session | None = None,
@@ -59,6 +60,8 @@ def predict(
         A name or a folder.
     source : str, path or table, or a list of them
         Of several, one follows the other.
+    ask : str, optional
+        A question, in place of a source, to a model that takes one text.
     output : str or Path, optional
         A ``.csv``, ``.parquet`` or ``.jsonl`` file; rows stream through, so that the source may be larger
         than memory.
@@ -70,7 +73,8 @@ def predict(
     Raises
     ------
     ParamError
-        If the output is one of the sources.
+        If the output is one of the sources, the model takes more than one text, or there is neither source
+        nor question.
     """
     import polars as pl
 
@@ -80,6 +84,7 @@ def predict(
 
     session = session or Session()
     loaded = load(model, trust=trust, session=session)
+    source = source if ask is None else batch.asked(loaded, ask)
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     if output is not None:

@@ -163,6 +163,7 @@ def train(
     target: str,
     *,
     test: Any = None,
+    documents: Any = None,
     session: Session | None = None,
     resume: bool = True,
     **keys: Any,
@@ -177,6 +178,8 @@ def train(
         The column to be learned.
     test : str, path or table, optional
         Rows to evaluate on; without it, `holdout` is the share of the rows that is kept aside.
+    documents : str, path, list or table, optional
+        What the rows, which are questions then, are asked of; see `noria.data.documents`.
     session : Session, optional
     resume : bool
         Whether an unfinished run of the same data and keys is taken up again.
@@ -212,12 +215,18 @@ def train(
     named, tested = isinstance(source, str | Path), isinstance(test, str | Path)
     fields["data"]["source"] = str(source) if named else ""
     fields["data"]["test"] = str(test) if tested else None
+    listed = documents if isinstance(documents, list) else [documents]
+    addressed = all(isinstance(one, str | Path) for one in listed)
+    if addressed:
+        fields["data"]["documents"] = [str(one) for one in listed]
     fields.setdefault("name", _name_of(source if named else target))
     from noria.core.recipe import Recipe
 
     recipe = Recipe.parse(fields, folder=Path())
     table, given = None if named else source, None if tested else test
-    return _walk(recipe, session, resume=resume, source=table, test=given)
+    return _walk(
+        recipe, session, resume=resume, source=table, test=given, documents=None if addressed else documents
+    )
 
 
 def refit(model: str, source: Any = None, *, test: Any = None, session: Session | None = None) -> Run:
@@ -271,12 +280,12 @@ def reproduce(run: str, *, session: Session | None = None) -> Reproduction:
     folder = folder_of(run, session.registry)
     recipe, record = once_more.again(folder, session.trusts)
     tables = []
-    for digest in (record["snapshot"], record["tested"]):
+    for digest in (record["snapshot"], record["tested"], record.get("documents")):
         if digest:
             session.artefacts.snapshots.fetch(digest)
         tables.append(open_snapshot(digest, session.settings) if digest else None)
     repeated = _walk(
-        once_more.as_kept(recipe), session, source=tables[0], test=tables[1],
+        once_more.as_kept(recipe), session, source=tables[0], test=tables[1], documents=tables[2],
         replay=once_more.trials(folder), resume=False, register=False,
     )  # fmt: skip
     return once_more.reproduction(folder, repeated.folder, session.registry)

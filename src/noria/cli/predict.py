@@ -21,9 +21,13 @@ def predict(
         ),
     ],
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="FILE...", help="Rows, from any sources that can be trained on."),
-    ],
+    ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--ask", "-a", metavar="QUESTION", help="One question, to a model that answers such."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -46,17 +50,21 @@ def predict(
       noria predict titanic new.csv
       noria predict titanic new.csv -o scored.parquet
       noria predict titanic monday.csv tuesday.csv -o week.csv
+      noria predict docs-qa --ask "How do I make an older version answer again?"
       noria predict ./titanic-model 's3://bucket/day-*.parquet' -o scored.csv --trust
     """  # noqa: D301 - \b keeps click from joining the lines
     import time
 
     import noria
-    from noria.cli.ui import following, print_json, show_frame
+    from noria.cli.ui import following, print_json, show_answer, show_frame
+    from noria.errors import ParamError
     from noria.pages.units import duration
 
+    if bool(files) == (ask is not None):
+        raise ParamError("Name files of rows, or ask a question.", do='Use FILE or --ask "...".')
     began = time.monotonic()
     with following(Path(model).name, quiet=flags["quiet"]) as session:
-        table: Any = noria.predict(model, files, output=output, trust=trust, session=session)
+        table: Any = noria.predict(model, files, ask=ask, output=output, trust=trust, session=session)
     seconds = time.monotonic() - began
     if output is not None:
         if flags["json"]:
@@ -67,6 +75,8 @@ def predict(
             typer.echo(f"{table:,} rows with predictions are in {output} ({speed})")
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
+    elif "citations" in table.columns and ask is not None:
+        show_answer(table.row(0, named=True))
     else:
         start = table.columns.index("prediction")
         show_frame(table.select(*table.columns[start:], *table.columns[:start]), rows=rows)

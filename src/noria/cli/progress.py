@@ -107,6 +107,14 @@ class State:
         self.doing, self.share = "removing", data["done"] / data["total"]
         self.trying = f"{data['done']} of {data['total']}"
 
+    def _document_progress(self, data: dict[str, Any]) -> None:
+        self.share = data["done"] / data["total"]
+        self.trying = f"{data['done']:,} of {data['total']:,} documents"
+
+    def _embedding_progress(self, data: dict[str, Any]) -> None:
+        learner = self.trying.partition(",")[0]
+        self.trying = f"{learner}, {data['done']:,} of {data['total']:,} texts embedded"
+
     def _predict_progress(self, data: dict[str, Any]) -> None:
         self.doing, self.trying = "predicting", times(data["rows"], "row")
 

@@ -24,6 +24,7 @@ __all__ = [
     "grid",
     "print_json",
     "show",
+    "show_answer",
     "show_error",
     "show_frame",
     "table",
@@ -169,6 +170,23 @@ def show_frame(frame: pl.DataFrame, *, rows: int) -> None:
     show(made, *([Text(f"\n{' and '.join(left)}; -o FILE writes everything.", style="dim")] if left else []))
 
 
+def show_answer(answer: Mapping[str, Any]) -> None:
+    """An answer, and below it the places that it cites."""
+    from rich.text import Text
+
+    lines = [Text(answer["prediction"])]
+    for number, cited in enumerate(answer["citations"], 1):
+        page = f", page {cited['page']}" if cited["page"] else ""
+        line = f", line {cited['line']}" if cited["line"] else ""
+        about = cited["heading"] or cited["title"]
+        lines.append(Text(f"[{number}] {cited['document']}{page}{line}: {about}", style="dim"))
+    known = {cited["document"] for cited in answer["citations"]}
+    further = [name for name in answer["documents"][:5] if name not in known]
+    if further and answer["citations"]:
+        lines.append(Text(f"see also {', '.join(further[:3])}", style="dim"))
+    show(*lines)
+
+
 def _cell(value: object) -> str:
     match value:
         case None:
@@ -176,7 +194,9 @@ def _cell(value: object) -> str:
         case float():
             return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
         case list():
-            return " | ".join(map(str, value))
+            return " | ".join(map(_cell, value))
+        case dict():
+            return _cell(next(iter(value.values()), None))
         case _:
             return " ".join(str(value).split())
 

@@ -18,6 +18,7 @@ from noria.core.params import Params
 from noria.core.result import Evaluation, Figure
 from noria.core.schema import Schema
 from noria.core.signature import Signature
+from noria.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,11 +58,17 @@ class Task(StrEnum):
     CLASSIFICATION = "classification"
     REGRESSION = "regression"
     FORECASTING = "forecasting"
+    QUESTION_ANSWERING = "question-answering"
 
     @property
     def numeric(self) -> bool:
         """Whether its target is a quantity."""
-        return self is not Task.CLASSIFICATION
+        return self in (Task.REGRESSION, Task.FORECASTING)
+
+    @property
+    def asked(self) -> bool:
+        """Whether its rows are questions to documents that lie beside the table."""
+        return self is Task.QUESTION_ANSWERING
 
     @property
     def ordered(self) -> bool:
@@ -131,6 +138,8 @@ class Shared:
     ----------
     seconds : float
         Wall-clock time that making them took in all.
+    common : float
+        That of things which all folds have in common, so that no later fit will take it again.
 
     Examples
     --------
@@ -143,9 +152,9 @@ class Shared:
 
         self._lock = RLock()
         self._made: dict[Any, Any] = {}
-        self.seconds = 0.0
+        self.seconds = self.common = 0.0
 
-    def get(self, key: Any, make: Callable[[], T]) -> T:
+    def get(self, key: Any, make: Callable[[], T], *, common: bool = False) -> T:
         """What was made under `key`; made now if it was not. One thread makes at a time."""
         if key not in self._made:
             with self._lock:
@@ -153,6 +162,7 @@ class Shared:
                     clock = Deadline()
                     self._made[key] = make()
                     self.seconds += clock.elapsed
+                    self.common += clock.elapsed if common else 0.0
         return self._made[key]
 
 
@@ -191,6 +201,10 @@ class Context:
     shared : Shared
     fold : Fold, optional
         Present inside a search.
+    documents : Table, optional
+        What the rows are asked of: it lies beside them, and no split divides it.
+    settings : Settings
+        Where copies and caches are kept.
     """
 
     schema: Schema
@@ -201,6 +215,8 @@ class Context:
     events: Events = field(default_factory=Events)
     shared: Shared = field(default_factory=Shared)
     fold: Fold | None = None
+    documents: pl.DataFrame | None = None
+    settings: Settings = field(default_factory=Settings)
 
     def within(self, fold: Fold) -> Context:
         """The same context inside one fold."""

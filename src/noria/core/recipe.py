@@ -29,6 +29,9 @@ class Data(_Part):
 
     source: str = Field("", description="Path, glob, URL, package:, openml:, hf:, sql: or database address.")
     target: str = Field("", description="The column to be learned.")
+    documents: str | list[str] | None = Field(
+        None, description="What the rows are asked of: a folder, pattern, package: or collection:."
+    )
     test: str | None = Field(None, description="A source of rows that are only ever evaluated on.")
     table: str | None = Field(None, description="The table of a database, or the sheet of a workbook.")
     query: str | None = Field(None, description="SQL to run on the source.")
@@ -41,6 +44,11 @@ class Data(_Part):
     group: str | None = Field(None, description="Rows of one group stay on one side of every split.")
     time: str | None = Field(None, description="When a row happened: later rows judge, earlier ones teach.")
     weight: str | None = Field(None, description="How much each row counts in training.")
+
+    @property
+    def asks_documents(self) -> bool:
+        """Whether its rows are questions to documents; a test collection brings its documents."""
+        return bool(self.documents) or self.source.startswith("collection:")
 
 
 class Split(_Part):

@@ -217,6 +217,8 @@ def _infer_target(seen: Seen, wish: _Wish, table: pl.DataFrame) -> Column:
             got=repr(seen.counts["text"].sort()[0]),
             do="Leave the task and the target's type out, or name another target.",
         )
+    if wish.type is Type.TEXT:
+        return replace(column, role=Role.TARGET)
     if wish.type is None and seen.numeric and column.type in {Type.ID, Type.CATEGORY, Type.DATETIME}:
         column = measure(seen, Column(seen.name, Type.NUMBER, parse=Parse(**dict(wish.parse))))
     given = replace(column, role=Role.TARGET) if wish.type is not None else column

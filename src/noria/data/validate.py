@@ -146,7 +146,7 @@ def _drop_rows(
             known = known.filter(~pl.col(name).is_in(alone.implode()))
             named = ", ".join(repr(one) for one in rare[:5]) + (", ..." if len(rare) > 5 else "")
             notes.append(f"{times(len(rare), 'row')} left out, the only one of its class: {named}")
-    if known[name].n_unique() < 2:
+    if known[name].n_unique() < 2 and target.type is not Type.TEXT:
         only = f"only {known[name][0]!r}" if known.height else "no value at all"
         raise TargetError(
             f"The target {name!r} has nothing to learn.",

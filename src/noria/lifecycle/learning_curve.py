@@ -52,9 +52,9 @@ def learning_curve(case: Case, deadline: Deadline) -> Figure | None:
     if chosen is None:
         return None
     metric = case.tuned.metric
-    ctx = Context(
-        case.data.schema, case.data.task, wish.seed, Deadline(_FITTING * deadline.remaining, deadline)
-    )
+    until = Deadline(_FITTING * deadline.remaining, deadline)
+    data = case.data
+    ctx = Context(data.schema, data.task, wish.seed, until, documents=data.documents, settings=data.settings)
     works = list(_works(case, table, splits[:folds], ctx))
 
     def fit(work: tuple[float, Fold]) -> _Point | None:

@@ -185,6 +185,7 @@ def lineage(
             "rows": data.snapshot.rows,
             "columns": data.snapshot.columns,
             "test": data.tested,
+            "documents": data.corpus,
         },
         "code": origin.code and origin.code.to_dict(),
         "parameters": {"recipe": resolved, "pipeline": list(pipeline)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from noria.core.words import quoted
 from noria.data.unread import unread
 from noria.errors import ColumnError, ParamError, StorageError
 
-__all__ = ["aligned", "joined", "save", "scored", "write"]
+__all__ = ["aligned", "asked", "joined", "save", "scored", "write"]
 
 _IS_NOT = {
     Type.NUMBER: ("is no number", "are no numbers"),
@@ -136,6 +137,24 @@ def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
     return rows
 
 
+def asked(model: Model | FeaturedModel, question: str) -> pl.DataFrame:
+    """The one row of a question to a model whose only input is a text.
+
+    Raises
+    ------
+    ParamError
+        If it has other inputs.
+    """
+    columns = model.signature.columns
+    if len(columns) != 1 or columns[0].type is not Type.TEXT:
+        raise ParamError(
+            "This model does not take a question.",
+            got=", ".join(column.name for column in columns[:8]),
+            do="Give it rows with these columns.",
+        )
+    return pl.DataFrame({columns[0].name: [question]})
+
+
 def joined(rows: pl.DataFrame, predictions: pl.DataFrame) -> pl.DataFrame:
     """Rows beside their predictions; a column of the rows that is called like one of them gets another name.
 
@@ -189,11 +208,17 @@ def _csv(path: Path) -> Iterator[_Put]:
 
 def _first_with_header(file: IO[bytes]) -> _Put:
     def put(table: pl.DataFrame) -> None:
-        lists = [name for name, kind in table.schema.items() if kind == pl.List]
-        flat = table.with_columns(pl.col(name).list.join("|") for name in lists)
+        flat = table.with_columns(_flat(column) for column in table if column.dtype.is_nested())
         flat.write_csv(file, include_header=file.tell() == 0)
 
     return put
+
+
+def _flat(column: pl.Series) -> pl.Series:
+    """A column of lists as text: of plain values joined by ``|``, of anything else as JSON."""
+    if isinstance(column.dtype, pl.List) and not column.dtype.inner.is_nested():
+        return column.list.join("|")
+    return pl.Series(column.name, [json.dumps(value, default=str) for value in column.to_list()])
 
 
 @contextmanager

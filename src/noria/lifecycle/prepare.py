@@ -14,7 +14,7 @@ from noria.core.features import FeatureFunction
 from noria.core.protocol import Task
 from noria.core.recipe import Recipe
 from noria.core.schema import Role, Schema, Type
-from noria.data import sources
+from noria.data import documents, sources
 from noria.data.conform import conform
 from noria.data.infer import infer, infer_task
 from noria.data.snapshot import Snapshot
@@ -44,6 +44,11 @@ class Prepared:
         Of the columns after the feature function.
     tested : str, optional
         Fingerprint of the rows given for testing, as they came.
+    settings : Settings
+    documents : Table, optional
+        What the rows are asked of.
+    corpus : str, optional
+        Its fingerprint.
     """
 
     table: pl.DataFrame
@@ -56,6 +61,9 @@ class Prepared:
     function: FeatureFunction | None
     example: dict[str, Any]
     notes: list[str]
+    settings: Settings
+    documents: pl.DataFrame | None = None
+    corpus: str | None = None
 
 
 @dataclass
@@ -67,7 +75,7 @@ class Preparation:
     recipe : Recipe
     settings : Settings
     events : Events
-    source, test : object
+    source, test, documents : object
         Tables or addresses that stand in for the recipe's own.
     """
 
@@ -76,7 +84,9 @@ class Preparation:
     events: Events
     source: Any = None
     test: Any = None
+    documents: Any = None
     notes: list[str] = field(default_factory=list)
+    _asked: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __call__(self) -> Prepared:
         """Read and prepare.
@@ -96,6 +106,8 @@ class Preparation:
         tested = None if test is None else save_snapshot(test, self.settings).hash
         where = str(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
+        beside, left_out = self._documents()
+        self._asked = self._question(raw.columns)
         raw, fewer = self._affordable(raw)
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
         made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
@@ -107,7 +119,7 @@ class Preparation:
             schema = infer(
                 table, target=given.target, overrides=self._overrides(set(raw.columns) - set(table.columns))
             )
-        task = recipe.task or Task(infer_task(schema[given.target], table))
+        task = self._task or Task(infer_task(schema[given.target], table))
         schema = self._typed_target(schema, table, task)
         found = columns.findings(schema)
         usable, schema, notes = prepare(table, schema, task)
@@ -115,7 +127,7 @@ class Preparation:
         columns.check_weights(typed, schema)
         if test is not None:
             test = columns.judged(conform(test, schema), schema)
-        for note in (*fewer, *found, *notes):
+        for note in (*left_out, *fewer, *found, *notes):
             self.events.emit("note", text=note)
         return Prepared(
             typed,
@@ -127,8 +139,46 @@ class Preparation:
             tested,
             function,
             columns.example(raw),
-            [*self.notes, *fewer, *found, *notes],
+            [*self.notes, *left_out, *fewer, *found, *notes],
+            self.settings,
+            beside,
+            None if beside is None else save_snapshot(beside, self.settings).hash,
         )
+
+    @property
+    def _task(self) -> Task | None:
+        """The task that is wished for, or that documents call for."""
+        asked = self.documents is not None or self.recipe.data.asks_documents
+        return self.recipe.task or (Task.QUESTION_ANSWERING if asked else None)
+
+    def _question(self, columns: list[str]) -> dict[str, dict[str, str]]:
+        """What the columns of a table of questions are: a text, and a text that names what is relevant to it.
+
+        The question is the column of that name, or the only one beside the target; others are ignored.
+        """
+        if self._task is None or not self._task.asked:
+            return {}
+        others = [name for name in columns if name != self.recipe.data.target]
+        if len(others) > 1 and "question" not in others:
+            raise RecipeError(
+                "Which column holds the questions?", got=", ".join(others), do="Rename it to 'question'."
+            )
+        question = "question" if "question" in others else others[0] if others else ""
+        text, left_out = {"type": "text"}, {"role": "ignore"}
+        return {name: left_out if name in others and name != question else text for name in columns}
+
+    def _documents(self) -> tuple[pl.DataFrame | None, list[str]]:
+        """What the rows are asked of, and which documents were left out."""
+        given = self.recipe.data
+        if self._task is None or not self._task.asked:
+            return None, []
+        named = given.documents or given.source
+        addresses = [self._located(one) for one in ([named] if isinstance(named, str) else named)]
+        source = addresses if self.documents is None else self.documents
+        table, left_out = documents.read(source, settings=self.settings, events=self.events)
+        count = table["document"].n_unique()
+        self.events.emit("documents.read", documents=count, blocks=table.height)
+        return table, [f"{count:,} documents", *left_out]
 
     def _read(self, source: Any) -> pl.DataFrame:
         data = self.recipe.data
@@ -190,6 +240,8 @@ class Preparation:
             overrides.setdefault(name, {})["role"] = Role.SERIES.value
         if self.recipe.task is not None and self.recipe.task.numeric:
             overrides.setdefault(data.target, {}).setdefault("type", "number")
+        for name, wish in self._asked.items():
+            overrides[name] = {**wish, **overrides.get(name, {})}
         return {name: wish for name, wish in overrides.items() if name not in without}
 
     def _featured(self, function: FeatureFunction, raw: pl.DataFrame, schema: Schema) -> pl.DataFrame:

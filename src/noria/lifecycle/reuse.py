@@ -22,6 +22,7 @@ from noria.core.recipe import Recipe
 from noria.core.result import Evaluation
 from noria.core.runs import RunEntry
 from noria.data.conform import conform
+from noria.data.drift import reference
 from noria.errors import ArtifactError, NotFoundError
 from noria.lifecycle import lineage
 from noria.lifecycle.diagnose import by_goals
@@ -29,7 +30,7 @@ from noria.lifecycle.prepare import Prepared
 
 __all__ = ["Found", "key", "link", "taken"]
 
-_WHERE = ("source", "test", "query", "table", "names", "drop")  # told by the rows themselves
+_WHERE = ("source", "test", "documents", "query", "table", "names", "drop")  # told by the rows themselves
 
 
 @dataclass
@@ -97,7 +98,7 @@ def key(
     asked = {
         **{name: wish.get(name) for name in ("task", "system", "options", "split", "search")},
         "data": {name: value for name, value in wish.get("data", {}).items() if name not in _WHERE},
-        "rows": [data.snapshot.hash, data.tested],
+        "rows": [data.snapshot.hash, data.tested, data.corpus],
         "features": [data.function.name, data.function.source] if data.function else None,
         "learners": [learner.name for learner in learners],
         "replay": list(replay),
@@ -145,6 +146,8 @@ def link(earlier: Path, folder: Path) -> None:
     """Take model, figures and trials over from another run; on the same file system they take no room."""
     shutil.copytree(earlier / "figures", folder / "figures", copy_function=_hard_link, dirs_exist_ok=True)
     shutil.copy2(earlier / "trials.jsonl", folder / "trials.jsonl")  # a run that is gone on with adds to it
+    for name in filter(lambda name: (earlier / name).exists(), reference.FILES):
+        _hard_link(earlier / name, folder / name)
     with files.new_folder(folder / "model") as draft:
         shutil.copytree(earlier / "model", draft, copy_function=_hard_link, dirs_exist_ok=True)
 

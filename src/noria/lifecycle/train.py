@@ -37,6 +37,7 @@ from noria.core.result import Evaluation
 from noria.core.runs import Condition, RunEntry, RunQuery
 from noria.core.split import Split
 from noria.data.conform import conform
+from noria.data.drift import Reference
 from noria.errors import (
     BudgetError,
     InputError,
@@ -92,7 +93,7 @@ class Training:
     registry : Registry
     executor : Executor
     events : Events
-    source, test : object
+    source, test, documents : object
         Tables or addresses that stand in for the recipe's own.
     resume : bool
         Whether an unfinished run of the same recipe and data is taken up again, and what has not changed
@@ -110,6 +111,7 @@ class Training:
     events: Events
     source: Any = None
     test: Any = None
+    documents: Any = None
     resume: bool = True
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
@@ -139,7 +141,9 @@ class Training:
     def _run(self, deadline: Deadline) -> Walk:
         check_silence(self.recipe.silence)
         with self._stage("read"):
-            data = Preparation(self.recipe, self.settings, self.events, self.source, self.test)()
+            data = Preparation(
+                self.recipe, self.settings, self.events, self.source, self.test, self.documents
+            )()
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)
@@ -192,6 +196,7 @@ class Training:
             report.draw([*drawn, compared], folder)
         with self._stage("examine"):
             until = Deadline(_INSIGHT * self.recipe.search.budget)
+            attempt("What new rows are compared with", partial(self._refer, data, evidence, folder), None)
             case = Case(
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
                 until,
@@ -217,6 +222,11 @@ class Training:
             notes=notes,
             recipe=self.recipe.to_dict(),
         )
+
+    def _refer(self, data: Prepared, evidence: Evidence, folder: Path) -> None:
+        """Keep what new rows will be compared with."""
+        seen, said, seed = evidence.truth, evidence.predictions, self.recipe.search.seed
+        Reference.of(data.table, data.schema, seen, said, seed=seed).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -340,9 +350,12 @@ class Training:
         replay = self._replayed(learners)
         reserve = min((_RESERVE + _INSIGHT) * deadline.budget + 0.2, 0.5 * deadline.budget)
         until = Deadline() if replay else deadline.earlier(reserve)
-        ctx = Context(data.schema, data.task, wish.seed, until, 1, self.events)
+        ctx = Context(
+            data.schema, data.task, wish.seed, until, 1, self.events,
+            documents=data.documents, settings=data.settings,
+        )  # fmt: skip
         if len(folds) < self.executor.workers:
-            ctx = Context(**{**vars(ctx), "threads": self.executor.workers})
+            ctx = replace(ctx, threads=self.executor.workers)
         self.events.emit(
             "search.started", budget=None if replay else deadline.budget, metric=metric.name,
             rows=train.height, folds=len(folds), learners=[learner.name for learner in learners],
@@ -404,6 +417,7 @@ class Training:
             "until": found.until,
             "earlier": found.earlier,
             "tested": data.tested,
+            "documents": data.corpus,
             "rows": data.table.height,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),

@@ -299,12 +299,14 @@ class Search:
         """The trial over all folds, or None when its first folds leave no hope."""
         allowance = self._allowance
         fit = partial(self._fit_fold, learner, replace(self.ctx, deadline=allowance))
+        known = self.ctx.shared.common
         try:
             parts = list(self.executor.map(fit, self.folds[:_SCOUTS]))
         except OutOfTime:
             self._pace.learn(learner, self.rows, self.columns, allowance.elapsed)
             raise
-        self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts))
+        once = self.ctx.shared.common - known
+        self._pace.learn(learner, self.rows, self.columns, max(part[2] for part in parts) - once)
         rest = len(self.folds) - _SCOUTS
         if (
             len(self.trials) >= 2

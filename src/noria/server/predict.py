@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
-import secrets
 from itertools import islice
 from typing import Any
 
@@ -14,7 +13,7 @@ import orjson
 from noria.core.schema import Schema
 from noria.core.serving import Verb
 from noria.errors import NoriaError, ParamError, RequestError, suggestion
-from noria.lifecycle.serve import Answers, Desk, Limits
+from noria.lifecycle.serve import Answers, Desk, Limits, request_id
 from noria.server import arrow
 from noria.server.guard import check
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
@@ -50,7 +49,7 @@ class PredictRoute:
             wrong = RequestError("The path takes another method.", status=405, do="Send POST.")
             await reply_error(send, wrong, [(b"allow", b"POST")])
             return
-        request = secrets.token_hex(16)
+        request = request_id()
         headers = [(b"x-request-id", request.encode())]
         name = path[1]
         try:

@@ -14,12 +14,14 @@ from noria.core.deadline import Deadline
 from noria.core.protocol import Context, Fold, Learner, Model, System
 from noria.core.recipe import validated
 from noria.core.schema import Schema
+from noria.data import documents
 from noria.data.conform import conform
 from noria.data.infer import infer
 from noria.data.validate import prepare
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.tune import Search, Tuned
+from noria.settings import Settings
 from noria.testing.toy import Problem
 
 __all__ = ["Bench"]
@@ -50,6 +52,12 @@ class Bench:
     def table(self) -> pl.DataFrame:
         """The problem's rows with their types."""
         return conform(self._prepared[0], self.schema)
+
+    @cached_property
+    def documents(self) -> pl.DataFrame | None:
+        """What the rows are asked of, with all columns of documents."""
+        given = self.problem.documents
+        return None if given is None else documents.read(given, settings=Settings())[0]
 
     @cached_property
     def rows(self) -> pl.DataFrame:
@@ -86,7 +94,7 @@ class Bench:
 
     def context(self, seed: int = 0) -> Context:
         """A context of a fit outside a search."""
-        return Context(self.schema, self.problem.task, seed, Deadline(_SECONDS))
+        return Context(self.schema, self.problem.task, seed, Deadline(_SECONDS), documents=self.documents)
 
     def fit(self, learner: Learner, table: pl.DataFrame | None = None, seed: int = 0) -> Model:
         """One learner on one table."""

@@ -19,7 +19,8 @@ def trains_and_registers(bench: Bench) -> None:
     with TemporaryDirectory() as home:
         session = Session(Settings(home=Path(home)))
         run = train(
-            problem.table, problem.target, name="checked", system=bench.kind.name, task=problem.task.value,
+            problem.table, problem.target, documents=problem.documents, name="checked",
+            system=bench.kind.name, task=problem.task.value,
             options=problem.options, columns=problem.columns, budget="30s", trials=4, folds=3,
             session=session,
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class Problem:
         Roles that cannot be inferred.
     asked : Table, optional
         Rows to predict, where those of the table cannot be.
+    documents : Table, optional
+        What the rows are asked of: ``document``, ``title``, ``text``.
     """
 
     name: str
@@ -43,15 +46,16 @@ class Problem:
     options: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     asked: pl.DataFrame | None = None
+    documents: pl.DataFrame | None = None
 
 
 def problems(rows: int = 240, seed: int = 0) -> list[Problem]:
-    """Two classes, three classes and a number, on columns of every type, with missing values; two series.
+    """Two classes, three classes and a number on columns of every type, with gaps; series; questions.
 
     Examples
     --------
     >>> [problem.name for problem in problems(50)]
-    ['two classes', 'three classes', 'number', 'series']
+    ['two classes', 'three classes', 'number', 'series', 'questions']
     """
     rng = np.random.default_rng(seed)
     size, colour, member = rng.normal(size=rows), rng.integers(0, 4, rows), rng.random(rows) < 0.5
@@ -76,6 +80,7 @@ def problems(rows: int = 240, seed: int = 0) -> list[Problem]:
             "number", features.with_columns(price=pl.Series(100 + 10 * signal)), "price", Task.REGRESSION
         ),
         _series(rows, rng),
+        _questions(rows, rng),
     ]
 
 
@@ -100,6 +105,31 @@ def _series(rows: int, rng: np.random.Generator) -> Problem:
         {"horizon": ahead},
         {"day": "time", "shop": "series"},
         future,
+    )
+
+
+def _questions(rows: int, rng: np.random.Generator) -> Problem:
+    """Documents about one thing each, and questions after two of its words; some are about nothing known."""
+    syllables = ["ba", "do", "fi", "ku", "la", "me", "no", "ri", "sa", "tu"]
+    every = ["".join(parts) for parts in product(syllables, repeat=3)]
+    words = [every[at] for at in rng.permutation(len(every))]
+    count = max(rows // 8, 12)
+    themes = [words[4 * at : 4 * at + 4] for at in range(count + 6)]
+    texts = [f"A {a} has a {b}. Every {b} needs some {c}. No {d} was ever seen." for a, b, c, d in themes]
+    asked, relevant = [], []
+    for number in range(max(rows // 4, 40)):
+        theme = number % (count + 6)
+        pair = rng.permutation(4)[:2]
+        asked.append(f"what about the {themes[theme][pair[0]]} and the {themes[theme][pair[1]]}")
+        relevant.append(f"page-{theme}" if theme < count else "not in the documents")
+    documents = pl.DataFrame({"document": [f"page-{at}" for at in range(count)], "text": texts[:count]})
+    return Problem(
+        "questions",
+        pl.DataFrame({"question": asked, "relevant": relevant}),
+        "relevant",
+        Task.QUESTION_ANSWERING,
+        columns={"question": "text", "relevant": "text"},
+        documents=documents,
     )
 
 

@@ -16,6 +16,7 @@ source                                     what is read
 ``package:sklearn/iris``                   a data set of scikit-learn
 ``openml:31``, ``openml:credit-g``         OpenML
 ``hf:user/dataset/config:split``           Hugging Face
+``collection:cranfield``                   the questions of a public test collection of documents
 a Polars, pandas or Arrow table            as it is; also a dict of lists and a list of dicts
 =========================================  ============================================================
 
@@ -50,6 +51,7 @@ from typing import TYPE_CHECKING, Any
 from noria.core.events import Events
 from noria.core.files import exists
 from noria.data.sources.ask import Ask, Reading
+from noria.data.sources.collections import PREFIX, open_collection
 from noria.data.sources.databases import open_postgres, open_sql, open_sqlite, query_frame
 from noria.data.sources.files import open_glob, open_path
 from noria.data.sources.frames import open_object
@@ -172,13 +174,14 @@ _KINDS = (
     _Kind(_starts("package:"), open_package),
     _Kind(_starts("openml:"), open_openml),
     _Kind(_starts("hf:"), open_huggingface),
+    _Kind(_starts(PREFIX), open_collection),
     _Kind(_starts("https?://"), open_url),
     _Kind(_starts("file://"), open_path),
     _Kind(_starts("[A-Za-z][A-Za-z0-9+.-]+://"), open_fsspec),
     _Kind(_is_pattern, open_glob),
     _Kind(lambda _: True, open_path),
 )
-_PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", "https://", "s3://")
+_PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", PREFIX, "https://", "s3://")
 
 
 def _open(ask: Ask) -> Reading:

@@ -59,7 +59,9 @@ def insights(
     deadline : Deadline
     """
     view = View(model, rows)
-    if deadline.expired or not rows.height or not view.columns or not view.quick(deadline):
+    if not view.counts or not view.columns or not rows.height:
+        return (), []
+    if deadline.expired or not view.quick(deadline):
         return (), []
     permuted = permute(view, metric, deadline=_part("importance", deadline), seed=seed)
     by_name = {column.name: column for column in view.columns}

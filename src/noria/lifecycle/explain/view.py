@@ -57,6 +57,12 @@ class View:
         return self.model.signature.classes
 
     @property
+    def counts(self) -> bool:
+        """Whether what it says is a number, so that it can be asked what moves it."""
+        types = {output.name: output.type for output in self.model.signature.outputs}
+        return all(types[name] is Type.NUMBER for name in self.outputs)
+
+    @property
     def unit(self) -> str:
         """What is looked at, in words: of several classes just ``probability``."""
         return self.label(self.outputs[0]) if len(self.outputs) == 1 else "probability"

@@ -1,0 +1,237 @@
+"""What all strategies share: documents cut and indexed once, thresholds from training questions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import polars as pl
+
+from noria.core.deadline import FitFailed
+from noria.core.params import Params, choice, flag, integer, real
+from noria.core.protocol import Context
+from noria.core.schema import Type
+from noria.errors import SourceError, TargetError, suggestion
+from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
+from noria.systems.retrieval.corpus import Corpus
+from noria.systems.retrieval.dense import Dense
+from noria.systems.retrieval.embedder import Embedder
+from noria.systems.retrieval.lexical import Counts, Lexical
+from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
+from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.target import judged
+from noria.systems.retrieval.words import Analyzer
+
+__all__ = ["ChunkedParams", "FeedbackParams", "LexicalParams", "RetrievalLearner", "WordParams", "questions"]
+
+P = TypeVar("P", bound=Params)
+_ASKED = 100  # training questions that the threshold is chosen on
+_OVERLAP = 0.25
+_CUTS = tuple(name for name in CHUNKINGS if name != "whole")
+
+
+class ChunkedParams(Params):
+    """How documents are cut."""
+
+    chunking: str = choice("whole", *_CUTS, doc="How documents are cut.", tune=False)
+    size: int = integer(120, low=30, high=400, log=True, doc="Words of a chunk, at most.", tune=False)
+
+
+class LexicalParams(ChunkedParams):
+    """Settings of BM25."""
+
+    k1: float = real(1.2, low=0.2, high=4.0, log=True, doc="How slowly repetitions of a word stop counting.")
+    b: float = real(0.75, low=0.0, high=1.0, doc="How much long texts are held back.")
+    head_weight: float = real(1.0, low=0.0, high=5.0, doc="How often a word of title and headings counts.")
+    stems: bool = flag(True, doc="Whether words of the same English stem are one.", tune=False)
+
+
+class WordParams(LexicalParams):
+    """Settings of BM25 alone, where another way of cutting costs little."""
+
+    chunking: str = choice("whole", *_CUTS, doc="How documents are cut.")
+
+
+class FeedbackParams(LexicalParams):
+    """Settings of BM25 that may be asked twice."""
+
+    feedback: int = integer(5, low=0, high=20, doc="Best chunks that lend their words to a second round.")
+
+
+class RetrievalLearner(Generic[P]):
+    """An unfitted strategy. Subclasses declare facts and say how scores come about.
+
+    Attributes
+    ----------
+    name : str
+    turn : int
+        The round of the portfolio in which its first setting is tried.
+    embeds : bool
+        Whether it needs vectors.
+    settings : type of Params
+    known : sequence of dict
+        Settings known to work, best first.
+    """
+
+    name: ClassVar[str]
+    turn: ClassVar[int] = 0
+    embeds: ClassVar[bool] = False
+    settings: ClassVar[type[Params]] = LexicalParams
+    known: ClassVar[Sequence[dict[str, Any]]] = ({},)
+
+    def __init__(self, options: RetrievalOptions, params: P | None = None) -> None:
+        self.options = options
+        self.params: P = params if params is not None else self.settings()  # type: ignore[assignment]
+
+    def with_params(self, params: P) -> RetrievalLearner[P]:
+        """A copy with other parameters."""
+        return type(self)(self.options, params)
+
+    def portfolio(self, rows: int) -> Sequence[P]:  # noqa: ARG002
+        """The settings in `known`."""
+        return [self.settings(**values) for values in self.known]  # type: ignore[misc]
+
+    def seconds(self, rows: int, columns: int) -> float:  # noqa: ARG002
+        """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
+        return 2e-3 * rows + (0.2 if self.embeds else 0.05)
+
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame) -> Strategy:
+        """How scores come about, learned from the training questions where there is something to learn."""
+        raise NotImplementedError
+
+    def fit(self, train: pl.DataFrame, valid: pl.DataFrame | None, ctx: Context) -> RetrievalModel:  # noqa: ARG002
+        """Index the documents, and learn from the questions of `train`; `valid` is not looked at.
+
+        Raises
+        ------
+        FitFailed
+            If the weights of the embedding model cannot be had.
+        OutOfTime
+            If the context's deadline passes first.
+        """
+        index = self._index(train, ctx)
+        ctx.deadline.check()
+        example = _example(train, ctx)
+        blank = Strategy("prior", sentences=self.options.sentences, depth=self.options.depth)
+        model = RetrievalModel(ctx.schema, index, blank, example)
+        model = RetrievalModel(ctx.schema, index, self.strategy(model, train), example)
+        return model.with_strategy(threshold=_threshold(model, train, ctx, self.options.refused))
+
+    def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
+        """Documents cut, counted and embedded, each once per search."""
+        if ctx.documents is None:
+            raise SourceError("There are no documents to search.", do="Name them under 'data: documents:'.")
+        table = ctx.documents
+        values = {**LexicalParams().to_dict(), "feedback": 0, **self.params.to_dict()}
+        corpus = ctx.shared.get("corpus", lambda: Corpus.of(table), common=True)
+        chunking = Chunking(values["chunking"], values["size"], _OVERLAP)
+        chunking = replace(chunking, size=0) if chunking.how == "whole" else chunking
+        chunks = ctx.shared.get(chunking, lambda: Chunks.of(corpus, chunking), common=True)
+        analyzer = Analyzer(values["stems"])
+        counts = ctx.shared.get(
+            ("counts", chunking, analyzer.stems), lambda: Counts.of(corpus, chunks, analyzer), common=True
+        )
+        ctx.deadline.check()
+        how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
+        lexical = Lexical(counts, analyzer, **how)
+        dense = self._dense(corpus, chunks, chunking, ctx) if self.embeds else None
+        return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense)
+
+    def _dense(self, corpus: Corpus, chunks: Chunks, chunking: Chunking, ctx: Context) -> Dense:
+        embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
+
+        def embed() -> np.ndarray:
+            heads, texts = chunks.heads(corpus), chunks.texts(corpus)
+            whole = [f"{head}. {text}" for head, text in zip(heads, texts)]
+            return embedder.texts(whole, deadline=ctx.deadline, events=ctx.events)
+
+        try:
+            return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
+        except SourceError as error:
+            raise FitFailed(f"{error.what} {error.do}") from error
+
+
+def _threads(ctx: Context) -> int:
+    """All cores: other folds wait for the vectors meanwhile."""
+    return ctx.settings.workers or os.cpu_count() or 1
+
+
+def questions(model: RetrievalModel, train: pl.DataFrame) -> Iterator[tuple[str, dict[str, float]]]:
+    """Each question of a table with the grades of the documents that are relevant to it."""
+    target = model.schema.target
+    if target is not None:
+        for question, relevant in train.select(model.question, target.name).iter_rows():
+            yield question or "", dict(judged(relevant))
+
+
+def _prior(corpus: Corpus, train: pl.DataFrame, ctx: Context) -> np.ndarray:
+    """How often each document was relevant, (documents,)."""
+    numbers = {name: number for number, name in enumerate(corpus.names)}
+    prior = np.zeros(len(corpus))
+    target = ctx.schema.target
+    unknown: list[str] = []
+    for relevant in train[target.name] if target is not None else ():
+        for name, grade in judged(relevant).items():
+            if name in numbers:
+                prior[numbers[name]] += grade
+            else:
+                unknown.append(name)
+    if unknown and not prior.any():
+        raise TargetError(
+            "No document has a name that the questions call relevant.",
+            got=repr(unknown[0]),
+            do=suggestion(unknown[0], corpus.names),
+        )
+    if unknown:
+        ctx.shared.get("unknown", lambda: _warn(unknown, ctx))
+    return prior
+
+
+def _warn(unknown: Sequence[str], ctx: Context) -> None:
+    names = sorted(set(unknown))
+    count = "1 relevant document is" if len(names) == 1 else f"{len(names):,} relevant documents are"
+    ctx.events.emit("note", text=f"{count} not among the documents, such as {names[0]!r}")
+
+
+def _threshold(model: RetrievalModel, train: pl.DataFrame, ctx: Context, refused: float) -> float:
+    """The confidence below which nothing is answered.
+
+    It separates questions that the documents answer from the same questions asked of the documents without
+    those that are relevant, and from questions that are known to have no answer.
+    """
+    if model.strategy.fusion == "prior":
+        return 0.0
+    numbers = {name: number for number, name in enumerate(model.index.corpus.names)}
+    answered, unanswered = [], []
+    some = train.sample(min(_ASKED, train.height), seed=ctx.seed)
+    for question, relevant in questions(model, some):
+        ctx.deadline.check()
+        scores, similar = model.scores(question)
+        found = model.found(question, scores, similar).confidence
+        if relevant:
+            answered.append(found)
+            without = [numbers[name] for name in relevant if name in numbers]
+            unanswered.append(model.found(question, scores, similar, without).confidence)
+        else:
+            unanswered.append(found)
+    return _separating(np.array(answered), np.array(unanswered), refused)
+
+
+def _separating(answered: np.ndarray, unanswered: np.ndarray, refused: float) -> float:
+    """Halfway between two values, where the shares of rightly answered and refused are highest together."""
+    if not len(answered) or not len(unanswered):
+        return 0.0
+    most = float(np.quantile(answered, refused))
+    known = np.unique(np.concatenate([[0.0], answered, unanswered]))
+    steps = np.append(0.0, (known[1:] + known[:-1]) / 2)
+    steps = steps[steps <= most]
+    right = [(answered >= step).mean() + (unanswered < step).mean() for step in steps]
+    return float(steps[int(np.argmax(right))])
+
+
+def _example(train: pl.DataFrame, ctx: Context) -> dict[str, Any]:
+    names = [column.name for column in ctx.schema.features if column.type is Type.TEXT]
+    return train.select(names).row(0, named=True) if train.height else {}

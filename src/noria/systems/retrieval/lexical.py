@@ -1,0 +1,155 @@
+"""The words of chunks, counted once and weighed for every setting of BM25."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from noria.methods.bm25 import Postings, top
+from noria.systems.retrieval.chunks import Chunks
+from noria.systems.retrieval.corpus import Corpus
+from noria.systems.retrieval.words import Analyzer
+
+__all__ = ["Counts", "Lexical"]
+
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """How often each term stands in the body and in the head of each chunk.
+
+    Attributes
+    ----------
+    vocabulary : Series of str
+        The terms; their places are their numbers.
+    terms, chunks : array of int32, (entries,)
+    body, head : array of float32, (entries,)
+    size : int
+        Chunks in all.
+    """
+
+    vocabulary: pl.Series
+    terms: NDArray[np.int32]
+    chunks: NDArray[np.int32]
+    body: NDArray[np.float32]
+    head: NDArray[np.float32]
+    size: int
+
+    @classmethod
+    def of(cls, corpus: Corpus, chunks: Chunks, analyzer: Analyzer) -> Counts:
+        """Count batch by batch, so that memory holds the counts and one batch of words."""
+        parts = []
+        for first in range(0, len(chunks), _BATCH):
+            rows = slice(first, first + _BATCH)
+            said = analyzer.counts(chunks.texts(corpus, rows)).rename({"count": "body"})
+            above = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
+            both = said.join(above, on=["text", "term"], how="full", coalesce=True)
+            parts.append(
+                both.with_columns(pl.col("text").cast(pl.Int32) + first, pl.col("body", "head").fill_null(0))
+            )
+        table = pl.concat(parts) if parts else pl.DataFrame()
+        vocabulary = table["term"].unique().sort()
+        numbers = pl.DataFrame({"term": vocabulary, "number": np.arange(len(vocabulary), dtype=np.int32)})
+        table = table.join(numbers, on="term").sort("number", "text")
+        terms, texts, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
+        return cls(vocabulary, terms, texts, body, head, len(chunks))
+
+    def postings(self, head_weight: float) -> Postings:
+        """The postings where a term of the head counts this many times one of the body."""
+        counts = self.body + head_weight * self.head
+        some = counts > 0
+        return Postings.of(self.terms[some], self.chunks[some], counts[some], len(self.vocabulary), self.size)
+
+
+class Lexical:
+    """BM25 over chunks.
+
+    Parameters
+    ----------
+    counts : Counts
+    analyzer : Analyzer
+    k1, b, head_weight : float
+    feedback : int
+        How many of the best chunks lend their words to a second round; 0 for none.
+
+    References
+    ----------
+    Feedback: Lavrenko and Croft (2001), "Relevance-based language models"; RM3 of Abdul-Jaleel et al. (2004).
+    """
+
+    EXPANSION = 20
+    OLD = 0.6  # share of the words that were asked
+
+    def __init__(
+        self,
+        counts: Counts,
+        analyzer: Analyzer,
+        *,
+        k1: float,
+        b: float,
+        head_weight: float,
+        feedback: int = 0,
+    ) -> None:
+        self.counts, self.analyzer = counts, analyzer
+        self.settings = {"k1": k1, "b": b, "head_weight": head_weight, "feedback": feedback}
+        self.postings = counts.postings(head_weight)
+        self._weights = self.postings.weights(k1, b)
+        self._feedback = feedback
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of every term."""
+        return {term: number for number, term in enumerate(self.counts.vocabulary.to_list())}
+
+    @cached_property
+    def idf(self) -> NDArray[np.float32]:
+        """How rare each term is, and of an unknown one, last, (terms + 1,)."""
+        return np.append(self.postings.idf, np.float32(np.log1p(2 * len(self.postings.lengths) + 1)))
+
+    def query(self, question: str) -> dict[int, float]:
+        """The known terms of a question, and how often each is asked."""
+        asked: dict[int, float] = {}
+        for term in self.analyzer.words(question):
+            number = self.numbers.get(term)
+            if number is not None:
+                asked[number] = asked.get(number, 0.0) + 1.0
+        return asked
+
+    def scores(self, question: str) -> NDArray[np.float32]:
+        """The score of every chunk, (chunks,)."""
+        asked = self.query(question)
+        scores = self.postings.score(asked, self._weights)
+        if self._feedback and asked:
+            return self.postings.score(self._expanded(asked, scores), self._weights)
+        return scores
+
+    def _expanded(self, asked: Mapping[int, float], scores: NDArray[np.float32]) -> dict[int, float]:
+        """The question with the words that mark the best chunks."""
+        best = top(scores, self._feedback)
+        total = np.zeros(len(self.counts.vocabulary))
+        for chunk in best[scores[best] > 0]:
+            entries = self._entries(int(chunk))
+            part = self.counts.body[entries] + self.counts.head[entries]
+            total[self.counts.terms[entries]] += scores[chunk] * part / part.sum()
+        total *= self.idf[:-1]
+        added = top(total, self.EXPANSION)
+        added = added[total[added] > 0]
+        weighed = {term: self.OLD * count / sum(asked.values()) for term, count in asked.items()}
+        for term, share in zip(added.tolist(), total[added] / max(total[added].sum(), 1e-9)):
+            weighed[term] = weighed.get(term, 0.0) + (1 - self.OLD) * float(share)
+        return weighed
+
+    @cached_property
+    def _by_chunk(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        order = np.argsort(self.counts.chunks, kind="stable")
+        return order, np.searchsorted(self.counts.chunks[order], np.arange(self.counts.size + 1))
+
+    def _entries(self, chunk: int) -> NDArray[np.int64]:
+        order, starts = self._by_chunk
+        return order[starts[chunk] : starts[chunk + 1]]

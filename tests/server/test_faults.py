@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 
 import noria
@@ -193,6 +195,34 @@ def test_a_full_disk(process, home, small_disk):
     code, said = service.stop()
     assert code == 0
     assert "got: database or disk is full" in said
+
+
+def test_a_public_service_takes_smaller_files(process, tmp_path):
+    """As a Space does: less is sent, scored and written than where callers are known."""
+    service = process("line", "--public", "--no-log")
+    assert "up to 100.0 MB" in service.client.get("/models/line").text
+    place, kind = "/v1/models/line/files?file=rows.parquet&to=csv", "application/octet-stream"
+    line = http.client.HTTPConnection(service.told["url"].removeprefix("http://"))
+    line.putrequest("POST", place)
+    for name, value in (("content-type", kind), ("content-length", str(10**8 + 1))):
+        line.putheader(name, value)
+    line.endheaders()
+    assert line.getresponse().status == 413
+    line.close()
+    pl.DataFrame({"x": pl.Series([1.0]).new_from_index(0, 1_100_000)}).write_parquet(
+        tmp_path / "rows.parquet"
+    )
+    sent = (tmp_path / "rows.parquet").read_bytes()
+    assert len(sent) < 100_000
+    job = service.client.post(place, content=sent, headers={"content-type": kind}).json()
+    where = f"/v1/models/line/files/{job['id']}"
+    wait_for(lambda: service.client.get(where).json()["state"] != "running")
+    told = service.client.get(where).json()
+    assert (told["state"], told["error"]["what"]) == (
+        "failed",
+        "The file is more than is scored here at once.",
+    )
+    assert service.client.get(f"{where}/result").status_code == 404
 
 
 # -- its end -------------------------------------------------------------------------------------------------

@@ -60,10 +60,8 @@ def predict(
     import time
 
     import noria
-    from noria.cli.ui import following, print_json, show_answer, show_frame
-    from noria.core.words import times
+    from noria.cli.ui import following, show_answer, show_frame
     from noria.errors import ParamError
-    from noria.pages.units import duration
 
     if bool(files) == (ask is not None):
         raise ParamError("Name files of rows, or ask a question.", do='Use FILE or --ask "...".')
@@ -74,13 +72,7 @@ def predict(
         )
     seconds = time.monotonic() - began
     if output is not None:
-        if flags["json"]:
-            told = {"rows": table, "output": str(output), "bytes": output.stat().st_size}
-            print_json({**told, "seconds": round(seconds, 3)})
-        else:
-            speed = f"{duration(seconds)}, {table / seconds:,.0f} rows/s"
-            verb = "is" if table == 1 else "are"
-            typer.echo(f"{times(table, 'row')} with predictions {verb} in {output} ({speed})")
+        _tell(table, output, seconds, as_json=flags["json"])
     elif flags["json"]:
         typer.echo(table.write_ndjson(), nl=False)
     elif "citations" in table.columns and ask is not None:
@@ -88,3 +80,18 @@ def predict(
     else:
         start = table.columns.index("prediction")
         show_frame(table.select(*table.columns[start:], *table.columns[:start]), rows=rows)
+
+
+def _tell(rows: int, output: Path, seconds: float, *, as_json: bool) -> None:
+    """Say what was written."""
+    from noria.cli.ui import print_json
+    from noria.core.words import times
+    from noria.pages.units import duration
+
+    if as_json:
+        size = output.stat().st_size
+        print_json({"rows": rows, "output": str(output), "bytes": size, "seconds": round(seconds, 3)})
+        return
+    speed = f"{duration(seconds)}, {rows / seconds:,.0f} rows/s"
+    verb = "is" if rows == 1 else "are"
+    typer.echo(f"{times(rows, 'row')} with predictions {verb} in {output} ({speed})")

@@ -148,7 +148,8 @@ def test_a_run_tells_what_it_came_from(repository, session, people):
     told = json.loads((run.folder / "run.json").read_text())["lineage"]
     assert told == run.record["lineage"]
     assert told["data"] == {
-        "fingerprint": run.record["snapshot"], "source": "rows.csv", "rows": 160, "columns": 6, "test": None
+        "fingerprint": run.record["snapshot"], "source": "rows.csv", "rows": 160, "columns": 6, "test": None,
+            "documents": None,
     }  # fmt: skip
     assert told["code"]["commit"] == run.record["commit"] == git(repository, "rev-parse", "HEAD")
     assert "+# changed" in (run.folder / "code.diff").read_text()

@@ -170,6 +170,12 @@ def test_paired_difference_is_the_paired_t_test() -> None:
     assert math.isnan(paired_difference(a[:0], b[:0])[0])
 
 
+@pytest.mark.parametrize("rows", [10, 25, 27, 57])
+def test_wilson_holds_its_share_whatever_is_rounded(rows) -> None:
+    assert wilson(np.ones(rows, bool))[1] == 1.0
+    assert wilson(np.zeros(rows, bool))[0] == 0.0
+
+
 def test_intervals_of_shares_are_wilsons_one_by_one() -> None:
     hits, tries = np.array([0, 3, 20, 20, 0]), np.array([10, 10, 20, 40, 0])
     low, high = share_interval(hits, tries, level=0.9)

@@ -126,8 +126,14 @@ class Process:
     def workers(self) -> list[int]:
         """The processes that answer."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        served = [int(one) for one in listed]
-        return [one for one in served if "spawn_main" in Path(f"/proc/{one}/cmdline").read_text()]
+        return [int(one) for one in listed if "spawn_main" in self._program(one)]
+
+    @staticmethod
+    def _program(process: str) -> str:
+        try:
+            return Path(f"/proc/{process}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            return ""
 
     def stop(self) -> tuple[int, str]:
         """End it as an operator does; its exit code and what it said on stderr."""

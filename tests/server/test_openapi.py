@@ -48,7 +48,7 @@ async def test_every_model_has_its_paths_with_a_real_row(inside):
 
 @pytest.mark.anyio
 async def test_a_model_that_takes_questions_has_two_paths_more(handbook):
-    told = described(desk("handbook", session=handbook))["paths"]
+    told = described(desk("handbook", session=handbook).endpoints)["paths"]
     assert set(told) >= {"/v1/models/handbook/ask", "/v1/models/handbook/documents"}
     asked = told["/v1/models/handbook/ask"]["post"]["requestBody"]["content"]["application/json"]
     assert asked["example"]["question"].endswith("?")

@@ -121,7 +121,7 @@ def create_key(
     name : str
         Whose it is.
     models : sequence of str
-        The names that it is for; all if empty.
+        The names that it is for; all if empty. ``handbook/wheels*`` is for some documents of ``handbook``.
     verbs : sequence of str
         ``predict``, ``explain``, ``feedback``, ``admin``; all but the last if empty.
     expires : str or float, optional
@@ -141,7 +141,7 @@ def create_key(
 
     Examples
     --------
-    >>> line, key = create_key("ci", models=["titanic"], expires="30d")
+    >>> line, key = create_key("ci", verbs=["predict"], expires="30d")
     >>> key.startswith(f"noria_{line.id}_"), keys()[-1].name
     (True, 'ci')
     """
@@ -149,7 +149,7 @@ def create_key(
 
     session = session or Session()
     for model in models:
-        session.registry.model(model)
+        session.registry.model(model.partition("/")[0])
     until = None if expires is None else seconds(expires, "The life of a key")
     return work.create(_keys(session), name, models, verbs, until)
 

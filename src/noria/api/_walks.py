@@ -206,9 +206,8 @@ def train(
     >>> run.evaluation.scores["r2"].value > 0.9
     True
     """
-    if source is not None and not target:
-        raise ParamError("There is no target.", do="Name the column that is to be learned.")
-    fields: dict[str, Any] = {"data": {"target": target or "relevant"}, "split": {}, "search": {}}
+    made = "relevant" if source is None else ""  # questions that are made from documents
+    fields: dict[str, Any] = {"data": {"target": target or made}, "split": {}, "search": {}}
     for key, value in keys.items():
         if key not in _PLACES:
             raise ParamError(f"train() has no argument {key!r}.", do=suggestion(key, _PLACES))

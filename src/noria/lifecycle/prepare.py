@@ -172,6 +172,10 @@ class Preparation:
         if self._task is None or not self._task.asked:
             return None, []
         named = given.documents or given.source
+        if self.documents is None and not named:
+            raise RecipeError(
+                "There are no documents to answer from.", do="Name them under 'data: documents:'."
+            )
         addresses = [self._located(one) for one in ([named] if isinstance(named, str) else named)]
         source = addresses if self.documents is None else self.documents
         table, left_out = documents.read(source, settings=self.settings, events=self.events)

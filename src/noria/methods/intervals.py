@@ -268,7 +268,7 @@ def share_interval(
     half = np.sqrt(np.maximum(share * (1 - share), 0.0) * square + square**2 / 4)
     low = np.where(tries > 0, (share + square / 2 - half) / (1 + square), 0.0)
     high = np.where(tries > 0, (share + square / 2 + half) / (1 + square), 1.0)
-    return np.maximum(low, 0.0), np.minimum(high, 1.0)
+    return np.clip(low, 0.0, share), np.clip(high, share, 1.0)  # rounding errors must not leave the share out
 
 
 def paired_difference(

@@ -117,7 +117,7 @@ def _questions(rows: int, rng: np.random.Generator) -> Problem:
     themes = [words[4 * at : 4 * at + 4] for at in range(count + 6)]
     texts = [f"A {a} has a {b}. Every {b} needs some {c}. No {d} was ever seen." for a, b, c, d in themes]
     asked, relevant = [], []
-    for number in range(max(rows // 4, 40)):
+    for number in range(max(2 * rows // 3, 40)):
         theme = number % (count + 6)
         pair = rng.permutation(4)[:2]
         asked.append(f"what about the {themes[theme][pair[0]]} and the {themes[theme][pair[1]]}")

@@ -78,7 +78,7 @@ def test_common_values_that_coincide_are_no_copies(diagnosed):
 def test_no_problem_of_the_checks_has_a_grave_finding(problem, diagnosed):
     run, _ = diagnosed(
         problem.table, problem.target, task=problem.task, options=dict(problem.options),
-        columns=dict(problem.columns),
+        columns=dict(problem.columns), documents=problem.documents,
     )  # fmt: skip
     assert [str(one) for one in run.findings if one.severity != "low"] == []
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from noria.core.drift import Issue
-from noria.core.words import number, percent
+from noria.core.words import percent
 from noria.data.drift.reference import Reference, Window
 from noria.data.drift.sketch import Sketch
 from noria.methods.significance import more_often
@@ -93,5 +93,5 @@ def _volume(rows: int, usual: Sequence[int]) -> Issue:
     off = math.log1p(rows) - middle
     p = 2 * float(stdtr(len(known) - 1, -abs(off) / (spread * math.sqrt(1 + 1 / len(known)))))
     normal = math.expm1(middle)
-    reason = f"There are {rows:,} rows where {number(round(normal))} are usual."
+    reason = f"There are {rows:,} rows where {round(normal):,} are usual."
     return Issue("volume", "", float(rows), normal, p, abs(off) >= math.log(_TIMES), reason)

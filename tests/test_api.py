@@ -8,7 +8,7 @@ import pytest
 
 import noria
 from noria.core.recipe import Recipe
-from noria.errors import ArtifactError, NotFoundError, ParamError, RecipeError, SourceError, TrustError
+from noria.errors import ArtifactError, ColumnError, NotFoundError, RecipeError, SourceError, TrustError
 from noria.settings import Settings
 
 QUICK = {"budget": "60s", "trials": 2, "learners": ["naive_bayes"]}
@@ -123,7 +123,7 @@ def test_nothing_to_learn_from(session):
     with pytest.raises(RecipeError) as caught:
         noria.train(None, "y", session=session)
     assert str(caught.value) == "There are no data to learn from.\n  do:  Name them under 'data: source:'."
-    with pytest.raises(ParamError, match="There is no target"):
+    with pytest.raises(ColumnError, match="There is no target column"):
         noria.train({"x": [1, 2]}, session=session)
 
 

@@ -32,7 +32,7 @@ demo: $(VENV)/.demo ## Install Noria, run the titanic recipe, say where the resu
 	$(BIN)/noria run titanic
 
 test: $(VENV)/.dev ## Tests, docstring examples, README and tutorial
-	$(BIN)/python -m pytest -n $(WORKERS) --doctest-modules src tests $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules src tests $(ARGS)
 
 check: $(VENV)/.dev ## Linter, formatter, types, layers, caps, licences
 	$(BIN)/ruff check .

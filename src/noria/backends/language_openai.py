@@ -8,16 +8,18 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from socket import socket
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from noria.core.deadline import Deadline
 from noria.errors import UnreachableError
 from noria.settings import Settings
 
-__all__ = ["KEY", "OpenAiLanguage"]
+__all__ = ["HOST", "KEY", "OpenAiLanguage"]
 
 KEY = "NORIA_LANGUAGE_KEY"
 """The environment variable of the endpoint's key, which stands nowhere else."""
+HOST = "NORIA_LANGUAGE_HOST"
+"""The environment variable of the host that the key is for, since a model may come from somebody else."""
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _READ = 2**16  # bytes at once
 _LONGEST = 2**20  # bytes that one event may have
@@ -27,7 +29,7 @@ _SHOWN = 200
 class OpenAiLanguage:
     """Asks ``ENDPOINT/chat/completions``: OpenAI, vLLM, Ollama, llama.cpp's server, LiteLLM, ...
 
-    Redirects are not followed, and the key is sent only over TLS or to this machine.
+    Redirects are not followed. The key is sent to this machine, and over TLS to the host it is for.
 
     Parameters
     ----------
@@ -72,14 +74,19 @@ class OpenAiLanguage:
             "stream": True,
         }  # fmt: skip
         headers = {"content-type": "application/json", "accept": "text/event-stream, application/json"}
-        key = os.environ.get(KEY)
-        if key and (secure or self._at.hostname in _LOCAL):
+        if key := _key_for(self._at):
             headers["authorization"] = f"Bearer {key}"
         try:
             connection.connect()
             line = connection.sock
             connection.request("POST", f"{self._at.path}/chat/completions", json.dumps(asked), headers)
             answer = connection.getresponse()
+            if answer.status == http.HTTPStatus.UNAUTHORIZED and not key:
+                raise UnreachableError(
+                    "The language model wants a key, and none is set for its host.",
+                    got=self._at.hostname,
+                    do=f"Set {KEY}, and {HOST}={self._at.hostname} if that is whom the key is for.",
+                )
             if answer.status != http.HTTPStatus.OK:
                 raise http.client.HTTPException(f"status {answer.status}: {answer.read1(_SHOWN)!r}")
             came = _lines(answer, line, deadline)
@@ -93,6 +100,12 @@ class OpenAiLanguage:
                     yield _text(json.loads(value), "delta")
         finally:
             connection.close()
+
+
+def _key_for(at: SplitResult) -> str | None:
+    """The key, if it may be sent there."""
+    for_it = at.scheme == "https" and at.hostname == os.environ.get(HOST, "").lower()
+    return os.environ.get(KEY) if for_it or at.hostname in _LOCAL else None
 
 
 def _lines(answer: http.client.HTTPResponse, line: socket, deadline: Deadline) -> Iterator[bytes]:

@@ -1,11 +1,12 @@
 """Answers of a language model, told by a real server what a model might say."""
 
 import json
+from urllib.parse import urlsplit
 
 import polars as pl
 import pytest
 
-from noria.backends.language_openai import KEY, OpenAiLanguage
+from noria.backends.language_openai import HOST, KEY, OpenAiLanguage, _key_for
 from noria.core.deadline import Deadline
 from noria.core.protocol import Context, Task, Turn
 from noria.core.schema import Column, Role, Schema, Type
@@ -163,6 +164,31 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(model, speaker
     model.save(tmp_path)
     assert all(b"secret-key" not in path.read_bytes() for path in tmp_path.iterdir())
     assert RetrievalModel.load(tmp_path).writer == model.writer
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sent"),
+    [
+        ("https://api.example.com/v1", True),
+        ("https://API.example.com:8443/v1", True),
+        ("http://localhost:11434/v1", True),
+        ("http://api.example.com/v1", False),
+        ("https://evil.example/v1", False),
+        ("https://api.example.com.evil.example/v1", False),
+    ],
+)
+def test_the_key_goes_to_the_host_it_is_for_and_to_no_other(endpoint, sent, monkeypatch):
+    monkeypatch.setenv(KEY, "secret-key")
+    monkeypatch.setenv(HOST, "api.example.com")
+    assert _key_for(urlsplit(endpoint)) == ("secret-key" if sent else None)
+    monkeypatch.delenv(HOST)
+    assert (_key_for(urlsplit(endpoint)) is not None) == ("localhost" in endpoint)
+
+
+def test_a_missing_key_is_asked_for(model, speaker, monkeypatch):
+    monkeypatch.delenv(KEY, raising=False)
+    speaker.faults = {"status": 401}
+    assert "wants a key" in model.converse(SEAL)["reason"]
 
 
 def test_offline_only_this_machine_is_asked():

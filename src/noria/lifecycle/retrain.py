@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import polars as pl
@@ -52,7 +52,7 @@ class Retrained:
     version : int, optional
         The new one.
     until : float
-        Rows and labels up to then were used, seconds since 1970.
+        Rows of the log whose label was told by then are used up, seconds since 1970.
     learned, judged : int
         Fresh rows that were learned from, beside those of the champion, and that both were judged by.
     gains : tuple of Gain
@@ -150,7 +150,8 @@ class Retrainer:
         model = self.watcher.watched(reference)
         name, now = model.version.name, self.watcher.clock()
         with alone(self.watcher.ledger, f"retrain {name}", _LEASE + 2 * model.recipe.search.budget) as other:
-            told = Retrained(name, "busy", why or "by hand", champion=model.version.number, until=now)
+            until = now if source is None else model.learned_until
+            told = Retrained(name, "busy", why or "by hand", champion=model.version.number, until=until)
             if other is not None:
                 return replace(told, reason=f"{other} is at it")
             begun = self._begun(model)
@@ -168,6 +169,16 @@ class Retrainer:
             if dry_run:
                 return replace(told, outcome="would", reason="nothing was done: a dry run")
             return self._walked(model, fresh, told, search)
+
+    def kept(self, reference: str) -> tuple[pl.DataFrame, float] | None:
+        """What a retrained version can be fitted on again, and until when labels are among it.
+
+        Its own rows and those of the log whose label was told since; None if no retraining made the version.
+        """
+        model, now = self.watcher.watched(reference), self.watcher.clock()
+        if model.record.get("learned_until") is None:
+            return None
+        return joined(self._own(model), self._logged(model, now), model.recipe.data.weight), now
 
     def _walked(self, model: Watched, fresh: _Fresh, told: Retrained, search: bool | None) -> Retrained:
         """Train and judge; whatever comes of it is written down."""
@@ -191,13 +202,23 @@ class Retrainer:
     ) -> Walk:
         recipe, record = refit.again(model.folder, self.trusts)
         anew = recipe.monitor.retrain.search if search is None else search
-        old = open_snapshot(record["snapshot"], self.settings)
+        old = self._own(model)
         source = joined(old, fresh.learn, recipe.data.weight)
         return self.training(
             refit.as_kept(recipe), source=source, test=joined(old.clear(), fresh.judge, recipe.data.weight),
             replay=() if anew else refit.pipeline(record),
-            judge=partial(self._judge, model, fresh, told, held),
+            judge=partial(self._judge, model, fresh, told, held), learned_until=told.until,
         )()  # fmt: skip
+
+    def _own(self, model: Watched) -> pl.DataFrame:
+        """The rows that a version was trained on and, if a retraining made it, those that judged it."""
+        record = model.record
+        again = record["tested"] if record.get("learned_until") is not None else None
+        tables = []
+        for digest in filter(None, (record["snapshot"], again)):
+            self.watcher.registry.artefacts.snapshots.fetch(digest)
+            tables.append(open_snapshot(digest, self.settings))
+        return reduce(partial(joined, weight=model.recipe.data.weight), tables)
 
     def _judge(
         self,
@@ -231,10 +252,7 @@ class Retrainer:
         """Rows with their truth: the latest are kept to judge by."""
         target = model.recipe.data.target
         if source is None:
-            pairs = list(labelled(self.watcher.log, model.version.name, until=until))
-            lines = [line for line, _ in pairs]
-            sent = _inputs(lines)
-            source = sent.with_columns(table([{target: label} for _, label in pairs])) if lines else sent
+            source = self._logged(model, until)
         elif target not in source.columns:
             raise ParamError(f"The new rows have no column {target!r}.", do="Name the truth as in training.")
         if model.recipe.data.time in source.columns:
@@ -247,6 +265,13 @@ class Retrainer:
                 do=f"Give {2 * _FEWEST} or more: noria feedback {model.version.name} labels.csv",
             )
         return _Fresh(source.head(source.height - count), source.tail(count))
+
+    def _logged(self, model: Watched, until: float) -> pl.DataFrame:
+        """The rows of the log whose label was told by a moment, but for those that the model knows."""
+        log, name, target = self.watcher.log, model.version.name, model.recipe.data.target
+        pairs = list(labelled(log, name, since=model.learned_until, until=until))
+        sent = _inputs([line for line, _ in pairs])
+        return sent.with_columns(table([{target: label} for _, label in pairs])) if pairs else sent
 
     def _begun(self, model: Watched) -> Retrained | None:
         """A retraining of this champion that was cut off."""
@@ -264,7 +289,8 @@ class Retrainer:
             return []
         checks = self.watcher.ledger.entries(name, "check", limit=1)
         check = Check.from_dict(checks[0].body) if checks else None
-        labels = sum(one.when > model.record["ended"] for one in self.watcher.log.labels(name))
+        since = model.learned_until or model.record["ended"]
+        labels = sum(one.when > since for one in self.watcher.log.labels(name, since=since))
         return due(model.recipe, check, now - model.record["ended"], labels)
 
     def _write(self, told: Retrained) -> None:

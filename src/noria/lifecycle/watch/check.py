@@ -52,6 +52,11 @@ class Watched:
         told = self.record["evaluation"]["scores"]
         return {name: Score.from_dict(score) for name, score in told.items()}
 
+    @property
+    def learned_until(self) -> float:
+        """Rows of the log whose label was told by then, seconds since 1970, are among its own rows."""
+        return self.record.get("learned_until") or 0.0
+
 
 @dataclass
 class Watcher:

@@ -142,9 +142,12 @@ def read(
     return found
 
 
-def labelled(log: PredictionLog, name: str, *, until: float) -> Iterator[tuple[LoggedPrediction, Any]]:
-    """All rows whose truth was told by a moment, oldest first, each once, with the label."""
-    labels = {one.id: json.loads(one.label) for one in log.labels(name) if one.when <= until}
+def labelled(
+    log: PredictionLog, name: str, *, since: float = 0.0, until: float
+) -> Iterator[tuple[LoggedPrediction, Any]]:
+    """All rows whose truth was told after a moment and by another, oldest first, each once, with the label."""
+    told = log.labels(name, since=since)
+    labels = {one.id: json.loads(one.label) for one in told if since < one.when <= until}
     for line in log.read(name):
         if line.role != _SHADOW and line.when <= until and line.id in labels:
             yield line, labels.pop(line.id)

@@ -117,6 +117,8 @@ class Retrain(_Part):
     trial: Literal["shadow", "canary"] | None = Field(
         None, description="Serve it beside the champion before it may take its place."
     )
+    trial_rows: int = Field(200, ge=30, description="Of its trial, with a label, that decide.")
+    trial_time: Duration = Field(14 * 86_400.0, description="After which those decide that there are.")
 
     @model_validator(mode="before")
     @classmethod

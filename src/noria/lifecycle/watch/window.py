@@ -145,7 +145,7 @@ def read(
 def labelled(
     log: PredictionLog, name: str, *, since: float = 0.0, until: float
 ) -> Iterator[tuple[LoggedPrediction, Any]]:
-    """All rows whose truth was told after a moment and by another, oldest first, each once, with the label."""
+    """Rows whose truth was told after a moment and by another, oldest first, each once, with the label."""
     told = log.labels(name, since=since)
     labels = {one.id: json.loads(one.label) for one in told if since < one.when <= until}
     for line in log.read(name):

@@ -95,6 +95,9 @@ class Watcher:
     def check(self, reference: str, **changes: Any) -> Check:
         """Look once, keep what was found, and tell of alarms that have opened or closed.
 
+        What is to be told is kept before it is sent, and marked when it was: a process that is killed
+        loses no message, and one that is killed between the two repeats that one.
+
         Parameters
         ----------
         reference : str
@@ -116,9 +119,12 @@ class Watcher:
             check, fresh = alarms.messages(check, before, rule, partial(self._silent, name))
             waiting = before.outbox if before else ()
             targets = dict.fromkeys([*rule.notify, *self.targets])
-            check = alarms.deliver(check, waiting, fresh, list(targets), self.alerts)
-            self.ledger.add(Entry(name, "check", check.when, self.registry.who, check.to_dict()), most=_MOST)
-        return check
+            check = alarms.posted(check, waiting, fresh, targets)
+            entry = Entry(name, "check", check.when, self.registry.who, check.to_dict())
+            number = self.ledger.add(entry, most=_MOST)
+            return alarms.deliver(
+                check, targets, self.alerts, lambda now: self.ledger.change(number, now.to_dict())
+            )
 
     def silence(self, reference: str, seconds: float, kinds: Collection[str] = (), why: str = "") -> Entry:
         """Tell nobody of alarms, of some kinds or of all, for so long; they are kept all the same."""

@@ -50,8 +50,6 @@ def realised(
     known : Labelled
     then : mapping of str to Score
     """
-    if not system.tags.rows_independent or system.tags.needs_time_order:
-        return (), ["Forecasts are not judged row by row: labels do not count."] if known.ids else []
     try:
         truth, notes = truth_of(schema, classes, known.labels)
     except ColumnError as error:

@@ -147,6 +147,9 @@ class Monitor(_Part):
     latency: Duration | None = Field(None, description="What 95% of the requests should stay within.")
     price: float | None = Field(None, ge=0, description="Of an hour of the machine, to tell what rows cost.")
     notify: list[str] = Field(default_factory=list, description="Whom to tell: addresses of apprise.")
+    masked: list[str] = Field(
+        default_factory=list, description="Columns no text of which is kept to compare."
+    )
     retrain: Retrain = Field(default_factory=Retrain)
 
 

@@ -237,7 +237,8 @@ class Training:
         held_out = (
             () if system.tags.needs_time_order else (evidence.truth, said, None if others is said else others)
         )
-        Reference.of(data.table, data.schema, *held_out, seed=seed).save(folder)
+        made = Reference.of(data.table, data.schema, *held_out, seed=seed)
+        made.masked(self.recipe.monitor.masked).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""

@@ -73,6 +73,8 @@ class Watcher:
         What sends messages, made when there is one.
     targets : sequence of str
         Whom to tell of every model.
+    embed : callable, optional
+        Makes vectors of texts, to compare what they mean.
     clock : callable
         Seconds since 1970.
     """
@@ -83,6 +85,7 @@ class Watcher:
     load: Callable[[Path], Model]
     alerts: Callable[[], Alerts]
     targets: Sequence[str] = ()
+    embed: Callable[[Sequence[str]], Any] | None = None
     clock: Callable[[], float] = time.time
 
     def watched(self, reference: str) -> Watched:
@@ -159,7 +162,7 @@ class Watcher:
         report = DriftReport(usage.rows, reference.rows if reference else 0)
         if logged.reference is not None and logged.window is not None:
             usual = self._usual(model, rule, earlier, now)
-            report = compare(logged.reference, logged.window, _rule(rule), usual=usual)
+            report = compare(logged.reference, logged.window, _rule(rule), usual=usual, embed=self.embed)
         check = Check(
             version.name, version.number, now, usage, report, model.record["evaluation"]["metric"],
             labelled=len(logged.known.ids), seen=(logged.last, len(logged.known.ids)),

@@ -13,7 +13,7 @@ import pytest
 
 import noria
 from noria.core.serving import LoggedPrediction
-from noria.errors import NotFoundError
+from noria.errors import ArtifactError
 from noria.lifecycle.retrain import Retrainer
 from noria.settings import Settings
 
@@ -208,7 +208,7 @@ def test_another_champion_ends_the_trial(trial, rows):
     beside(trial, rows(250, 5, odd=3.0))
     trial.session.registry.register("toy", "other-run")
     trial.session.registry.promote("toy", 3)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(ArtifactError):
         retrainer(trial)("toy", only_due=True)
     assert aliases(trial)["champion"] == 3
     trial.session.registry.promote("toy", 1)

@@ -73,7 +73,8 @@ def silence(
     duration : str or float
         ``"2h"``.
     kinds : sequence of str
-        ``drift``, ``quality``, ``decay``, ``estimate``, ``latency``, ``errors``; all if empty.
+        ``drift``, ``quality``, ``decay``, ``estimate``, ``unanswered``, ``latency``, ``errors``; all if
+        empty.
     why : str
         For the history.
     session : Session, optional

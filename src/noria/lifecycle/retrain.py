@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from noria.core.protocol import Model
+from noria.core.protocol import Model, Task
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, html_table, without_nan
 from noria.core.watch import Check, Entry
@@ -278,6 +278,8 @@ class Retrainer:
         """The rows of the log whose label was told by a moment, but for those that the model knows."""
         log, name, target = self.watcher.log, model.version.name, model.recipe.data.target
         pairs = list(labelled(log, name, since=model.learned_until, until=until))
+        if Task(model.record["task"]) is Task.QUESTION_ANSWERING:  # a thumb names no document
+            pairs = [(line, label) for line, label in pairs if not isinstance(label, bool)]
         sent = _inputs([line for line, _ in pairs])
         return sent.with_columns(table([{target: label} for _, label in pairs])) if pairs else sent
 

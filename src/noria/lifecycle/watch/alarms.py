@@ -13,11 +13,12 @@ from noria.core.recipe import Monitor
 from noria.core.watch import Alarm, Check
 from noria.core.words import percent
 from noria.errors import NoriaError
+from noria.lifecycle.watch.realised import FEWEST
 from noria.methods.intervals import share_interval
 
 __all__ = ["deliver", "found", "messages", "posted", "stepped"]
 
-_KINDS = ("errors", "latency", "quality", "drift", "decay", "estimate")
+_KINDS = ("errors", "latency", "quality", "drift", "unanswered", "decay", "estimate")
 _ENOUGH = 50  # requests that tell of latency
 _PATIENCE = 30.0  # seconds that all messages of one check may take
 _LASTING = 7 * 86_400.0  # after which a message is not worth sending any more
@@ -40,6 +41,13 @@ def found(check: Check, rule: Monitor) -> dict[str, tuple[str, ...]]:
         reasons["latency"].append(f"{told}, {1000 * rule.latency:.3g} ms are allowed.")
     reasons["drift"] += [one.reason for one in report.drifts if one.drifted]
     reasons["quality"] += [one.reason for one in report.issues if one.alarming]
+    for share in check.shares:
+        if share.metric == "unanswered" and share.low > rule.unanswered:
+            told = f"{percent(share.value)} of the questions got no answer"
+            reasons["unanswered"].append(f"{told}, {percent(rule.unanswered)} are allowed.")
+        if share.metric == "helpful" and share.high < rule.helpful and check.labelled >= FEWEST:
+            told = f"{percent(share.value)} of the thumbs point up, {percent(rule.helpful)} are wanted."
+            reasons["decay"].append(told)
     for one in check.scores:
         if one.score.metric == check.metric and one.worse and _far(one.score.value, one.known.value, rule):
             told = f"{check.metric} is {one.score} on {check.labelled:,} labelled rows"

@@ -16,7 +16,7 @@ from typing import Any
 from noria.core import manifest
 from noria.core.drift import DriftReport
 from noria.core.ports import Alerts, Ledger, PredictionLog
-from noria.core.protocol import Model
+from noria.core.protocol import Model, Task
 from noria.core.recipe import Monitor, Recipe
 from noria.core.result import Score
 from noria.core.runs import Version
@@ -25,7 +25,7 @@ from noria.data.drift import Reference, Rule, compare
 from noria.errors import ArtifactError
 from noria.lifecycle.register import Registry
 from noria.lifecycle.watch import alarms
-from noria.lifecycle.watch.realised import realised, system_of
+from noria.lifecycle.watch.realised import realised, shares, system_of
 from noria.lifecycle.watch.window import Logged, Span, read
 
 __all__ = ["Watched", "Watcher", "alone", "holder"]
@@ -167,6 +167,9 @@ class Watcher:
             version.name, version.number, now, usage, report, model.record["evaluation"]["metric"],
             labelled=len(logged.known.ids), seen=(logged.last, len(logged.known.ids)),
         )  # fmt: skip
+        if Task(model.record["task"]) is Task.QUESTION_ANSWERING:
+            found, logged = shares(logged)
+            check = replace(check, shares=found)
         scores, said = self._realised(model, reference, logged)
         return replace(check, scores=scores, notes=(*notes, *logged.notes, *said, *report.notes))
 

@@ -34,7 +34,8 @@ class SqlLedger:
         from noria.backends.state_tables import EntryRow as Row
 
         with self._database.writing(f"ledger of {entry.name}") as connection:
-            [number] = connection.execute(insert(Row).values(entry._asdict())).inserted_primary_key
+            added = insert(Row).values(entry._asdict()).returning(Row.number)
+            number = connection.execute(added).scalar_one()
             if most is not None:
                 mine = (Row.name == entry.name, Row.kind == entry.kind)
                 oldest = select(Row.number).where(*mine).order_by(Row.number.desc()).offset(most).limit(1)

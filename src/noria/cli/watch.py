@@ -163,8 +163,9 @@ def _parts(check: Check) -> list[Any]:
         if usage.cost is not None:
             facts.add_row("cost", f"{usage.cost:.3g} per thousand rows")
         facts.add_row("labels", f"{check.labelled:,}")
-        for one in check.shares:
-            facts.add_row(one.metric, f"{percent(one.value)} ({percent(one.low)} to {percent(one.high)})")
+        for share in check.shares:
+            told = f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
+            facts.add_row(share.metric, told)
         parts += ["", facts]
     for alarm in check.alarms:
         parts += ["", Text(_named(alarm), "bold"), *(f"  {why}" for why in alarm.reasons)]

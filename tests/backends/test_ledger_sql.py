@@ -39,6 +39,13 @@ def test_the_latest_lines_come_first_and_the_oldest_go(ledger):
     assert [one.when for one in ledger.entries(limit=2)] == [9, 4]
 
 
+def test_a_line_that_says_something_else(ledger):
+    number = ledger.add(entry(1))
+    assert ledger.add(entry(2)) > number
+    ledger.change(number, {"number": 7})
+    assert [one.body["number"] for one in ledger.entries("a")] == [2, 7]
+
+
 def test_only_one_holds_a_thing_until_it_lets_go(ledger):
     me, you = f"elsewhere/{os.getpid()}/1", "elsewhere/2/2"
     assert ledger.hold("watch a", me, 60) is None

@@ -121,6 +121,11 @@ def service(home, tmp_path) -> Service:
     return Service(noria.Session(Settings(home=shutil.copytree(home, tmp_path / "home"), workers=2)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def served() -> type[Service]:
+    return Service
+
+
+@pytest.fixture(scope="session")
 def rows() -> Callable[..., pl.DataFrame]:
     return townsfolk

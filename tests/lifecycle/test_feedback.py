@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import json
+import time
+
+import polars as pl
 import pytest
 
+import noria
+from noria.api._watch import watcher
 from noria.core.schema import Schema, Type
-from noria.core.serving import Label, Outcome
+from noria.core.serving import Label, LoggedPrediction, Outcome
 from noria.core.signature import Output, Signature
+from noria.errors import ColumnError
 from noria.lifecycle.feedback import tell
+from noria.settings import Settings
 
 NUMBER = Signature(Schema(()), (Output("prediction", Type.NUMBER),))
 TEXT = Signature(Schema(()), (Output("prediction", Type.TEXT),))
@@ -56,3 +64,44 @@ def test_one_that_is_none_spoils_no_other():
     labels = [Label.of(id_, label, when=0.0) for id_, label in (("a", 1), ("b", "banana"), ("c", 3))]
     assert tell(log, "line", [NUMBER], labels) == [Outcome.KEPT, Outcome.NO_NUMBER, Outcome.KEPT]
     assert [label.id for label in log.labels] == ["a", "c"]
+
+
+def test_forecasts_get_their_truth_by_series_and_time(tmp_path):
+    session = noria.Session(Settings(home=tmp_path / "home", workers=2))
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 4, 29), eager=True)
+    values = [10.0 + at % 7 for at in range(len(days))]
+    rows = pl.concat(
+        pl.DataFrame({"shop": shop, "day": days, "sales": [plus + one for one in values]})
+        for shop, plus in (("a", 0), ("b", 100))
+    )
+    keys = {"task": "forecasting", "time": "day", "series": ["shop"], "name": "sales", "budget": "20s"}
+    options = {"horizon": 35}
+    noria.train(rows, "sales", session=session, learners=["theta"], trials=2, options=options, **keys)
+    ahead = pl.date_range(pl.date(2024, 4, 30), pl.date(2024, 6, 3), eager=True).cast(pl.String).to_list()
+    asked = [{"shop": shop, "day": day} for shop in "ab" for day in ahead]
+    said = noria.load("sales", session=session).predict(pl.DataFrame(asked)).to_dicts()
+    log = watcher(session).log
+    now = time.time()
+    log.append(
+        [
+            LoggedPrediction(
+                f"r-{at}", "r", "sales", 1, "champion", now, 0.01, None, json.dumps(row),
+                json.dumps(answer, default=str),
+            )
+            for at, (row, answer) in enumerate(zip(asked, said))
+        ]
+    )  # fmt: skip
+    truth = pl.DataFrame(asked).with_columns(sales=pl.Series([one["prediction"] for one in said]) + 2)
+    later = pl.DataFrame({"shop": ["a"], "day": ["2025-01-01"], "sales": [1.0]})
+    told = noria.feedback("sales", pl.concat([truth, later]), session=session)
+    assert {one.value: count for one, count in told.items() if count} == {"kept": 70, "unknown": 1}
+    again = noria.feedback("sales", truth.head(5), session=session)
+    assert again[Outcome.SAME] == 5
+    check = noria.watch("sales", session=session)
+    assert check.labelled == 70
+    scores = {one.score.metric: one for one in check.scores}
+    assert scores["mae"].score.value == pytest.approx(2)
+    assert scores["mae"].worse
+    assert any(alarm.kind == "decay" for alarm in check.alarms)
+    with pytest.raises(ColumnError, match="The labels have no column 'shop'"):
+        noria.feedback("sales", truth.drop("shop"), session=session)

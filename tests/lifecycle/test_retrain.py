@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import polars as pl
@@ -53,6 +54,36 @@ def test_a_better_challenger_is_promoted_and_can_be_taken_back(service, rows):
     assert "toy: promoted" in done._repr_html_()
     assert noria.load("toy", session=service.session).predict(rows(5, 1)).height == 5
     assert noria.rollback("toy", session=service.session).version == 1
+
+
+def test_the_wheel_turns_again_and_a_row_is_learned_once(service, rows):
+    service.now -= 3 * 3_600
+    service.answer(rows(700, 1, odd=3.0))
+    assert service.retrain("toy").outcome == "promoted"
+    with pytest.raises(DataError, match="too few rows"):  # those that it has learned from are not fresh
+        service.retrain("toy")
+    service.answer(rows(500, 2, odd=-4.0))
+    again = service.retrain("toy")
+    assert (again.outcome, again.champion, again.version) == ("promoted", 2, 3)
+    assert (again.learned, again.judged) == (350, 150)
+    record = service.watcher.watched("toy").record
+    assert record["rows"] == 1_500 + 700 + 350
+    noria.rollback("toy", session=service.session)
+    assert service.retrain("toy", dry_run=True).learned == 350
+    noria.promote("toy@3", session=service.session)
+    third = noria.refit("toy", session=service.session)
+    assert (third.version, third.record["rows"]) == (4, 1_500 + 700 + 500)
+    service.now = time.time() - 3_600 + 30  # so that labels are told now
+    service.answer(rows(100, 3))
+    fourth = noria.refit("toy@4", session=service.session)
+    assert (fourth.version, fourth.record["rows"]) == (5, 1_500 + 700 + 500 + 100)
+
+
+def test_rows_of_a_file_use_up_none_of_the_log(service, rows):
+    service.now -= 2 * 3_600
+    service.answer(rows(300, 1))
+    noria.promote(f"toy@{service.retrain('toy', rows(400, 2)).version}", session=service.session)
+    assert service.retrain("toy", dry_run=True).learned + service.retrain("toy", dry_run=True).judged == 300
 
 
 def test_one_that_is_no_better_is_kept_aside_with_the_reason(service, rows):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.api._recipes import find_recipe
 from noria.api._session import Session
+from noria.api._watch import retrainer
 from noria.core.insight import Finding, Insight
 from noria.core.result import Evaluation, Figure
 from noria.errors import ParamError, suggestion
@@ -244,7 +245,8 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     model : str
         ``name``, ``name@3`` or ``name@challenger``.
     source, test : str, path or table, optional
-        The source of the model's recipe, read again, if absent.
+        If absent, the source of the model's recipe, read again; for what a retraining made, its own rows
+        and those of the log whose label was told since.
 
     Returns
     -------
@@ -260,7 +262,11 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     session = session or Session()
     folder = session.registry.folder(model)
     recipe, record = once_more.again(folder, session.trusts)
-    return _walk(recipe, session, source=source, test=test, replay=once_more.pipeline(record))
+    wish = {"source": source, "test": test, "replay": once_more.pipeline(record)}
+    kept = retrainer(session).kept(model) if source is None else None
+    if kept is not None:
+        wish |= {"source": kept[0], "learned_until": kept[1]}
+    return _walk(recipe, session, **wish)
 
 
 def reproduce(run: str, *, session: Session | None = None) -> Reproduction:

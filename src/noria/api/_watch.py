@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noria._lazy import installed
 from noria.api._session import Session
 from noria.core import registry
 from noria.core.deadline import seconds
@@ -72,7 +73,8 @@ def silence(
     duration : str or float
         ``"2h"``.
     kinds : sequence of str
-        ``drift``, ``quality``, ``decay``, ``estimate``, ``latency``, ``errors``; all if empty.
+        ``drift``, ``quality``, ``decay``, ``estimate``, ``unanswered``, ``latency``, ``errors``; all if
+        empty.
     why : str
         For the history.
     session : Session, optional
@@ -161,6 +163,11 @@ def watcher(session: Session | None = None) -> Watcher:
     def load(folder: Path) -> Any:
         return artifact.load(folder, prepare=conform, trusted=session.trusts)
 
+    def embed(texts: Sequence[str]) -> Any:
+        from noria.systems.retrieval.embedder import Embedder
+
+        return Embedder(session.settings).texts(texts)
+
     return Watcher(
         session.registry,
         registry.backend("predictions", "sql")(session.settings),
@@ -168,6 +175,7 @@ def watcher(session: Session | None = None) -> Watcher:
         load,
         lambda: registry.backend("alerts", "apprise")(),
         (session.settings.notify or "").split(),
+        embed if installed("onnxruntime") and installed("tokenizers") else None,
     )
 
 

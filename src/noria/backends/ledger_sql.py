@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from noria.backends.state_database import Database
 from noria.core.watch import Entry
@@ -25,20 +27,31 @@ class SqlLedger:
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings)
 
-    def add(self, entry: Entry, *, most: int | None = None) -> None:
-        """Write a line; of lines of this name and kind, at most so many are kept."""
+    def add(self, entry: Entry, *, most: int | None = None) -> int:
+        """Write a line, and return its number; of lines of this name and kind, at most so many are kept."""
         from sqlalchemy import delete, insert, select
 
         from noria.backends.state_tables import EntryRow as Row
 
         with self._database.writing(f"ledger of {entry.name}") as connection:
-            connection.execute(insert(Row), [entry._asdict()])
+            added = insert(Row).values(entry._asdict()).returning(Row.number)
+            number = connection.execute(added).scalar_one()
             if most is not None:
                 mine = (Row.name == entry.name, Row.kind == entry.kind)
                 oldest = select(Row.number).where(*mine).order_by(Row.number.desc()).offset(most).limit(1)
                 last = connection.scalar(oldest)
                 if last is not None:
                     connection.execute(delete(Row).where(*mine, Row.number <= last))
+        return number
+
+    def change(self, number: int, body: Mapping[str, Any]) -> None:
+        """Let the line of a number say something else."""
+        from sqlalchemy import update
+
+        from noria.backends.state_tables import EntryRow as Row
+
+        with self._database.writing(f"ledger line {number}") as connection:
+            connection.execute(update(Row).where(Row.number == number).values(body=dict(body)))
 
     def entries(self, name: str | None = None, kind: str | None = None, *, limit: int = 100) -> list[Entry]:
         """The latest lines, latest first."""

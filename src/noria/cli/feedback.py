@@ -25,12 +25,14 @@ def feedback(
     """Keep what predictions should have been.
 
     The id of a predicted row is the one of the answer: its request, and -0, -1, ... if it had several rows.
-    `noria predictions` lists them.
+    `noria predictions` lists them. What forecasts should have been may also come as rows like those of the
+    training, with series, time and target: every forecast of that moment gets its truth.
 
     \b
     Examples:
       noria feedback titanic labels.csv
       noria feedback titanic corrected.parquet --replace
+      noria feedback sales november.csv
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json, show, table

@@ -48,7 +48,9 @@ SILENCE: Mapping[str, Any] = {
     "silence": Annotated[str | None, typer.Option(metavar="TIME", help="Tell nobody of alarms for so long.")],
     "kinds": Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Only of drift, quality, decay, estimate, latency, errors."),
+        typer.Option(
+            metavar="A,B", help="Only of drift, quality, decay, estimate, unanswered, latency, errors."
+        ),
     ],
     "why": Annotated[str | None, typer.Option(metavar="TEXT", help="The reason, for the history.")],
 }
@@ -161,6 +163,9 @@ def _parts(check: Check) -> list[Any]:
         if usage.cost is not None:
             facts.add_row("cost", f"{usage.cost:.3g} per thousand rows")
         facts.add_row("labels", f"{check.labelled:,}")
+        for share in check.shares:
+            told = f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
+            facts.add_row(share.metric, told)
         parts += ["", facts]
     for alarm in check.alarms:
         parts += ["", Text(_named(alarm), "bold"), *(f"  {why}" for why in alarm.reasons)]
@@ -208,6 +213,7 @@ def _show_history(checks: list[Check], flags: Mapping[str, Any]) -> None:
     elif not checks:
         show("Nobody has looked yet.")
     else:
+        asked = any(check.shares for check in checks)
         lines = [
             {
                 "when": ago(check.when),
@@ -215,9 +221,16 @@ def _show_history(checks: list[Check], flags: Mapping[str, Any]) -> None:
                 "verdict": check.verdict,
                 "rows": f"{check.usage.rows:,}",
                 "labels": f"{check.labelled:,}",
+                **({"shares": _shares(check)} if asked else {}),
                 "alarms": ", ".join(alarm.kind for alarm in check.open),
                 "done": "; ".join(check.acted),
             }
             for check in checks
         ]
-        show(table_of(lines, right=("rows", "labels"), spared=("done",)))
+        show(table_of(lines, right=("rows", "labels"), spared=("done", *(["shares"] if asked else []))))
+
+
+def _shares(check: Check) -> str:
+    from noria.core.words import percent
+
+    return ", ".join(f"{percent(one.value)} {one.metric}" for one in check.shares)

@@ -26,7 +26,8 @@ class Drift:
     part : str
         ``feature``, ``prediction`` or ``joint`` (all features together).
     test : str
-        ``ks``, ``chi_square``, ``psi``, ``js``, ``auc``, or empty where nothing was tested.
+        ``ks``, ``chi_square``, ``psi``, ``js``, ``auc``, ``embedding`` (of texts, an AUC too), or empty where
+        nothing was tested.
     statistic : float
     threshold : float
         From which on it counts as drift: what chance explains at these numbers of rows, and what is too

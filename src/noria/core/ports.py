@@ -271,8 +271,12 @@ class Language(Protocol):
 class Ledger(Protocol):
     """Keeps what was done about served models, and who does it now."""
 
-    def add(self, entry: Entry, *, most: int | None = None) -> None:
-        """Write a line; of lines of this name and kind, at most so many are kept."""
+    def add(self, entry: Entry, *, most: int | None = None) -> int:
+        """Write a line, and return its number; of lines of this name and kind, at most so many are kept."""
+        ...
+
+    def change(self, number: int, body: Mapping[str, Any]) -> None:
+        """Let the line of a number say something else."""
         ...
 
     def entries(self, name: str | None = None, kind: str | None = None, *, limit: int = 100) -> list[Entry]:

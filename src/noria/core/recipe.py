@@ -117,6 +117,8 @@ class Retrain(_Part):
     trial: Literal["shadow", "canary"] | None = Field(
         None, description="Serve it beside the champion before it may take its place."
     )
+    trial_rows: int = Field(200, ge=30, description="Of its trial, with a label, that decide.")
+    trial_time: Duration = Field(14 * 86_400.0, description="After which those decide that there are.")
 
     @model_validator(mode="before")
     @classmethod
@@ -142,9 +144,16 @@ class Monitor(_Part):
     after: int = Field(2, ge=1, description="Windows in a row that open an alarm, or close it.")
     remind: Duration | None = Field(None, description="After how long an open alarm is told again.")
     errors: float = Field(0.05, ge=0, le=1, description="The share of refused rows that is an alarm.")
+    unanswered: float = Field(
+        0.3, ge=0, le=1, description="The share of questions without an answer that is an alarm."
+    )
+    helpful: float = Field(0.5, ge=0, le=1, description="The share of thumbs up below which is an alarm.")
     latency: Duration | None = Field(None, description="What 95% of the requests should stay within.")
     price: float | None = Field(None, ge=0, description="Of an hour of the machine, to tell what rows cost.")
     notify: list[str] = Field(default_factory=list, description="Whom to tell: addresses of apprise.")
+    masked: list[str] = Field(
+        default_factory=list, description="Columns no text of which is kept to compare."
+    )
     retrain: Retrain = Field(default_factory=Retrain)
 
 

@@ -105,7 +105,7 @@ class Alarm:
     Attributes
     ----------
     kind : str
-        ``drift``, ``quality``, ``decay``, ``estimate``, ``latency`` or ``errors``.
+        ``drift``, ``quality``, ``decay``, ``estimate``, ``unanswered``, ``latency`` or ``errors``.
     seen, quiet : int
         For how many windows in a row it was found, or was not.
     open : bool
@@ -163,6 +163,9 @@ class Check:
     labelled : int
         Rows whose truth is known.
     scores : tuple of Realised
+    shares : tuple of Score
+        Of what answers questions: ``unanswered``, of its answers those that say that there is none, and
+        ``helpful``, of the thumbs that it got those that point up.
     alarms : tuple of Alarm
         Open ones first.
     notes : tuple of str
@@ -189,6 +192,7 @@ class Check:
     metric: str
     labelled: int = 0
     scores: tuple[Realised, ...] = ()
+    shares: tuple[Score, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     notes: tuple[str, ...] = ()
     acted: tuple[str, ...] = ()
@@ -237,6 +241,7 @@ class Check:
             Realised(Score.from_dict(one["score"]), Score.from_dict(one["known"]), one["worse"])
             for one in known["scores"]
         )
+        known["shares"] = tuple(map(Score.from_dict, known.get("shares", ())))
         known["alarms"] = tuple(Alarm(**{**one, "reasons": tuple(one["reasons"])}) for one in known["alarms"])
         for name in ("notes", "acted", "seen", "outbox"):
             known[name] = tuple(known[name])
@@ -250,6 +255,7 @@ class Check:
         parts = [self.report._repr_html_()]
         if usage.rows:
             told += f", {percent(usage.errors)} refused, 95% of requests within {1000 * usage.slow:.3g} ms"
+        told += "".join(f", {percent(one.value)} {one.metric}" for one in self.shares)
         if self.scores:
             lines = [(one.score.metric, str(one.score), str(one.known), one.worse) for one in self.scores]
             columns = ("metric", "now", "when judged", "worse")

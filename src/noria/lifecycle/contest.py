@@ -22,7 +22,7 @@ from noria.lifecycle.slices import properties
 from noria.methods.intervals import bootstrap_together, paired_difference
 from noria.methods.significance import holm
 
-__all__ = ["Contest", "Gain", "contest"]
+__all__ = ["Contest", "Gain", "contest", "slower"]
 
 _RESAMPLES = 400
 _SLICE, _CHANCE = 50, 0.05  # rows of a slice; of calling one worse that is not
@@ -109,7 +109,7 @@ def contest(
         _no_better(gains[0], recipe),
         _misses(recipe, gains),
         _worse_slice(metrics[0], said, rows, truth, inputs),
-        _slower(models, rows, recipe.monitor.retrain.slower),
+        slower(models, rows, recipe.monitor.retrain.slower),
     )
     told = _told(gains[0], rows.height)
     why = next((one for one in objections if one), None)
@@ -183,8 +183,8 @@ def _worse_slice(
     return f"it is worse where {words} ({times(count, 'row')}): {loss}"
 
 
-def _slower(models: Sequence[Model], rows: pl.DataFrame, most: float) -> str | None:
-    """Whether the challenger takes too many times as long per row."""
+def slower(models: Sequence[Model], rows: pl.DataFrame, most: float) -> str | None:
+    """Whether the challenger, the second model, takes more than `most` times as long per row, in words."""
     some = rows.head(_TIMED)
     old, new = (_seconds(model, some) for model in models)
     if new / some.height <= _QUICK or new <= most * old:

@@ -86,8 +86,19 @@ class Registry:
             self._add(name, history, "registered", version, run=run)
             return version
 
-    def promote(self, name: str, version: int, alias: str = "champion", why: str = "") -> Change | None:
+    def promote(
+        self,
+        name: str,
+        version: int,
+        alias: str = "champion",
+        why: str = "",
+        *,
+        instead_of: int | None = None,
+    ) -> Change | None:
         """Let a version answer to an alias; None if it does already.
+
+        With `instead_of` nothing is done either if another version answers by now, or if this was done before
+        for the same reason: it may have been undone since.
 
         Raises
         ------
@@ -101,7 +112,8 @@ class Registry:
         with self._alone(name) as history:
             model = _known(ModelEntry.of(name, history.changes), version)
             old = model.aliases.get(alias)
-            if old == version:
+            done = any((one.alias, one.version, one.why) == (alias, version, why) for one in history.changes)
+            if old == version or (instead_of is not None and (old != instead_of or done)):
                 return None
             return self._add(name, history, "promoted", version, alias=alias, before=old, why=why)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import polars as pl
 
-from noria.core.protocol import Model
+from noria.core.protocol import Model, Task
 from noria.core.recipe import Recipe
 from noria.core.result import Evaluation, html_table, without_nan
 from noria.core.watch import Check, Entry
@@ -21,6 +21,7 @@ from noria.lifecycle import refit
 from noria.lifecycle.contest import Contest, Gain, contest
 from noria.lifecycle.promote import Judged, Verdict
 from noria.lifecycle.train import Training, Walk
+from noria.lifecycle.trial import Trial
 from noria.lifecycle.watch import Watched, Watcher, alone
 from noria.lifecycle.watch.realised import system_of, truth_of
 from noria.lifecycle.watch.window import labelled, table
@@ -30,6 +31,7 @@ __all__ = ["Retrained", "Retrainer", "due"]
 
 _SHARE, _FEWEST, _LARGEST = 0.3, 100, 10_000  # of the fresh rows that judge: the share, and how many
 _LEASE = 600.0
+_DECIDED = ("won", "lost")
 _AGAIN = 86_400.0  # seconds after which a champion that has held its place is challenged again
 
 
@@ -42,7 +44,8 @@ class Retrained:
     name : str
     outcome : str
         ``promoted``, ``kept`` (the champion stays), ``trial`` (the challenger is served beside it first),
-        ``failed``, ``not due``, ``busy`` or ``would`` (a dry run); ``started`` while it goes on.
+        ``failed``, ``not due``, ``busy`` or ``would`` (a dry run); ``started`` while it goes on, and ``won``
+        or ``lost`` when a trial is decided, until that is carried out.
     why : str
         What it was begun for.
     reason : str
@@ -52,7 +55,7 @@ class Retrained:
     version : int, optional
         The new one.
     until : float
-        Rows and labels up to then were used, seconds since 1970.
+        Rows of the log whose label was told by then are used up, seconds since 1970.
     learned, judged : int
         Fresh rows that were learned from, beside those of the champion, and that both were judged by.
     gains : tuple of Gain
@@ -145,17 +148,20 @@ class Retrainer:
         dry_run : bool
             Only say what would be done.
         only_due : bool
-            Do nothing unless the recipe's triggers ask for it.
+            Do nothing unless the recipe's triggers ask for it; a trial that is over is concluded.
         """
         model = self.watcher.watched(reference)
         name, now = model.version.name, self.watcher.clock()
         with alone(self.watcher.ledger, f"retrain {name}", _LEASE + 2 * model.recipe.search.budget) as other:
-            told = Retrained(name, "busy", why or "by hand", champion=model.version.number, until=now)
+            until = now if source is None else model.learned_until
+            told = Retrained(name, "busy", why or "by hand", champion=model.version.number, until=until)
             if other is not None:
                 return replace(told, reason=f"{other} is at it")
             begun = self._begun(model)
             if begun is not None:
                 told = replace(told, why=begun.why, until=begun.until)
+            elif only_due and (tried := self._tried(model)) is not None:
+                return tried[0] if dry_run else self._concluded(model, *tried)
             elif only_due:
                 reasons = self._due(model)
                 if not reasons:
@@ -168,6 +174,16 @@ class Retrainer:
             if dry_run:
                 return replace(told, outcome="would", reason="nothing was done: a dry run")
             return self._walked(model, fresh, told, search)
+
+    def kept(self, reference: str) -> tuple[pl.DataFrame, float] | None:
+        """What a retrained version can be fitted on again, and until when labels are among it.
+
+        Its own rows and those of the log whose label was told since; None if no retraining made the version.
+        """
+        model, now = self.watcher.watched(reference), self.watcher.clock()
+        if model.record.get("learned_until") is None:
+            return None
+        return joined(self._own(model), self._logged(model, now), model.recipe.data.weight), now
 
     def _walked(self, model: Watched, fresh: _Fresh, told: Retrained, search: bool | None) -> Retrained:
         """Train and judge; whatever comes of it is written down."""
@@ -191,13 +207,23 @@ class Retrainer:
     ) -> Walk:
         recipe, record = refit.again(model.folder, self.trusts)
         anew = recipe.monitor.retrain.search if search is None else search
-        old = open_snapshot(record["snapshot"], self.settings)
+        old = self._own(model)
         source = joined(old, fresh.learn, recipe.data.weight)
         return self.training(
             refit.as_kept(recipe), source=source, test=joined(old.clear(), fresh.judge, recipe.data.weight),
             replay=() if anew else refit.pipeline(record),
-            judge=partial(self._judge, model, fresh, told, held),
+            judge=partial(self._judge, model, fresh, told, held), learned_until=told.until,
         )()  # fmt: skip
+
+    def _own(self, model: Watched) -> pl.DataFrame:
+        """The rows that a version was trained on and, if a retraining made it, those that judged it."""
+        record = model.record
+        again = record["tested"] if record.get("learned_until") is not None else None
+        tables = []
+        for digest in filter(None, (record["snapshot"], again)):
+            self.watcher.registry.artefacts.snapshots.fetch(digest)
+            tables.append(open_snapshot(digest, self.settings))
+        return reduce(partial(joined, weight=model.recipe.data.weight), tables)
 
     def _judge(
         self,
@@ -209,32 +235,32 @@ class Retrainer:
         evaluation: Evaluation,
     ) -> Judged:
         """Champion and challenger on the rows that are kept to judge by."""
-        champion = self.watcher.load(model.folder / "model")
-        reference = Reference.load(model.folder)
-        recipe, schema = model.recipe, reference.schema
-        system = system_of(model.folder, recipe, model.record["task"], schema)
-        wanted = recipe.promote.metric or evaluation.metric
-        metrics = sorted(system.metrics(), key=lambda metric: metric.name != wanted)
-        target = recipe.data.target
-        truth, _ = truth_of(schema, reference.classes, fresh.judge[target].to_list())
-        rows = fresh.judge.drop(target)[truth["row"]]
-        held.append(contest(recipe, metrics, (champion, challenger), rows, truth))
+        held.append(self._contest(model, challenger, fresh.judge, metric=evaluation.metric))
         found = held[0].verdict
-        trial = recipe.monitor.retrain.trial
+        trial = model.recipe.monitor.retrain.trial
         if found.promoted and trial:
             found = Verdict(
                 False, f"{found.why}; it is a {trial} first: noria promote {told.name}@challenger"
             )
         return Judged(model.version.number, replace(found, why=f"{told.why}: {found.why}"))
 
+    def _contest(self, model: Watched, challenger: Model, rows: pl.DataFrame, *, metric: str) -> Contest:
+        """Champion and challenger on rows with the target, by the recipe's metric or this one."""
+        champion = self.watcher.load(model.folder / "model")
+        reference = Reference.load(model.folder)
+        recipe, schema = model.recipe, reference.schema
+        system = system_of(model.folder, recipe, model.record["task"], schema)
+        wanted = recipe.promote.metric or metric
+        metrics = sorted(system.metrics(), key=lambda one: one.name != wanted)
+        target = recipe.data.target
+        truth, _ = truth_of(schema, reference.classes, rows[target].to_list())
+        return contest(recipe, metrics, (champion, challenger), rows.drop(target)[truth["row"]], truth)
+
     def _fresh(self, model: Watched, source: pl.DataFrame | None, until: float) -> _Fresh:
         """Rows with their truth: the latest are kept to judge by."""
         target = model.recipe.data.target
         if source is None:
-            pairs = list(labelled(self.watcher.log, model.version.name, until=until))
-            lines = [line for line, _ in pairs]
-            sent = _inputs(lines)
-            source = sent.with_columns(table([{target: label} for _, label in pairs])) if lines else sent
+            source = self._logged(model, until)
         elif target not in source.columns:
             raise ParamError(f"The new rows have no column {target!r}.", do="Name the truth as in training.")
         if model.recipe.data.time in source.columns:
@@ -247,6 +273,67 @@ class Retrainer:
                 do=f"Give {2 * _FEWEST} or more: noria feedback {model.version.name} labels.csv",
             )
         return _Fresh(source.head(source.height - count), source.tail(count))
+
+    def _logged(self, model: Watched, until: float) -> pl.DataFrame:
+        """The rows of the log whose label was told by a moment, but for those that the model knows."""
+        log, name, target = self.watcher.log, model.version.name, model.recipe.data.target
+        pairs = list(labelled(log, name, since=model.learned_until, until=until))
+        if Task(model.record["task"]) is Task.QUESTION_ANSWERING:  # a thumb names no document
+            pairs = [(line, label) for line, label in pairs if not isinstance(label, bool)]
+        sent = _inputs([line for line, _ in pairs])
+        return sent.with_columns(table([{target: label} for _, label in pairs])) if pairs else sent
+
+    def _tried(self, model: Watched) -> tuple[Retrained, float] | None:
+        """The trial beside this champion, or one that is decided and not carried out, and since when."""
+        last = self.watcher.ledger.entries(model.version.name, "retraining", limit=1)
+        told = Retrained.from_dict(last[0].body) if last else None
+        if told is None or told.outcome not in ("trial", *_DECIDED):
+            return None
+        aliases = self.watcher.registry.model(told.name).aliases
+        begun = (aliases["champion"], aliases.get("challenger")) == (told.champion, told.version)
+        return (told, last[0].when) if begun or told.outcome in _DECIDED else None
+
+    def _concluded(self, model: Watched, told: Retrained, begun: float) -> Retrained:
+        """Decide a trial if it is over, write that down, and then carry it out: each of them once."""
+        if told.outcome == "trial":
+            ended = self._ended(model, told, begun)
+            if isinstance(ended, str):
+                return replace(told, reason=ended)
+            reason = f"{told.why}: in its trial: {ended.verdict.why}"
+            outcome = "won" if ended.verdict.promoted else "lost"
+            told = replace(
+                told, outcome=outcome, reason=reason, judged=ended.rows, gains=ended.gains or told.gains
+            )
+            self._write(told)
+        assert told.version is not None
+        registry, name = self.watcher.registry, told.name
+        if told.outcome == "won":
+            change = partial(registry.promote, name, told.version, instead_of=told.champion)
+        else:
+            change = partial(registry.promote, name, told.champion, "challenger", instead_of=told.version)
+        change(why=told.reason)
+        promoted = registry.model(name).aliases["champion"] == told.version
+        done = replace(told, outcome="promoted" if promoted else "kept")
+        self._write(done)
+        return done
+
+    def _ended(self, model: Watched, told: Retrained, begun: float) -> Contest | str:
+        """How a trial ends, or what it waits for."""
+        versions = model.version.number, told.version or 0
+        trial = Trial.read(self.watcher.log, told.name, versions, begun)
+        try:
+            models = [
+                self.watcher.load(self.watcher.watched(f"{told.name}@{one}").folder / "model")
+                for one in versions
+            ]
+            against = trial.objection(model.recipe, models)
+            if against is not None:
+                return Contest(trial.challenger.rows, Verdict(False, against), ())
+            metric = model.record["evaluation"]["metric"]
+            contested = partial(self._contest, model, models[1], metric=metric)
+            return trial.verdict(model.recipe, self.watcher.clock() - begun, contested)
+        except NoriaError as error:
+            return Contest(trial.challenger.rows, Verdict(False, f"it fails: {error.what}"), ())
 
     def _begun(self, model: Watched) -> Retrained | None:
         """A retraining of this champion that was cut off."""
@@ -264,7 +351,8 @@ class Retrainer:
             return []
         checks = self.watcher.ledger.entries(name, "check", limit=1)
         check = Check.from_dict(checks[0].body) if checks else None
-        labels = sum(one.when > model.record["ended"] for one in self.watcher.log.labels(name))
+        since = model.learned_until or model.record["ended"]
+        labels = sum(one.when > since for one in self.watcher.log.labels(name, since=since))
         return due(model.recipe, check, now - model.record["ended"], labels)
 
     def _write(self, told: Retrained) -> None:

@@ -104,6 +104,8 @@ class Training:
         Whether the model becomes a version of its name.
     judge : callable, optional
         Says, in place of the recipe's rule, whether a model and its evaluation beat one version of its name.
+    learned_until : float, optional
+        Rows of the log are among the data, those whose label was told by then, seconds since 1970.
     """
 
     recipe: Recipe
@@ -118,6 +120,7 @@ class Training:
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
     judge: Callable[[Model | FeaturedModel, Evaluation], Judged] | None = None
+    learned_until: float | None = None
     _origin: lineage.Origin = field(init=False, repr=False)
     _log: EventLog = field(init=False, repr=False)
 
@@ -234,7 +237,8 @@ class Training:
         held_out = (
             () if system.tags.needs_time_order else (evidence.truth, said, None if others is said else others)
         )
-        Reference.of(data.table, data.schema, *held_out, seed=seed).save(folder)
+        made = Reference.of(data.table, data.schema, *held_out, seed=seed)
+        made.masked(self.recipe.monitor.masked).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:
         """Draw rows where they are too many, let the system add some, and say what was done and found."""
@@ -427,6 +431,7 @@ class Training:
             "tested": data.tested,
             "documents": data.corpus,
             "rows": data.table.height,
+            "learned_until": self.learned_until,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),
             "insight": found.insight.to_dict(),

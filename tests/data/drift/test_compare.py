@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import polars as pl
 import pytest
 
 from noria.core.schema import Column, Role, Schema, Type
 from noria.data.drift import Reference, Rule, compare
-from noria.errors import ParamError
+from noria.errors import ParamError, SourceError
 
 NUMBERS, CLASSES = [f"x{at}" for at in range(6)], ["c0", "c1"]
 SCHEMA = Schema(
@@ -284,3 +286,74 @@ def test_held_out_rows_that_are_unlike_the_others_are_no_drift():
     new = pl.DataFrame({"x": rng.normal(size=500), "z": rng.normal(size=500)})
     window.update(new, pl.DataFrame({"prediction": new["z"]}))
     assert "all features" not in compare(reference, window).drifted
+
+
+# -- texts ---------------------------------------------------------------------------------------------------
+
+WATER = ["pump", "wheel", "river", "basin", "flow", "dam"]
+MONEY = ["bank", "loan", "credit", "share", "price", "fund"]
+
+
+def bag(texts):
+    """Unit vectors of the words of texts."""
+    counts = np.zeros((len(texts), 64))
+    for at, text in enumerate(texts):
+        for word in text.split():
+            counts[at, zlib.crc32(word.encode()) % 64] += 1
+    return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def notes(n, seed, words=WATER, more=()):
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice([*words, *WATER, *more], 8)) for _ in range(n)]
+    return pl.DataFrame({"note": texts})
+
+
+def compared(rows, embed, known=None):
+    reference = known or Reference.of(notes(1_000, 0), Schema((Column("note", Type.TEXT),)))
+    window = reference.window()
+    for part in rows.iter_slices(200):
+        window.update(part)
+    return compare(reference, window, embed=embed)
+
+
+def test_texts_are_compared_by_their_meaning():
+    quiet, moved = (compared(notes(500, 1, words), bag) for words in (WATER, MONEY))
+    assert (quiet.drifted, quiet.drifts[0].test, quiet.notes[1:]) == ((), "embedding", ())
+    assert moved.drifted == ("note",)
+    reason = (
+        "note drifted: a classifier tells the meaning of new texts from that of old ones (AUC of embeddings"
+    )
+    assert moved.drifts[0].reason.startswith(reason)
+    assert moved.drifts[0].statistic > moved.drifts[0].threshold > 0.5
+
+
+def test_texts_whose_meaning_cannot_be_compared_are_compared_by_length_and_the_check_says_so():
+    def fails(texts):
+        raise SourceError("The weights are not here.")
+
+    for embed, why in (
+        (None, "embedding needs the extra 'rag'."),
+        (fails, "The weights are not here."),
+    ):
+        found = compared(notes(500, 1, MONEY), embed)
+        assert found.drifts[0].test == "ks"
+        assert f"note is compared by the length of its texts, not by their meaning: {why}" in found.notes
+    known = Reference.of(notes(1_000, 0), Schema((Column("note", Type.TEXT),))).masked(["note"])
+    said = compared(notes(500, 1), bag, known).notes[0]
+    assert said.endswith("256 new texts and 0 old ones are kept.")
+
+
+def test_few_texts_are_kept_and_they_come_back(tmp_path):
+    rows = pl.DataFrame({"note": [f"text {at} " + 2_000 * "x" for at in range(3_000)]})
+    known = Reference.of(rows, Schema((Column("note", Type.TEXT),)))
+    texts = known.features["note"].drawn()
+    assert (len(texts), max(map(len, texts))) == (256, 1_000)
+    assert 1_000 < np.median([int(text.split()[1]) for text in texts]) < 2_000
+    known.save(tmp_path)
+    assert Reference.load(tmp_path).features["note"].drawn() == texts
+
+
+def test_texts_of_the_same_source_seldom_differ():
+    known = Reference.of(notes(2_000, 0), Schema((Column("note", Type.TEXT),)))
+    assert sum(compared(notes(300, seed), bag, known).alarming for seed in range(1, 41)) <= 3

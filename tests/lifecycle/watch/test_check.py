@@ -262,3 +262,60 @@ def test_an_address_that_is_none_is_told_and_ends_nothing(service, rows):
         service.answer(rows(300, seed, older=15))
         check = service.check(rows=300, notify=["nowhere"])
     assert check.acted[0].startswith("Nobody was told: A target of alerts is no address that apprise knows.")
+
+
+class Killed(BaseException):
+    """Where a process ends."""
+
+
+class Post:
+    """Keeps the messages that it gets."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    def shown(self, target: str) -> str:
+        return target
+
+    def send(self, target: str, title: str, text: str) -> None:
+        self.got.append(f"{target} {title}")
+
+
+@pytest.mark.parametrize(
+    ("where", "after", "first"),
+    [
+        ("add", False, 0),
+        ("add", True, 0),
+        ("send", False, 0),
+        ("send", True, 1),
+        ("change", False, 1),
+        ("change", True, 1),
+    ],
+)
+def test_a_kill_anywhere_loses_no_message_and_repeats_at_most_the_one_at_hand(
+    service, rows, where, after, first
+):
+    post, watcher = Post(), service.watcher
+    watcher.alerts = lambda: post
+    place = post if where == "send" else watcher.ledger
+    real = getattr(place, where)
+
+    def killed(*given, **wish):
+        if after:
+            real(*given, **wish)
+        raise Killed
+
+    setattr(place, where, killed)
+    service.answer(rows(300, 1, older=15))
+    wish = {"rows": 300, "notify": ["ann", "bob"], "after": 1}
+    with pytest.raises(Killed):
+        watcher.check("toy", **wish)
+    assert len(post.got) == first
+    setattr(place, where, real)
+    check = watcher.check("toy", **wish)
+    assert check.outbox == ()
+    repeated = {("send", True), ("change", False)}
+    times = [2 if (where, after) in repeated else 1, 1]
+    assert [sum(one.startswith(name) for one in post.got) for name in ("ann", "bob")] == times
+    assert watcher.check("toy", **wish).acted == ()
+    assert noria.checks("toy", limit=2, session=service.session)[1].acted[-1].startswith("Told bob: toy@1: ")

@@ -14,10 +14,10 @@ from noria.data.drift.estimate import estimates
 from noria.data.drift.quality import issues, judged
 from noria.data.drift.reference import Reference, Window
 from noria.data.drift.sketch import Sketch
-from noria.errors import ParamError
+from noria.errors import NoriaError, ParamError
 from noria.methods.drift import drift_test, merged
 from noria.methods.significance import holm
-from noria.methods.two_sample import TwoSample, classifier_two_sample
+from noria.methods.two_sample import TwoSample, classifier_two_sample, embedding_two_sample
 
 __all__ = ["Rule", "compare"]
 
@@ -30,10 +30,14 @@ _BY_NATURE = "its values are new in every row, or move on with time"
 _NAMES = {
     "auc": "AUC",
     "chi_square": "chi-square distance",
+    "embedding": "AUC of embeddings",
     "js": "Jensen-Shannon distance",
     "ks": "Kolmogorov-Smirnov distance",
     "psi": "PSI",
 }
+
+
+Embed = Callable[[Sequence[str]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def compare(
     rule: Rule | None = None,
     *,
     usual: Sequence[int] = (),
+    embed: Embed | None = None,
     seed: int = 0,
 ) -> DriftReport:
     """What is different about a window of new rows.
@@ -94,6 +99,8 @@ def compare(
     rule : Rule, optional
     usual : sequence of int
         How many rows earlier windows had; five at least, or the volume is not judged.
+    embed : callable, optional
+        Makes unit vectors (n, d) of texts. Without it, or if it fails, texts are compared by length.
     seed : int
         Of what is drawn and learned.
 
@@ -111,8 +118,12 @@ def compare(
     """
     rule = rule or Rule()
     enough = window.rows >= _FEWEST
-    tested = [_alone(*pair, rule) for pair in _pairs(reference, window)]
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
+    tested = []
+    for part, here, there in _pairs(reference, window):
+        meant, why = _meant(part, here, there, rule, embed, seed) if enough else (None, [])
+        tested.append(meant or _alone(part, here, there, rule))
+        notes += why
     joint = enough and rule.joint and len(reference.features) > 1
     found = _apart(reference, window, seed) if joint else None
     if found is not None:
@@ -191,6 +202,26 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
     return _Tested(drift, found.critical, rule.least, here.describe(there))
 
 
+def _meant(
+    part: str, here: Sketch, there: Sketch, rule: Rule, embed: Embed | None, seed: int
+) -> tuple[_Tested | None, list[str]]:
+    """A column of texts by what they mean, or why only their lengths are compared."""
+    name, texts = here.column.name, (here.drawn(), there.drawn())
+    if here.kind != "text":
+        return None, []
+    if embed is None or min(map(len, texts)) < _FEWEST:
+        few = f"{len(texts[1])} new texts and {len(texts[0])} old ones are kept"
+        why = "embedding needs the extra 'rag'" if embed is None else few
+        return None, [f"{name} is compared by the length of its texts, not by their meaning: {why}."]
+    try:
+        found = embedding_two_sample(*(embed(side) for side in texts), seed=seed)
+    except NoriaError as error:
+        return None, [f"{name} is compared by the length of its texts, not by their meaning: {error.what}"]
+    change = "a classifier tells the meaning of new texts from that of old ones"
+    drift = Drift(name, part, "embedding", found.value, p_value=found.p_value)
+    return _Tested(drift, found.critical, 0.5 + rule.least / 2, change), []
+
+
 def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:
     """What a classifier makes of rows of the training and of the window, and of those that were held out."""
     there = reference.read(window.sampled).features
@@ -222,6 +253,6 @@ def _levels(p: np.ndarray, level: float) -> np.ndarray:
 
 def _times(drift: Drift) -> float:
     """How many times its threshold a distance is, 0 where nothing was tested."""
-    less = 0.5 if drift.test == "auc" else 0.0
+    less = 0.5 if drift.test in ("auc", "embedding") else 0.0
     times = (drift.statistic - less) / (drift.threshold - less) if drift.threshold > less else 0.0
     return 0.0 if math.isnan(times) else times

@@ -147,6 +147,13 @@ class Reference:
         sampled, drawn = self.sampled[:, [*at, *rest]], self.drawn[:, at]
         return replace(self, features=features, sampled=sampled, drawn=drawn)
 
+    def masked(self, names: Collection[str]) -> Reference:
+        """The same with no text of some features."""
+        known = self.features.items()
+        return replace(
+            self, features={name: sketch.masked() if name in names else sketch for name, sketch in known}
+        )
+
     def read(self, sampled: np.ndarray) -> Rows:
         """The parts of sampled rows; those of a window have no truth."""
         first = len(self.features)
@@ -313,7 +320,9 @@ def _classes(outputs: Mapping[str, Sketch]) -> tuple[str, ...]:
 def _target(schema: Schema, outputs: Mapping[str, Sketch], rows: pl.DataFrame) -> Sketch | None:
     """How the truth of held-out rows is read: codes of the classes, or numbers."""
     column = schema.target
-    if column is None or column.name not in rows.columns or not outputs:
+    if column is None or column.name not in rows.columns:
+        return None
+    if not outputs and column.type is not Type.NUMBER:
         return None
     classes = _classes(outputs)
     if not classes:

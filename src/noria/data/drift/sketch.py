@@ -38,6 +38,7 @@ _LEVELS = 1_000
 _BUCKETS, _SHARED = 256, 16
 _FREQUENT = 20  # rows of a level
 _NAMED = 3
+_TEXTS, _CHARACTERS = 256, 1_000
 _Counted = tuple[pl.Series, np.ndarray | None]
 
 
@@ -136,6 +137,14 @@ class Sketch:
     def outliers(self) -> str:
         """What the rows outside are, in words."""
         return "has other values"
+
+    def drawn(self) -> tuple[str, ...]:
+        """Some of its texts as they are; none where they are not kept."""
+        return ()
+
+    def masked(self) -> Sketch:
+        """The same without texts."""
+        return self
 
     def _typed(self, raw: pl.Series) -> pl.Series:
         return raw.to_frame(self.column.name).select(column_expr(self.column, raw.dtype)).to_series()
@@ -244,19 +253,53 @@ class NumberSketch(Sketch):
 
 @dataclass
 class TextSketch(NumberSketch):
-    """A column of texts, of which the lengths are counted."""
+    """A column of texts, of which the lengths are counted, and a few texts are kept.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        At most 256 rows, drawn at random, at most 1,000 characters of each.
+    """
 
     kind: ClassVar[str] = "text"
+
+    texts: tuple[str, ...] = ()
+    _keys: np.ndarray = field(default_factory=lambda: np.zeros(0), repr=False)
+
+    def empty(self) -> Self:
+        """The same cells without rows."""
+        return replace(super().empty(), texts=(), _keys=np.zeros(0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready fields; `from_dict` reads them back."""
+        return {**super().to_dict(), "texts": list(self.texts)}
 
     def describe(self, other: Sketch) -> str:
         """How the lengths moved."""
         return super().describe(other).replace("its ", "in characters, its ", 1)
 
+    def drawn(self) -> tuple[str, ...]:
+        """Some of its texts."""
+        return self.texts
+
+    def masked(self) -> TextSketch:
+        """The same without texts."""
+        return replace(self, texts=())
+
     def _numbers(self, typed: pl.Series) -> np.ndarray:
         return typed.str.len_chars().cast(pl.Float64).to_numpy()
 
+    def _take(self, typed: pl.Series, weights: np.ndarray | None) -> None:
+        super()._take(typed, weights)
+        rows = np.arange(typed.len()) if weights is None else np.repeat(np.arange(typed.len()), weights)
+        keys = np.concatenate([self._keys, np.random.default_rng(self.rows).random(rows.size)])
+        chosen = np.argsort(keys)[:_TEXTS]
+        kept, first = len(self.texts), typed.str.slice(0, _CHARACTERS)
+        self.texts = tuple(self.texts[at] if at < kept else first[int(rows[at - kept])] for at in chosen)
+        self._keys = keys[chosen]
+
     def _codes(self, typed: pl.Series) -> np.ndarray:
-        return typed.str.len_chars().cast(pl.Float64).to_numpy()
+        return self._numbers(typed)
 
 
 @dataclass
@@ -437,6 +480,7 @@ _BY_NAME = {kind.kind: kind for kind in (Sketch, NumberSketch, TextSketch, Level
 _READ: Mapping[str, Any] = {
     "edges": lambda values: np.array(values, dtype=np.float64),
     "levels": tuple,
+    "texts": tuple,
     "low": lambda value: np.inf if value is None else value,
     "high": lambda value: -np.inf if value is None else value,
 }

@@ -360,7 +360,8 @@ class Desk:
         for serving in set(servings):
             mine = [answer for answer, one in zip(answers, servings) if one is serving]
             refused = sum(["error" in answer for answer in mine])
-            self.meter.answered(serving, len(mine), refused, seconds)
+            unanswered = sum([answer.get("found") is False for answer in mine])
+            self.meter.answered(serving, len(mine), refused, seconds, unanswered)
 
     # -- shadows ---------------------------------------------------------------------------------------------
 

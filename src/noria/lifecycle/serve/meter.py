@@ -45,6 +45,7 @@ class Meter:
         self._requests = made(Counter, "requests", "Requests that were answered.", _VERSION)
         self._rows = made(Counter, "rows", "Rows that were answered.", _VERSION)
         self._refused = made(Counter, "rows_refused", "Rows that got an error.", _VERSION)
+        self._unanswered = made(Counter, "rows_unanswered", "Questions without an answer.", _VERSION)
         self._errors = made(Counter, "errors", "Requests that were refused.", ("model", "error"))
         self._seconds = made(
             Histogram,
@@ -68,13 +69,17 @@ class Meter:
         )
         self._of = lru_cache(1_000)(self._children)
 
-    def answered(self, serving: Serving, rows: int, refused: int, seconds: float) -> None:
+    def answered(
+        self, serving: Serving, rows: int, refused: int, seconds: float, unanswered: int = 0
+    ) -> None:
         """A version has answered some rows of a request."""
-        requests, all_rows, bad, latency = self._of(serving.name, serving.version, serving.role)
+        requests, all_rows, bad, latency, none = self._of(serving.name, serving.version, serving.role)
         requests.inc()
         all_rows.inc(rows - refused)
         if refused:
             bad.inc(refused)
+        if unanswered:
+            none.inc(unanswered)
         latency.observe(seconds)
 
     def failed(self, name: str, error: str) -> None:
@@ -116,5 +121,5 @@ class Meter:
         return generate_latest(of_model)
 
     def _children(self, *labels: object) -> tuple[Any, ...]:
-        counters = (self._requests, self._rows, self._refused, self._seconds)
+        counters = (self._requests, self._rows, self._refused, self._seconds, self._unanswered)
         return tuple(one.labels(*labels) for one in counters)

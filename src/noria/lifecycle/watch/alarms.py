@@ -13,11 +13,12 @@ from noria.core.recipe import Monitor
 from noria.core.watch import Alarm, Check
 from noria.core.words import percent
 from noria.errors import NoriaError
+from noria.lifecycle.watch.realised import FEWEST
 from noria.methods.intervals import share_interval
 
-__all__ = ["deliver", "found", "messages", "stepped"]
+__all__ = ["deliver", "found", "messages", "posted", "stepped"]
 
-_KINDS = ("errors", "latency", "quality", "drift", "decay", "estimate")
+_KINDS = ("errors", "latency", "quality", "drift", "unanswered", "decay", "estimate")
 _ENOUGH = 50  # requests that tell of latency
 _PATIENCE = 30.0  # seconds that all messages of one check may take
 _LASTING = 7 * 86_400.0  # after which a message is not worth sending any more
@@ -40,6 +41,13 @@ def found(check: Check, rule: Monitor) -> dict[str, tuple[str, ...]]:
         reasons["latency"].append(f"{told}, {1000 * rule.latency:.3g} ms are allowed.")
     reasons["drift"] += [one.reason for one in report.drifts if one.drifted]
     reasons["quality"] += [one.reason for one in report.issues if one.alarming]
+    for share in check.shares:
+        if share.metric == "unanswered" and share.low > rule.unanswered:
+            told = f"{percent(share.value)} of the questions got no answer"
+            reasons["unanswered"].append(f"{told}, {percent(rule.unanswered)} are allowed.")
+        if share.metric == "helpful" and share.high < rule.helpful and check.labelled >= FEWEST:
+            told = f"{percent(share.value)} of the thumbs point up, {percent(rule.helpful)} are wanted."
+            reasons["decay"].append(told)
     for one in check.scores:
         if one.score.metric == check.metric and one.worse and _far(one.score.value, one.known.value, rule):
             told = f"{check.metric} is {one.score} on {check.labelled:,} labelled rows"
@@ -109,41 +117,49 @@ def _kinds(alarms: Collection[Alarm]) -> str:
     return ", ".join(alarm.kind for alarm in alarms)
 
 
-def deliver(
+def posted(
     check: Check,
     waiting: Sequence[Mapping[str, Any]],
     fresh: Sequence[tuple[str, str]],
-    targets: Sequence[str],
-    alerts: Callable[[], Alerts],
+    targets: Collection[str],
 ) -> Check:
-    """Send messages, those that could not be sent before first; what fails now waits for the next check."""
-    by_digest = {_digest(target): target for target in targets}
+    """The check with all messages that are to be sent: those that could not be sent before come first."""
+    digests = [_digest(target) for target in targets]
+    lasting = (one for one in waiting if one["target"] in digests and check.when - one["since"] < _LASTING)
     due = [
-        *(
-            dict(one)
-            for one in waiting
-            if one["target"] in by_digest and check.when - one["since"] < _LASTING
-        ),
+        *map(dict, lasting),
         *(
             {"target": digest, "title": title, "text": text, "since": check.when}
             for title, text in fresh
-            for digest in by_digest
+            for digest in digests
         ),
     ]
-    left, deadline, acted = [], Deadline(_PATIENCE), []
+    return replace(check, outbox=tuple(due[-_MOST:]))
+
+
+def deliver(
+    check: Check, targets: Collection[str], alerts: Callable[[], Alerts], mark: Callable[[Check], None]
+) -> Check:
+    """Send the messages of a check; what fails waits for the next.
+
+    Each is marked as sent before the next one is begun: whoever is killed between the two repeats that one.
+    """
+    by_digest, deadline = {_digest(target): target for target in targets}, Deadline(_PATIENCE)
     down: set[str] = set()
-    for one in due[-_MOST:]:
+    for one in check.outbox:
         if deadline.expired or one["target"] in down:
-            left.append(one)
             continue
+        target, left = by_digest[one["target"]], check.outbox
         try:
-            alerts().send(by_digest[one["target"]], one["title"], one["text"])
-            acted.append(f"Told {alerts().shown(by_digest[one['target']])}: {one['title']}")
+            alerts().send(target, one["title"], one["text"])
+            told = f"Told {alerts().shown(target)}: {one['title']}"
+            left = tuple(other for other in left if other is not one)
         except NoriaError as error:
             down.add(one["target"])
-            left.append(one)
-            acted.append(f"Nobody was told: {error.what} {error.do or ''}".strip())
-    return replace(check, acted=(*check.acted, *acted), outbox=tuple(left))
+            told = f"Nobody was told: {error.what} {error.do or ''}".strip()
+        check = replace(check, acted=(*check.acted, told), outbox=left)
+        mark(check)
+    return check
 
 
 def _digest(target: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from noria.core import manifest
 from noria.core.drift import DriftReport
 from noria.core.ports import Alerts, Ledger, PredictionLog
-from noria.core.protocol import Model
+from noria.core.protocol import Model, Task
 from noria.core.recipe import Monitor, Recipe
 from noria.core.result import Score
 from noria.core.runs import Version
@@ -25,7 +25,7 @@ from noria.data.drift import Reference, Rule, compare
 from noria.errors import ArtifactError
 from noria.lifecycle.register import Registry
 from noria.lifecycle.watch import alarms
-from noria.lifecycle.watch.realised import realised, system_of
+from noria.lifecycle.watch.realised import realised, shares, system_of
 from noria.lifecycle.watch.window import Logged, Span, read
 
 __all__ = ["Watched", "Watcher", "alone", "holder"]
@@ -52,6 +52,11 @@ class Watched:
         told = self.record["evaluation"]["scores"]
         return {name: Score.from_dict(score) for name, score in told.items()}
 
+    @property
+    def learned_until(self) -> float:
+        """Rows of the log whose label was told by then, seconds since 1970, are among its own rows."""
+        return self.record.get("learned_until") or 0.0
+
 
 @dataclass
 class Watcher:
@@ -68,6 +73,8 @@ class Watcher:
         What sends messages, made when there is one.
     targets : sequence of str
         Whom to tell of every model.
+    embed : callable, optional
+        Makes vectors of texts, to compare what they mean.
     clock : callable
         Seconds since 1970.
     """
@@ -78,6 +85,7 @@ class Watcher:
     load: Callable[[Path], Model]
     alerts: Callable[[], Alerts]
     targets: Sequence[str] = ()
+    embed: Callable[[Sequence[str]], Any] | None = None
     clock: Callable[[], float] = time.time
 
     def watched(self, reference: str) -> Watched:
@@ -89,6 +97,9 @@ class Watcher:
 
     def check(self, reference: str, **changes: Any) -> Check:
         """Look once, keep what was found, and tell of alarms that have opened or closed.
+
+        What is to be told is kept before it is sent, and marked when it was: a process that is killed
+        loses no message, and one that is killed between the two repeats that one.
 
         Parameters
         ----------
@@ -111,9 +122,12 @@ class Watcher:
             check, fresh = alarms.messages(check, before, rule, partial(self._silent, name))
             waiting = before.outbox if before else ()
             targets = dict.fromkeys([*rule.notify, *self.targets])
-            check = alarms.deliver(check, waiting, fresh, list(targets), self.alerts)
-            self.ledger.add(Entry(name, "check", check.when, self.registry.who, check.to_dict()), most=_MOST)
-        return check
+            check = alarms.posted(check, waiting, fresh, targets)
+            entry = Entry(name, "check", check.when, self.registry.who, check.to_dict())
+            number = self.ledger.add(entry, most=_MOST)
+            return alarms.deliver(
+                check, targets, self.alerts, lambda now: self.ledger.change(number, now.to_dict())
+            )
 
     def silence(self, reference: str, seconds: float, kinds: Collection[str] = (), why: str = "") -> Entry:
         """Tell nobody of alarms, of some kinds or of all, for so long; they are kept all the same."""
@@ -148,11 +162,14 @@ class Watcher:
         report = DriftReport(usage.rows, reference.rows if reference else 0)
         if logged.reference is not None and logged.window is not None:
             usual = self._usual(model, rule, earlier, now)
-            report = compare(logged.reference, logged.window, _rule(rule), usual=usual)
+            report = compare(logged.reference, logged.window, _rule(rule), usual=usual, embed=self.embed)
         check = Check(
             version.name, version.number, now, usage, report, model.record["evaluation"]["metric"],
             labelled=len(logged.known.ids), seen=(logged.last, len(logged.known.ids)),
         )  # fmt: skip
+        if Task(model.record["task"]) is Task.QUESTION_ANSWERING:
+            found, logged = shares(logged)
+            check = replace(check, shares=found)
         scores, said = self._realised(model, reference, logged)
         return replace(check, scores=scores, notes=(*notes, *logged.notes, *said, *report.notes))
 

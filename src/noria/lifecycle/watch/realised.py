@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from noria.core.words import quoted, times
 from noria.data.conform import conform
 from noria.errors import ColumnError
 from noria.lifecycle.evaluate import score
-from noria.lifecycle.watch.window import Labelled, table
+from noria.lifecycle.watch.window import Labelled, Logged, table
+from noria.methods.intervals import share_interval
 
-__all__ = ["FEWEST", "realised", "system_of", "truth_of", "worse"]
+__all__ = ["FEWEST", "realised", "shares", "system_of", "truth_of", "worse"]
 
 FEWEST = 30
 """Rows with a label that are enough to judge by."""
@@ -50,8 +52,6 @@ def realised(
     known : Labelled
     then : mapping of str to Score
     """
-    if not system.tags.rows_independent or system.tags.needs_time_order:
-        return (), ["Forecasts are not judged row by row: labels do not count."] if known.ids else []
     try:
         truth, notes = truth_of(schema, classes, known.labels)
     except ColumnError as error:
@@ -70,6 +70,22 @@ def realised(
         if metric.name in then and not math.isnan(scores[metric.name].value)
     )
     return tuple(found), notes
+
+
+def shares(logged: Logged) -> tuple[tuple[Score, ...], Logged]:
+    """Which questions were not answered, which thumbs point up, and the log without the thumbs."""
+    import numpy as np
+
+    thumbs = [isinstance(label, bool) for label in logged.known.labels]
+    ups = sum(label is True for label in logged.known.labels)
+    counts = {"unanswered": (logged.unanswered, logged.answers), "helpful": (ups, sum(thumbs))}
+    found = []
+    for name, (hits, tries) in counts.items():
+        if tries:
+            (low,), (high,) = share_interval(np.array([hits]), np.array([tries]))
+            found.append(Score(name, hits / tries, float(low), float(high)))
+    kept = [[one for one, thumb in zip(part, thumbs) if not thumb] for part in logged.known]
+    return tuple(found), replace(logged, known=Labelled(*kept))
 
 
 def truth_of(schema: Schema, classes: Sequence[str], labels: Sequence[Any]) -> tuple[pl.DataFrame, list[str]]:

@@ -77,6 +77,8 @@ class Logged:
         The id of the last row.
     busy : float
         Seconds that all requests took.
+    answers, unanswered : int
+        Rows of what says whether it has found an answer, and those where it has not.
     notes : list of str
     reference : Reference, optional
         What the window is beside: without fields whose values are not kept.
@@ -87,6 +89,8 @@ class Logged:
     known: Labelled = field(default_factory=lambda: Labelled([], [], [], []))
     last: str = ""
     busy: float = 0.0
+    answers: int = 0
+    unanswered: int = 0
     notes: list[str] = field(default_factory=list)
     reference: Reference | None = None
 
@@ -118,6 +122,8 @@ def read(
         seconds.update((line.request, line.seconds) for line in mine)
         inputs, outputs = _parsed(mine)
         refused += sum("error" in output for output in outputs)
+        found.answers += sum("found" in output for output in outputs)
+        found.unanswered += sum(output.get("found") is False for output in outputs)
         if found.reference is not None:
             if found.window is None:
                 _begin(found, inputs)
@@ -142,9 +148,12 @@ def read(
     return found
 
 
-def labelled(log: PredictionLog, name: str, *, until: float) -> Iterator[tuple[LoggedPrediction, Any]]:
-    """All rows whose truth was told by a moment, oldest first, each once, with the label."""
-    labels = {one.id: json.loads(one.label) for one in log.labels(name) if one.when <= until}
+def labelled(
+    log: PredictionLog, name: str, *, since: float = 0.0, until: float
+) -> Iterator[tuple[LoggedPrediction, Any]]:
+    """Rows whose truth was told after a moment and by another, oldest first, each once, with the label."""
+    told = log.labels(name, since=since)
+    labels = {one.id: json.loads(one.label) for one in told if since < one.when <= until}
     for line in log.read(name):
         if line.role != _SHADOW and line.when <= until and line.id in labels:
             yield line, labels.pop(line.id)

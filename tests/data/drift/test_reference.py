@@ -127,8 +127,8 @@ def test_batches_count_as_the_whole():
     for start in range(0, 1_000, 300):
         parts.update(rows[start : start + 300], said[start : start + 300])
     assert parts.rows == whole.rows == 1_000
-    for name, sketch in whole.features.items():
-        assert sketch.to_dict() == parts.features[name].to_dict()
+    for name, sketch in whole.features.items():  # but for the texts that are drawn
+        assert sketch.masked().to_dict() == parts.features[name].masked().to_dict()
     assert np.allclose(parts.sampled, whole.sampled, equal_nan=True)
 
 

@@ -100,7 +100,7 @@ def compare(
     usual : sequence of int
         How many rows earlier windows had; five at least, or the volume is not judged.
     embed : callable, optional
-        Makes unit vectors (n, d) of texts. Without it, or if it fails, texts are compared by length.
+        Makes unit vectors (n, d) of texts. Without it, or if it fails, texts are compared by length alone.
     seed : int
         Of what is drawn and learned.
 
@@ -121,9 +121,11 @@ def compare(
     notes = [] if enough else [f"Too few rows to test: {window.rows:,}, at least {_FEWEST} are needed."]
     tested = []
     for part, here, there in _pairs(reference, window):
-        meant, why = _meant(part, here, there, rule, embed, seed) if enough else (None, [])
-        tested.append(meant or _alone(part, here, there, rule))
-        notes += why
+        tested.append(_alone(part, here, there, rule))
+        if enough and here.kind == "text":
+            meant, why = _meant(part, here, there, rule, embed, seed)
+            tested += meant
+            notes += why
     joint = enough and rule.joint and len(reference.features) > 1
     found = _apart(reference, window, seed) if joint else None
     if found is not None:
@@ -204,22 +206,21 @@ def _alone(part: str, here: Sketch, there: Sketch, rule: Rule) -> _Tested:
 
 def _meant(
     part: str, here: Sketch, there: Sketch, rule: Rule, embed: Embed | None, seed: int
-) -> tuple[_Tested | None, list[str]]:
-    """A column of texts by what they mean, or why only their lengths are compared."""
+) -> tuple[list[_Tested], list[str]]:
+    """A column of texts by what they mean, or why that is left out."""
     name, texts = here.column.name, (here.drawn(), there.drawn())
-    if here.kind != "text":
-        return None, []
-    if embed is None or min(map(len, texts)) < _FEWEST:
-        few = f"{len(texts[1])} new texts and {len(texts[0])} old ones are kept"
-        why = "embedding needs the extra 'rag'" if embed is None else few
-        return None, [f"{name} is compared by the length of its texts, not by their meaning: {why}."]
+    alone = f"The texts of {name} are compared by length alone:"
+    if embed is None:
+        return [], [f"{alone} their meaning needs the extra 'rag'."]
+    if min(map(len, texts)) < _FEWEST:
+        return [], [f"{alone} {len(texts[1])} new ones and {len(texts[0])} old ones are kept."]
     try:
         found = embedding_two_sample(*(embed(side) for side in texts), seed=seed)
     except NoriaError as error:
-        return None, [f"{name} is compared by the length of its texts, not by their meaning: {error.what}"]
-    change = "a classifier tells the meaning of new texts from that of old ones"
-    drift = Drift(name, part, "embedding", found.value, p_value=found.p_value)
-    return _Tested(drift, found.critical, 0.5 + rule.least / 2, change), []
+        return [], [f"{alone} {error.what}"]
+    change = "a classifier tells new texts from old ones"
+    drift = Drift(f"the meaning of {name}", part, "embedding", found.value, p_value=found.p_value)
+    return [_Tested(drift, found.critical, 0.5 + rule.least / 2, change)], []
 
 
 def _apart(reference: Reference, window: Window, seed: int) -> TwoSample:

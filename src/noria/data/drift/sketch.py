@@ -291,7 +291,8 @@ class TextSketch(NumberSketch):
 
     def _take(self, typed: pl.Series, weights: np.ndarray | None) -> None:
         super()._take(typed, weights)
-        rows = np.arange(typed.len()) if weights is None else np.repeat(np.arange(typed.len()), weights)
+        order = typed.arg_sort().to_numpy()  # distinct values come in any order
+        rows = order if weights is None else np.repeat(order, weights[order])
         keys = np.concatenate([self._keys, np.random.default_rng(self.rows).random(rows.size)])
         chosen = np.argsort(keys)[:_TEXTS]
         kept, first = len(self.texts), typed.str.slice(0, _CHARACTERS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from noria.core import registry
 from noria.core.deadline import Deadline
 from noria.core.ports import Language
 from noria.core.protocol import Turn
@@ -13,6 +12,7 @@ from noria.errors import UnreachableError
 from noria.settings import Settings
 from noria.systems.retrieval.answer import told
 from noria.systems.retrieval.followup import standalone
+from noria.systems.retrieval.language import connected
 from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.written import rewritten, written
 
@@ -38,7 +38,7 @@ def converse(
         whether a language model wrote the answer; ``reason``: why it did not, though it should have.
     """
     writer = model.writer
-    language = None if writer is None else _language(writer)
+    language = None if writer is None else connected(writer, Settings())
     deadline = Deadline() if writer is None else Deadline(writer.seconds)
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
@@ -54,10 +54,6 @@ def converse(
     return answer
 
 
-def _language(writer: AnswerOptions) -> Language:
-    return registry.backend("language", "openai")(Settings(), writer.endpoint, writer.model)
-
-
 def _written(
     model: RetrievalModel,
     language: Language,
@@ -70,5 +66,5 @@ def _written(
     """What the language model makes of the passages."""
     index = model.index
     where = found.passages, index.corpus, index.lexical
-    text, citations = written(asked, *where, language, writer.tokens, deadline, tell)
+    text, citations = written(asked, *where, language, writer, deadline, tell)
     return {**told(text, citations), "written": True}

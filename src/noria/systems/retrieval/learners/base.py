@@ -19,9 +19,10 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
+from noria.systems.retrieval.language import pinned
 from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy, question_of
-from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.options import AnswerOptions, RetrievalOptions
 from noria.systems.retrieval.parts import Parts
 from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
 from noria.systems.retrieval.reranker import Reranker
@@ -125,7 +126,8 @@ class RetrievalLearner(Generic[P]):
         model = RetrievalModel(ctx.schema, index, blank, example)
         strategy = self.strategy(model, train, ctx)
         reader = _reader(wish, ctx) if wish.spans else None
-        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer, reader)
+        writer = None if wish.answer is None else _writer(wish.answer, ctx)
+        model = RetrievalModel(ctx.schema, index, strategy, example, writer, reader)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.params, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
@@ -183,6 +185,11 @@ def _reader(wish: RetrievalOptions, ctx: Context) -> Reader:
         return RuleReader()
     name = wish.reader
     return ctx.shared.get(("reader", name), lambda: TunedReader(name, ctx.settings), common=True)
+
+
+def _writer(wish: AnswerOptions, ctx: Context) -> AnswerOptions:
+    """The language model, with the hash of its file if it has one."""
+    return ctx.shared.get("writer", lambda: pinned(wish, ctx.settings), common=True)
 
 
 def _threads(ctx: Context) -> int:

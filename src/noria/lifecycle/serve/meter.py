@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -45,6 +45,14 @@ class Meter:
         self._requests = made(Counter, "requests", "Requests that were answered.", _VERSION)
         self._rows = made(Counter, "rows", "Rows that were answered.", _VERSION)
         self._refused = made(Counter, "rows_refused", "Rows that got an error.", _VERSION)
+        self._unanswered = made(
+            Counter, "unanswered", "Questions that the documents do not answer, of the rows.", _VERSION
+        )
+        self._asked = made(Counter, "language_calls", "Calls of a language model.", _VERSION)
+        self._failed = made(Counter, "language_failures", "Calls of it that failed.", _VERSION)
+        self._tokens = made(
+            Counter, "language_tokens", "Tokens that it read and wrote, where it tells.", (*_VERSION, "kind")
+        )
         self._errors = made(Counter, "errors", "Requests that were refused.", ("model", "error"))
         self._seconds = made(
             Histogram,
@@ -76,6 +84,17 @@ class Meter:
         if refused:
             bad.inc(refused)
         latency.observe(seconds)
+
+    def questions(self, serving: Serving, answers: Iterable[Mapping[str, Any]]) -> None:
+        """A version has answered some questions from documents, perhaps with a language model."""
+        labels = serving.name, serving.version, serving.role
+        for answer in answers:
+            self._unanswered.labels(*labels).inc(answer.get("found") is False)
+            if spent := answer.get("language"):
+                self._asked.labels(*labels).inc(spent["calls"])
+                self._failed.labels(*labels).inc(spent["failures"])
+                for kind in ("read", "written"):
+                    self._tokens.labels(*labels, kind).inc(spent[kind])
 
     def failed(self, name: str, error: str) -> None:
         """A request was refused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from noria.core.deadline import Deadline
@@ -26,7 +27,7 @@ def converse(
     model: RetrievalModel,
     question: str,
     history: Sequence[Turn],
-    within: str | None,
+    within: Sequence[str],
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """The answer to a question that may refer to those before it.
@@ -35,7 +36,8 @@ def converse(
     -------
     dict
         The fields of `RetrievalModel.predict`; ``asked``: the question as it was searched for; ``written``:
-        whether a language model wrote the answer; ``reason``: why it did not, though it should have.
+        whether a language model wrote the answer; ``reason``: why it did not, though it should have;
+        ``language``: what it was asked for, see `Spent`, where there is one.
     """
     writer = model.writer
     language = None if writer is None else connected(writer, Settings())
@@ -45,13 +47,17 @@ def converse(
         asked = rewritten(question, history, language, deadline) or asked
     found = model.search(asked, within)
     answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
-    if language is not None and writer is not None and model.sure(found):
+    if language is None or writer is None:
+        tell(answer["prediction"])
+        return answer
+    if model.sure(found):
         try:
-            return answer | _written(model, language, writer, asked, found, deadline, tell)
+            answer |= _written(model, language, writer, asked, found, deadline, tell)
         except UnreachableError as error:
             answer["reason"] = f"{error.what} These are sentences of the documents instead."
-    tell(answer["prediction"])
-    return answer
+    if not answer["written"]:
+        tell(answer["prediction"])
+    return {**answer, "language": asdict(language.spent)}
 
 
 def _written(

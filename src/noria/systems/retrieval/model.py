@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
 from noria.core.protocol import Turn
 from noria.core.schema import Role, Schema, Type
+from noria.core.serving import named
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
 from noria.errors import NotFoundError, ParamError, suggestion
@@ -221,7 +221,7 @@ class RetrievalModel:
         question: str,
         *,
         history: Sequence[Turn] = (),
-        within: str | None = None,
+        within: Sequence[str] = (),
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """The answer to a question that may refer to those before it; see `conversation.converse`."""
@@ -251,10 +251,10 @@ class RetrievalModel:
 
     def _answer(self, question: str, within: str | None = None) -> dict[str, Any]:
         question = question[:_LONGEST]
-        return self.extracted(question, self.search(question, within))
+        return self.extracted(question, self.search(question, [within] if within else ()))
 
-    def search(self, question: str, within: str | None = None) -> Found:
-        """What there is for a question, in documents whose names match some patterns if they are given."""
+    def search(self, question: str, within: Sequence[str] = ()) -> Found:
+        """What there is for a question, in documents whose names match each of some texts of patterns."""
         scores, similar = self.scores(question)
         if within:
             scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
@@ -289,16 +289,15 @@ class RetrievalModel:
             return ""
         return self.reader.read(question, [self.index.corpus.text(*one) for one in found.passages])
 
-    def _matching(self, patterns: str) -> NDArray[np.bool_]:
+    def _matching(self, within: Sequence[str]) -> NDArray[np.bool_]:
         """The documents whose names match, (documents,)."""
-        names = self.index.corpus.names
-        wanted = [pattern.strip() for pattern in patterns.split(";") if pattern.strip()]
-        match = np.array([any(fnmatchcase(name, pattern) for pattern in wanted) for name in names])
+        names, wanted = self.index.corpus.names, [named(patterns) for patterns in within]
+        match = np.array([all(one.match(name) for one in wanted) for name in names])
         if not match.any():
             raise ParamError(
                 "No document has a name to search within.",
-                got=repr(patterns),
-                do=suggestion(patterns, names),
+                got=repr(within[-1]),
+                do=suggestion(within[-1], names),
             )
         return match
 

@@ -45,8 +45,9 @@ def converse(
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
         asked = rewritten(question, history, language, deadline) or asked
-    found = model.search(asked, within)
-    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
+    found = model.search(asked, within, deadline)
+    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False}
+    answer["reason"] = found.also.reason
     if language is None or writer is None:
         tell(answer["prediction"])
         return answer
@@ -57,7 +58,7 @@ def converse(
             answer["reason"] = f"{error.what} These are sentences of the documents instead."
     if not answer["written"]:
         tell(answer["prediction"])
-    return {**answer, "language": asdict(language.spent)}
+    return {**answer, "language": asdict(language.spent + found.also.spent)}
 
 
 def _written(

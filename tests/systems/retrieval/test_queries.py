@@ -18,7 +18,7 @@ from noria.systems.retrieval import RetrievalSystem
 from noria.systems.retrieval.embedder import Embedder, usable
 from noria.systems.retrieval.model import RetrievalModel
 from noria.systems.retrieval.options import AnswerOptions, RetrievalOptions
-from noria.systems.retrieval.queries import Also, Queries
+from noria.systems.retrieval.queries import KINDS, Also, Queries
 
 SCHEMA = Schema((Column("question", Type.TEXT), Column("relevant", Type.TEXT, Role.TARGET)), rows=9)
 PAGES = {f"page-{at}": f"The wheel number {at} lifts water." for at in range(6)} | {
@@ -42,26 +42,26 @@ def queries(speaker, tmp_path):
 
 def test_a_question_is_asked_once_and_then_known_to_everybody(queries, speaker, tmp_path):
     speaker.says = invented
-    also = queries.of("multi", "what material?")
+    also = queries.of(KINDS["multi"], "what material?")
     assert also.texts == ["which timber has it", "of what tree are its spokes", "what are the spokes made of"]
     assert (also.reason, also.spent) == (None, Spent(calls=1, read=7, written=2))
-    assert queries.of("multi", "what material?") == Also(also.texts)
+    assert queries.of(KINDS["multi"], "what material?") == Also(also.texts)
     assert json.loads(speaker.asked[0][1]["messages"][1]["content"]) == {"question": "what material?"}
     assert not list(tmp_path.rglob("*.json")), "what people ask is written down nowhere"
-    assert queries.remember("hyde", ["of what?", "of what?", " "], Deadline()) == Spent(1, 0, 7, 2)
+    assert queries.remember(KINDS["hyde"], ["of what?", "of what?", " "], Deadline()) == Spent(1, 0, 7, 2)
     other = Queries(queries._wish, Settings(home=tmp_path))
-    assert other.remember("hyde", ["of what?"], Deadline()) == Spent()
-    assert other.of("hyde", "of what?").texts == ["Its spokes are made of the timber of an old tree."]
+    assert other.remember(KINDS["hyde"], ["of what?"], Deadline()) == Spent()
+    assert other.of(KINDS["hyde"], "of what?").texts == ["Its spokes are made of the timber of an old tree."]
     assert len(speaker.asked) == 2
 
 
 def test_a_model_that_fails_is_left_alone_for_a_while(queries, speaker):
     speaker.faults = {"status": 500}
-    first, second = queries.of("hyde", "one"), queries.of("hyde", "two")
+    first, second = queries.of(KINDS["hyde"], "one"), queries.of(KINDS["hyde"], "two")
     assert first.reason == "The language model cannot be reached. The question was searched for as it is."
     assert (second.reason, second.spent.calls, len(speaker.asked)) == (first.reason, 0, 1)
     with pytest.raises(FitFailed, match="cannot be reached"):
-        queries.remember("hyde", ["three"], Deadline())
+        queries.remember(KINDS["hyde"], ["three"], Deadline())
 
 
 def test_the_learners_are_offered_where_a_language_model_is_named():

@@ -32,7 +32,7 @@ from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.options import AnswerOptions
-from noria.systems.retrieval.queries import Also, Queries
+from noria.systems.retrieval.queries import KINDS, Also, Queries
 from noria.systems.retrieval.reader import Reader, loaded
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
@@ -280,7 +280,7 @@ class RetrievalModel:
     def _also(self, question: str, deadline: Deadline | None = None) -> Also:
         """What a question is searched by besides."""
         queries, kind = self.index.queries, self.strategy.queries
-        return Also() if queries is None or not kind else queries.of(kind, question, deadline)
+        return Also() if queries is None or not kind else queries.of(KINDS[kind], question, deadline)
 
     def sure(self, found: Found) -> bool:
         """Whether what was found is near enough to be an answer."""

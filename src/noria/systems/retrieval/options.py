@@ -84,6 +84,9 @@ class RetrievalOptions(BaseModel):
     sentences: int = Field(3, ge=1, le=10, description="Sentences of an answer, at most.")
     depth: int = Field(100, ge=10, le=1_000, description="Documents that a ranking names, at most.")
     answer: AnswerOptions | None = Field(None, description="A language model that writes answers.")
+    judge: AnswerOptions | None = Field(
+        None, description="A language model that judges faithfulness and relevance of answers besides."
+    )
     spans: bool = Field(
         False,
         description="Whether a short answer is given too, and measured by SQuAD's rules against those that "

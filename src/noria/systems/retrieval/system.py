@@ -90,7 +90,7 @@ class RetrievalSystem:
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
         asked = next((column.name for column in self.schema.features if column.type is Type.TEXT), None)
-        return metrics(self._target, asked, self.chosen.spans)
+        return metrics(self._target, asked, self.chosen.spans, self.chosen.judge)
 
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
         """Where the relevant documents stand, how sure answers are, and which questions fail."""

@@ -25,7 +25,7 @@ from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import LONGEST, Index, RetrievalModel, Strategy, question_of
 from noria.systems.retrieval.options import AnswerOptions, RetrievalOptions
 from noria.systems.retrieval.parts import Parts
-from noria.systems.retrieval.queries import Queries
+from noria.systems.retrieval.queries import KINDS, Queries
 from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
@@ -163,7 +163,7 @@ class RetrievalLearner(Generic[P]):
 
         def remember() -> Spent:
             asked = [question[:LONGEST] for question in _asked(train, ctx)]
-            spent = queries.remember(self.queries, asked, ctx.deadline)
+            spent = queries.remember(KINDS[self.queries], asked, ctx.deadline)
             if spent.calls:
                 ctx.events.emit("note", text=_cost(self.name, spent))
             return spent

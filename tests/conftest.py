@@ -412,7 +412,8 @@ class Speaker:
         text = self.says(messages) if callable(self.says) else self.says
         for piece in re.findall(r".{1,7}", text, re.DOTALL):
             yield b"data: " + json.dumps({"choices": [{"delta": {"content": piece}}]}).encode() + b"\n\n"
-        yield b'data: {"choices": [], "usage": {"total_tokens": 9}}\n\ndata: [DONE]\n\n'
+        yield b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}\n\n'
+        yield b"data: [DONE]\n\n"
 
     def stop(self) -> None:
         self._over.set()

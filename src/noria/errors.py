@@ -22,6 +22,7 @@
     |-- AccessError             exit 10  HTTP 401   no key, or one that is not valid
     |   `-- ForbiddenError               HTTP 403   a valid key that is not for this
     |-- UnreachableError        exit 11  HTTP 502   a service that is asked is away
+    |   `-- TooLongError                            a language model cannot read so much at once
     `-- Interrupted             exit 130 HTTP 503   Ctrl-C; the state on disk is clean
 
 Every error says *what* is wrong, what was *got*, and what to *do* next.
@@ -52,6 +53,7 @@ __all__ = [
     "SourceError",
     "StorageError",
     "TargetError",
+    "TooLongError",
     "TrustError",
     "UnreachableError",
     "nearest",
@@ -229,6 +231,10 @@ class UnreachableError(NoriaError):
 
     exit_code = 11
     http_status = 502
+
+
+class TooLongError(UnreachableError):
+    """What a language model is sent is more than it can read at once."""
 
 
 class Interrupted(NoriaError):  # noqa: N818 - named for what happened, like KeyboardInterrupt

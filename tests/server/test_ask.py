@@ -7,6 +7,7 @@ import pytest
 
 from noria.api import create_key, desk, keyring
 from noria.server import create_app
+from noria.systems.retrieval.options import AnswerOptions
 
 
 @pytest.fixture
@@ -95,6 +96,62 @@ async def test_a_document_is_opened_at_the_place(client):
     assert blocks[1]["parts"] == ["The ", "pumps", " are looked after by team P. 🏘"]
 
 
+async def test_a_question_may_be_held_to_some_documents(client):
+    asked = {"question": "What do the wheels cost?"}
+    for within, found in (("p*; ladders.md", ["pumps.md", "ladders.md"]), ("", None), (None, None)):
+        [answer] = (await client.post(PREDICT, json={**asked, "within": within})).json()["predictions"]
+        assert set(answer["documents"]) == set(found or answer["documents"])
+        told = events((await client.post(ASK, json={**asked, "within": within})).text)[-1][1]
+        assert told["predictions"][0]["documents"] == answer["documents"]
+        assert found or answer["documents"][0] == "wheels.md"
+
+
+async def test_a_wish_narrows_what_a_key_allows_and_never_widens_it(handbook):
+    import httpx
+
+    _, secret = create_key("may", models=["handbook/wheels*", "handbook/p*"], session=handbook)
+    app = create_app(desk("handbook", session=handbook), keyring=keyring(handbook))
+    headers = {"authorization": f"Bearer {secret}"}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as may:
+        for within, found in (("*", {"wheels.md", "pumps.md"}), ("g*; pumps.md", {"pumps.md"})):
+            told = await may.post(PREDICT, json={"question": "What do the pumps cost?", "within": within})
+            assert set(told.json()["predictions"][0]["documents"]) == found
+        for within in ("gloves.md", "nothing.md"):
+            sent = {"question": "What do the gloves cost?", "within": within}
+            refused = await may.post(PREDICT, json=sent)
+            told = events((await may.post(ASK, json=sent)).text)[-1][1]
+            assert refused.status_code == 422
+            for error in (refused.json()["predictions"][0]["error"], told["predictions"][0]["error"]):
+                assert error["what"] == "No document has a name to search within."
+                assert (error["got"], error["do"]) == (repr(within), None)
+
+
+async def test_what_a_language_model_costs_and_what_is_not_answered_is_counted(client, served, speaker):
+    model = served.endpoint("handbook").serving.model
+    assert (model.writer, speaker.says) == (None, "Nothing.")
+    model.writer = AnswerOptions(endpoint=speaker.url, model="small")
+    try:
+        speaker.says = "All wheels cost 20 euros [1]."
+        told = (await client.post(PREDICT, json={"question": "What do the wheels cost?"})).json()
+        spent = {"calls": 1, "failures": 0, "read": 7, "written": 2}
+        assert told["predictions"][0]["language"] == spent
+        await client.post(PREDICT, json={"question": "Who was Napoleon?"})
+        speaker.faults = {"status": 500}
+        await client.post(PREDICT, json={"question": "What do the wheels cost?"})
+    finally:
+        model.writer = None
+    counted = (await client.get("/v1/models/handbook/metrics")).text
+    of = 'model="handbook",role="champion",version="1"}'
+    for line in (
+        f"noria_rows_unanswered_total{{{of} 1.0", f"noria_rows_total{{{of} 3.0",
+        f"noria_language_calls_total{{{of} 2.0", f"noria_language_failures_total{{{of} 1.0",
+        f'noria_language_tokens_total{{kind="read",{of} 7.0',
+        f'noria_language_tokens_total{{kind="written",{of} 2.0',
+    ):  # fmt: skip
+        assert line in counted
+
+
 @pytest.mark.parametrize(
     ("name", "sent", "what"),
     [
@@ -106,6 +163,9 @@ async def test_a_document_is_opened_at_the_place(client):
             {"question": "a", "history": [{"question": "b"}]},
             "Turn 0 of the history has no",
         ),
+        ("handbook", {"question": "a", "within": ["*"]}, "'within' is no text of patterns."),
+        ("handbook", {"question": "a", "within": "*" * 1_001}, "'within' is no text of patterns."),
+        ("handbook", {"question": "a", "within": "z*; ;"}, "No document has a name to search within."),
         ("handbook", {"question": "x" * 100_001}, "The text of 'question' is too long."),
         ("line", {"question": "a"}, "The model 'line' does not take a question."),
     ],

@@ -6,12 +6,14 @@ import http.client
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from socket import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from noria.core.deadline import Deadline
-from noria.errors import UnreachableError
+from noria.core.ports import Spent
+from noria.errors import TooLongError, UnreachableError
 from noria.settings import Settings
 
 __all__ = ["HOST", "KEY", "OpenAiLanguage"]
@@ -24,6 +26,8 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _READ = 2**16  # bytes at once
 _LONGEST = 2**20  # bytes that one event may have
 _SHOWN = 200
+_COUNTS = {"stream_options": {"include_usage": True}}
+_REFUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 class OpenAiLanguage:
@@ -39,21 +43,53 @@ class OpenAiLanguage:
         ``http://localhost:11434/v1``
     model : str
         As the endpoint calls it.
+    key : str, optional
+        In place of the one in the environment.
+    more : mapping, optional
+        What every request says besides.
 
     References
     ----------
     https://platform.openai.com/docs/api-reference/chat/create
     """
 
-    def __init__(self, settings: Settings, endpoint: str, model: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        endpoint: str,
+        model: str,
+        *,
+        key: str | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         self._at, self._model, self._offline = urlsplit(endpoint.rstrip("/")), model, settings.offline
+        self._key, self._more = key or _key_for(self._at), dict(more or {})
+        self.spent = Spent()
 
-    def write(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
+    def write(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        most: int,
+        deadline: Deadline,
+        form: str | None = None,  # noqa: ARG002 - no field of a request says it to every such endpoint
+    ) -> Iterator[str]:
         """The text of the answer, piece by piece as it comes."""
+        self.spent.calls += 1
+        try:
+            yield from self._told(messages, most, deadline)
+        except UnreachableError:
+            self.spent.failures += 1
+            raise
+
+    def _told(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
         if self._offline and self._at.hostname not in _LOCAL:
             raise UnreachableError("The language model is not asked, since Noria is offline.")
+        asked = {
+            "model": self._model, "messages": list(messages), "max_tokens": most, "temperature": 0,
+            "stream": True, **self._more,
+        }  # fmt: skip
         try:
-            yield from self._pieces(messages, most, deadline)
+            yield from self._pieces(asked, deadline)
         except TimeoutError as error:
             raise UnreachableError("The language model took too long.") from error
         except (OSError, http.client.HTTPException) as error:
@@ -65,41 +101,64 @@ class OpenAiLanguage:
                 "The language model answered in a form that is not known.", got=str(error)[:_SHOWN]
             ) from error
 
-    def _pieces(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
+    def _pieces(self, asked: Mapping[str, Any], deadline: Deadline) -> Iterator[str]:
         secure = self._at.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(str(self._at.hostname), self._at.port, timeout=_left(deadline))
-        asked = {
-            "model": self._model, "messages": list(messages), "max_tokens": most, "temperature": 0,
-            "stream": True,
-        }  # fmt: skip
-        headers = {"content-type": "application/json", "accept": "text/event-stream, application/json"}
-        if key := _key_for(self._at):
-            headers["authorization"] = f"Bearer {key}"
         try:
-            connection.connect()
-            line = connection.sock
-            connection.request("POST", f"{self._at.path}/chat/completions", json.dumps(asked), headers)
-            answer = connection.getresponse()
-            if answer.status == http.HTTPStatus.UNAUTHORIZED and not key:
-                raise UnreachableError(
-                    "The language model wants a key, and none is set for its host.",
-                    got=self._at.hostname,
-                    do=f"Set {KEY}, and {HOST}={self._at.hostname} if that is whom the key is for.",
-                )
-            if answer.status != http.HTTPStatus.OK:
-                raise http.client.HTTPException(f"status {answer.status}: {answer.read1(_SHOWN)!r}")
+            answer, line = self._asked(connection, asked)
             came = _lines(answer, line, deadline)
             if "event-stream" not in (answer.getheader("content-type") or ""):
-                yield _text(json.loads(b"".join(came)), "message")
+                yield self._text(json.loads(b"".join(came)), "message")
                 return
             for field, _, value in (one.partition(b":") for one in came):
                 if field == b"data" and value.strip() == b"[DONE]":
                     return
                 if field == b"data":
-                    yield _text(json.loads(value), "delta")
+                    yield self._text(json.loads(value), "delta")
         finally:
             connection.close()
+
+    def _asked(
+        self, connection: http.client.HTTPConnection, asked: Mapping[str, Any]
+    ) -> tuple[http.client.HTTPResponse, socket]:
+        """What the endpoint answers, and on which line; one that cannot count tokens is asked without."""
+        headers = {"content-type": "application/json", "accept": "text/event-stream, application/json"}
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key}"
+        for more in (_COUNTS, {}):
+            connection.connect()
+            line, content = connection.sock, json.dumps({**asked, **more})
+            connection.request("POST", f"{self._at.path}/chat/completions", content, headers)
+            answer = connection.getresponse()
+            if answer.status == HTTPStatus.OK:
+                return answer, line
+            said = answer.read1(_READ)
+            if answer.status not in _REFUSES or b"stream_options" not in said:
+                break
+            connection.close()
+        if answer.status == HTTPStatus.BAD_REQUEST and b"context" in said:
+            raise TooLongError(
+                "The language model cannot read so much.", got=said[:_SHOWN].decode("utf-8", "replace")
+            )
+        if answer.status == HTTPStatus.UNAUTHORIZED and not self._key:
+            raise UnreachableError(
+                "The language model wants a key, and none is set for its host.",
+                got=self._at.hostname,
+                do=f"Set {KEY}, and {HOST}={self._at.hostname} if that is whom the key is for.",
+            )
+        raise http.client.HTTPException(f"status {answer.status}: {said[:_SHOWN]!r}")
+
+    def _text(self, told: Any, part: str) -> str:
+        """What an event or an answer says; an event without choices counts tokens."""
+        usage = told.get("usage") or {}
+        self.spent.read += int(usage.get("prompt_tokens") or 0)
+        self.spent.written += int(usage.get("completion_tokens") or 0)
+        choices = told["choices"]
+        text = choices[0][part].get("content") if choices else None
+        if not isinstance(text, str | None):
+            raise TypeError(f"the content is of type {type(text).__name__}")
+        return text or ""
 
 
 def _key_for(at: SplitResult) -> str | None:
@@ -125,12 +184,3 @@ def _left(deadline: Deadline) -> float:
     if deadline.expired:
         raise TimeoutError
     return deadline.remaining
-
-
-def _text(told: Any, part: str) -> str:
-    """What an event or an answer says; an event without choices counts tokens."""
-    choices = told["choices"]
-    text = choices[0][part].get("content") if choices else None
-    if not isinstance(text, str | None):
-        raise TypeError(f"the content is of type {type(text).__name__}")
-    return text or ""

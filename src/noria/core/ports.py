@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "Ledger",
     "PredictionLog",
     "Snapshots",
+    "Spent",
     "State",
     "Tracker",
 ]
@@ -257,13 +259,44 @@ class Keys(Protocol):
         ...
 
 
-class Language(Protocol):
-    """A language model."""
+@dataclass
+class Spent:
+    """What a language model was asked so far.
 
-    def write(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
+    Attributes
+    ----------
+    calls, failures : int
+    read, written : int
+        Tokens, as far as it tells them.
+    """
+
+    calls: int = 0
+    failures: int = 0
+    read: int = 0
+    written: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(*(mine + yours for mine, yours in zip(astuple(self), astuple(other))))
+
+
+class Language(Protocol):
+    """A language model; `spent` counts what this object has asked it."""
+
+    spent: Spent
+
+    def write(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        most: int,
+        deadline: Deadline,
+        form: str | None = None,
+    ) -> Iterator[str]:
         """The answer to some messages, of ``role`` and ``content``, in at most so many tokens, as it comes.
 
-        UnreachableError if there is none, if it is no text, or if it is not complete at the deadline.
+        It matches `form`, a regular expression, if the model is one that can be held to that.
+        UnreachableError if there is none, if it is no text, or if it is not complete at the deadline;
+        TooLongError if the messages are more than it can read.
         """
         ...
 

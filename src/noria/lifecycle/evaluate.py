@@ -51,8 +51,9 @@ def score(
 
 
 def _hits(metric: Metric, truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray | None:
-    """Which rows are right, (n,) of 0 and 1, where a row can only be right or wrong."""
+    """Which of the known rows are right, (n,) of 0 and 1, where a row can only be right or wrong."""
     if metric.losses is None or not truth.height:
         return None
     losses = metric.losses(truth, predictions)
-    return 1.0 - losses if np.isin(losses, (0.0, 1.0)).all() else None
+    losses = losses[~np.isnan(losses)]
+    return 1.0 - losses if len(losses) and np.isin(losses, (0.0, 1.0)).all() else None

@@ -169,7 +169,12 @@ def answered(model: Model | FeaturedModel, question: str, within: str | None = N
     """The question and its answer: of a model that is talked to, what it would say."""
     row = asked(model, question, within)
     if isinstance(model, Conversational):
-        return joined(row, pl.DataFrame([model.converse(question, within=within)], infer_schema_length=None))
+        return joined(
+            row,
+            pl.DataFrame(
+                [model.converse(question, within=[within] if within else ())], infer_schema_length=None
+            ),
+        )
     return joined(row, model.predict(row))
 
 

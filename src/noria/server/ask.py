@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from noria.core.serving import Verb
+from noria.core.serving import Verb, named
 from noria.errors import NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, request_id
 from noria.server.guard import check, within
@@ -29,9 +28,9 @@ def ask_routes(desk: Desk) -> APIRouter:
     async def ask(name: str, request: Request) -> StreamingResponse:
         """Server-sent events: ``sentence`` for each as it comes, then ``answer``, or ``error``."""
         caller = check(request.scope, name, Verb.PREDICT, filtered=True)
-        mine = within(request.scope, name)
         desk.endpoint(name).serving.talker  # noqa: B018 - said before the stream begins
-        asked, history = question(await read_json(request.scope, request.receive, desk.limits))
+        told = question(await read_json(request.scope, request.receive, desk.limits))
+        where = within(request.scope, name, told.within)
         traffic = desk.endpoint(name).traffic
         key = header(request.scope, traffic.header.encode()) if traffic.header else None
         loop, sentences = asyncio.get_running_loop(), asyncio.Queue[str | None]()
@@ -42,7 +41,9 @@ def ask_routes(desk: Desk) -> APIRouter:
         async def events() -> AsyncIterator[bytes]:
             number = request_id()
             work = loop.create_task(
-                desk.ask(name, asked, number, caller, key=key, history=history, within=mine, tell=tell)
+                desk.ask(
+                    name, told.text, number, caller, key=key, history=told.history, within=where, tell=tell
+                )
             )
             work.add_done_callback(lambda _: tell(None))
             try:
@@ -61,8 +62,7 @@ def ask_routes(desk: Desk) -> APIRouter:
     def documents(name: str, document: str, request: Request, begin: int = 0, end: int = 0) -> dict[str, Any]:
         """A document around the characters that an answer cites."""
         check(request.scope, name, Verb.PREDICT, filtered=True)
-        mine = within(request.scope, name)
-        if mine is not None and not any(fnmatchcase(document, one) for one in mine.split("; ")):
+        if not all(named(patterns).match(document) for patterns in within(request.scope, name)):
             raise NotFoundError(f"There is no document {document[:80]!r}.")
         return desk.endpoint(name).serving.talker.source(document, begin, end)
 

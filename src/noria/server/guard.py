@@ -132,10 +132,11 @@ def _check_headers(scope: Scope) -> None:
         raise RequestError("The request names two hosts.", status=400, do="Send one header  Host.")
 
 
-def within(scope: Scope, model: str) -> str | None:
-    """Patterns of the documents that a request may be answered from; None for all."""
+def within(scope: Scope, model: str, wish: str = "") -> list[str]:
+    """Patterns that documents must match to be answered from: those of the key, and those of a wish."""
     key = scope.get("noria.key")
-    return None if key is None else key.within(model)
+    allowed = None if key is None else key.within(model)
+    return [patterns for patterns in (allowed, wish) if patterns]
 
 
 def check(scope: Scope, model: str | None, verb: Verb, *, filtered: bool = False) -> str | None:

@@ -47,6 +47,12 @@ _EXPLANATION = {
     },
 }
 _BY = {"type": ["string", "number", "boolean", "null"], "description": "Rows of one value go to one version."}
+_WITHIN = {
+    "type": ["string", "null"],
+    "maxLength": 1_000,
+    "description": "Documents to search, by patterns of their names: how-to/*; *.pdf. It adds none to "
+    "those that the key is for.",
+}
 _HEALTH = {
     "type": "object",
     "properties": {
@@ -135,7 +141,7 @@ def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
 def _of_talk(name: str, place: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
     """The paths of a model that takes questions."""
     turn = _object({"question": _text(), "answer": _text()}, ["question", "answer"])
-    asked = _object({"question": _text(), "history": _list(turn)}, ["question"])
+    asked = _object({"question": _text(), "history": _list(turn), "within": _WITHIN}, ["question"])
     asked["additionalProperties"] = False
     example = {"question": next(iter((row or {}).values()), "Why?")}
     ask = _operation(name, "ask", "Answer a question, sentence by sentence.", _text(), asked, example)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import re
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,14 +19,15 @@ from noria.server import arrow
 from noria.server.guard import check, within
 from noria.server.reply import App, Receive, Scope, Send, header, reply, reply_error
 
-__all__ = ["PredictRoute", "body", "check_plain", "question", "read_json"]
+__all__ = ["PredictRoute", "Question", "body", "check_plain", "question", "read_json"]
 
 _PATH = re.compile(r"/v1/models/([^/]+)/(predict|explain)")
 _LARGE = 100_000  # bytes
+_PATTERNS = 1_000  # characters
 _NEAR = 12  # characters before and after the place of an error
 _KEYS = ("rows", "explain")
 _SHAPE = 'Send {"rows": [{...}, ...]}.'
-_ASKED = ("question", "history")
+_ASKED = ("question", "history", "within")
 _ASK = 'Send {"question": "...", "history": [{"question": "...", "answer": "..."}, ...]}.'
 
 
@@ -77,9 +78,10 @@ class PredictRoute:
         key = header(scope, traffic.header.encode()) if traffic.header else None
         told = await _read(scope, receive, self.desk.limits, endpoint.serving.model.signature.inputs)
         if isinstance(told, dict) and "question" in told and not explain:
-            asked, history = question(told)
+            asked = question(told)
+            where = within(scope, name, asked.within)
             return await self.desk.ask(
-                name, asked, request, caller, key=key, history=history, within=within(scope, name)
+                name, asked.text, request, caller, key=key, history=asked.history, within=where
             )
         check(scope, name, verb)
         rows, wanted = _rows(told, self.desk.limits.rows)
@@ -208,8 +210,16 @@ def _rows(told: Any, most: int) -> tuple[list[dict[str, Any]], bool]:
     return rows, explain
 
 
-def question(told: Any) -> tuple[str, list[Turn]]:
-    """The question of ``{"question": ..., "history": [...]}``, and what was asked and answered before.
+class Question(NamedTuple):
+    """What somebody asks, what was asked and answered before, and patterns of documents; empty for all."""
+
+    text: str
+    history: list[Turn]
+    within: str
+
+
+def question(told: Any) -> Question:
+    """The question of ``{"question": ..., "history": [...], "within": "..."}``.
 
     Raises
     ------
@@ -221,11 +231,16 @@ def question(told: Any) -> tuple[str, list[Turn]]:
     for key in told:
         if key not in _ASKED:
             raise ParamError(f"A question has no key {key[:80]!r}.", do=suggestion(key[:80], _ASKED))
-    asked, history = told.get("question"), told.get("history", [])
+    asked, history, within = told.get("question"), told.get("history", []), told.get("within") or ""
     if not isinstance(asked, str):
         raise ParamError("The question is no text.", got=type(asked).__name__, do=_ASK)
     if not isinstance(history, list):
         raise ParamError("The history is no list.", got=type(history).__name__, do=_ASK)
+    if not isinstance(within, str) or len(within) > _PATTERNS:
+        raise ParamError(
+            "'within' is no text of patterns.", got=repr(within)[:80],
+            do=f"Send names with * in them, ';' in between: at most {_PATTERNS:,} characters.",
+        )  # fmt: skip
     turns = []
     for at, one in enumerate(history):
         match one:
@@ -233,7 +248,7 @@ def question(told: Any) -> tuple[str, list[Turn]]:
                 turns.append(Turn(before, said))
             case _:
                 raise ParamError(f"Turn {at} of the history has no question and answer.", do=_ASK)
-    return asked, turns
+    return Question(asked, turns, within)
 
 
 def body(name: str, answers: Answers, version: int) -> tuple[int, dict[str, Any]]:

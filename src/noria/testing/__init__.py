@@ -4,6 +4,7 @@ from noria.testing.artefacts_contract import ArtefactsContract
 from noria.testing.check import Check, CheckFailed, check_system, checks
 from noria.testing.predictions_contract import PredictionLogContract
 from noria.testing.state_contract import StateContract
+from noria.testing.tiny_language import write_gguf
 from noria.testing.toy import Problem, problems
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "check_system",
     "checks",
     "problems",
+    "write_gguf",
 ]

@@ -179,7 +179,7 @@ class Desk:
         *,
         key: str | None = None,
         history: Sequence[Turn] = (),
-        within: str | None = None,
+        within: Sequence[str] = (),
         tell: Callable[[str], None] | None = None,
     ) -> Answers:
         """The answer to a question, which is in the log before it is returned.
@@ -191,8 +191,8 @@ class Desk:
             As for `predict`.
         history : sequence of Turn
             What was asked and answered before.
-        within : str, optional
-            Patterns of the documents that may be searched.
+        within : sequence of str
+            Patterns of the documents that may be searched; of several such texts, a name must match each.
         tell : callable, optional
             Hears, in another thread, sentences of the answer as they come.
 
@@ -360,8 +360,9 @@ class Desk:
         for serving in set(servings):
             mine = [answer for answer, one in zip(answers, servings) if one is serving]
             refused = sum(["error" in answer for answer in mine])
-            unanswered = sum([answer.get("found") is False for answer in mine])
-            self.meter.answered(serving, len(mine), refused, seconds, unanswered)
+            self.meter.answered(serving, len(mine), refused, seconds)
+            if serving.model.signature.question:
+                self.meter.questions(serving, mine)
 
     # -- shadows ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -46,6 +46,11 @@ class Meter:
         self._rows = made(Counter, "rows", "Rows that were answered.", _VERSION)
         self._refused = made(Counter, "rows_refused", "Rows that got an error.", _VERSION)
         self._unanswered = made(Counter, "rows_unanswered", "Questions without an answer.", _VERSION)
+        self._asked = made(Counter, "language_calls", "Calls of a language model.", _VERSION)
+        self._failed = made(Counter, "language_failures", "Calls of it that failed.", _VERSION)
+        self._tokens = made(
+            Counter, "language_tokens", "Tokens that it read and wrote, where it tells.", (*_VERSION, "kind")
+        )
         self._errors = made(Counter, "errors", "Requests that were refused.", ("model", "error"))
         self._seconds = made(
             Histogram,
@@ -69,18 +74,25 @@ class Meter:
         )
         self._of = lru_cache(1_000)(self._children)
 
-    def answered(
-        self, serving: Serving, rows: int, refused: int, seconds: float, unanswered: int = 0
-    ) -> None:
+    def answered(self, serving: Serving, rows: int, refused: int, seconds: float) -> None:
         """A version has answered some rows of a request."""
-        requests, all_rows, bad, latency, none = self._of(serving.name, serving.version, serving.role)
+        requests, all_rows, bad, latency = self._of(serving.name, serving.version, serving.role)
         requests.inc()
         all_rows.inc(rows - refused)
         if refused:
             bad.inc(refused)
-        if unanswered:
-            none.inc(unanswered)
         latency.observe(seconds)
+
+    def questions(self, serving: Serving, answers: Iterable[Mapping[str, Any]]) -> None:
+        """A version has answered some questions from documents, perhaps with a language model."""
+        labels = serving.name, serving.version, serving.role
+        for answer in answers:
+            self._unanswered.labels(*labels).inc(answer.get("found") is False)
+            if spent := answer.get("language"):
+                self._asked.labels(*labels).inc(spent["calls"])
+                self._failed.labels(*labels).inc(spent["failures"])
+                for kind in ("read", "written"):
+                    self._tokens.labels(*labels, kind).inc(spent[kind])
 
     def failed(self, name: str, error: str) -> None:
         """A request was refused."""
@@ -121,5 +133,5 @@ class Meter:
         return generate_latest(of_model)
 
     def _children(self, *labels: object) -> tuple[Any, ...]:
-        counters = (self._requests, self._rows, self._refused, self._seconds, self._unanswered)
+        counters = (self._requests, self._rows, self._refused, self._seconds)
         return tuple(one.labels(*labels) for one in counters)

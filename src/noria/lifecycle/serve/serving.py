@@ -141,7 +141,7 @@ class Serving:
         self,
         row: Row,
         history: Sequence[Turn],
-        within: str | None,
+        within: Sequence[str],
         tell: Callable[[str], None] | None,
     ) -> Answer:
         """The answer to a question, or its ``error``, which names no document; `tell` hears its sentences."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from noria.core import registry
 from noria.core.deadline import Deadline
 from noria.core.ports import Language
 from noria.core.protocol import Turn
@@ -13,6 +13,7 @@ from noria.errors import UnreachableError
 from noria.settings import Settings
 from noria.systems.retrieval.answer import told
 from noria.systems.retrieval.followup import standalone
+from noria.systems.retrieval.language import connected
 from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.written import rewritten, written
 
@@ -26,7 +27,7 @@ def converse(
     model: RetrievalModel,
     question: str,
     history: Sequence[Turn],
-    within: str | None,
+    within: Sequence[str],
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     """The answer to a question that may refer to those before it.
@@ -35,27 +36,29 @@ def converse(
     -------
     dict
         The fields of `RetrievalModel.predict`; ``asked``: the question as it was searched for; ``written``:
-        whether a language model wrote the answer; ``reason``: why it did not, though it should have.
+        whether a language model wrote the answer; ``reason``: why it did not, though it should have;
+        ``language``: what it was asked for, see `Spent`, where there is one.
     """
     writer = model.writer
-    language = None if writer is None else _language(writer)
+    language = None if writer is None else connected(writer, Settings())
     deadline = Deadline() if writer is None else Deadline(writer.seconds)
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
         asked = rewritten(question, history, language, deadline) or asked
-    found = model.search(asked, within)
-    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
-    if language is not None and writer is not None and model.sure(found):
+    found = model.search(asked, within, deadline)
+    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False}
+    answer["reason"] = found.also.reason
+    if language is None or writer is None:
+        tell(answer["prediction"])
+        return answer
+    if model.sure(found):
         try:
-            return answer | _written(model, language, writer, asked, found, deadline, tell)
+            answer |= _written(model, language, writer, asked, found, deadline, tell)
         except UnreachableError as error:
             answer["reason"] = f"{error.what} These are sentences of the documents instead."
-    tell(answer["prediction"])
-    return answer
-
-
-def _language(writer: AnswerOptions) -> Language:
-    return registry.backend("language", "openai")(Settings(), writer.endpoint, writer.model)
+    if not answer["written"]:
+        tell(answer["prediction"])
+    return {**answer, "language": asdict(language.spent + found.also.spent)}
 
 
 def _written(
@@ -70,5 +73,5 @@ def _written(
     """What the language model makes of the passages."""
     index = model.index
     where = found.passages, index.corpus, index.lexical
-    text, citations = written(asked, *where, language, writer.tokens, deadline, tell)
+    text, citations = written(asked, *where, language, writer, deadline, tell)
     return {**told(text, citations), "written": True}

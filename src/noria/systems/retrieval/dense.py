@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -35,11 +36,17 @@ class Dense:
         self.vectors = vectors
         self.embedder = embedder
 
-    def scores(self, question: str) -> NDArray[np.float32]:
-        """The similarity with every chunk, (chunks,), -1 to 1; 0 for a question without a word."""
+    def scores(self, question: str, also: Sequence[str] = ()) -> NDArray[np.float32]:
+        """The similarity with every chunk, (chunks,), -1 to 1; 0 for a question without a word.
+
+        With further texts, that of the middle of all their vectors.
+        """
         if not question.strip():
             return np.zeros(len(self.vectors), dtype=np.float32)
         asked = self.embedder.question(question)
+        if also:
+            middle = np.sum([asked, *(self.embedder.question(text) for text in also)], axis=0)
+            asked = middle / max(float(np.linalg.norm(middle)), 1e-12)
         if len(self.vectors) < _MANY:
             return np.einsum("ij,j->i", self.vectors, asked)
         directions, short = self._main

@@ -17,7 +17,16 @@ import numpy as np
 from noria.systems.retrieval.chunks import sentences
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["BORNE", "answer_relevance", "context_precision", "context_recall", "faithfulness", "share"]
+__all__ = [
+    "BORNE",
+    "answer_relevance",
+    "context_precision",
+    "context_recall",
+    "faithfulness",
+    "quoted",
+    "share",
+    "statements",
+]
 
 BORNE = 0.6
 """The share of a statement's words from which a text bears it out."""
@@ -41,11 +50,15 @@ def share(text: str, source: str, analyzer: Analyzer = _ANALYZER) -> float:
 
 def faithfulness(answer: _Answer) -> float:
     """The share of an answer's statements that its citations bear out; NaN where nothing is answered."""
-    quoted = _quoted(answer)
-    text = _MARKS.sub("", answer["prediction"])
-    statements = [text[begin:end] for begin, end in sentences(text)]
-    borne = [share(one, quoted) >= BORNE for one in statements if _ANALYZER.words(one)]
+    text = quoted(answer)
+    borne = [share(one, text) >= BORNE for one in statements(answer)]
     return float(np.mean(borne)) if borne and answer["found"] else np.nan
+
+
+def statements(answer: _Answer) -> list[str]:
+    """The sentences of an answer that say something, without the numbers of their citations."""
+    text = _MARKS.sub("", answer["prediction"])
+    return [text[begin:end] for begin, end in sentences(text) if _ANALYZER.words(text[begin:end])]
 
 
 def answer_relevance(question: str, answer: _Answer) -> float:
@@ -85,11 +98,12 @@ def context_recall(answer: _Answer, judged: Mapping[str, float], true_answers: S
     if not judged:
         return np.nan
     if true_answers:
-        quoted = _quoted(answer)
-        return max(share(one, quoted) for one in true_answers)
+        text = quoted(answer)
+        return max(share(one, text) for one in true_answers)
     cited = {one["document"] for one in answer["citations"]}
     return len(cited & judged.keys()) / len(judged)
 
 
-def _quoted(answer: _Answer) -> str:
+def quoted(answer: _Answer) -> str:
+    """All that an answer cites."""
     return " ".join(one["text"] for one in answer["citations"])

@@ -12,6 +12,9 @@ import polars as pl
 from noria.core.protocol import Metric
 from noria.methods import ranking
 from noria.systems.retrieval import grounds, spans
+from noria.systems.retrieval.embedder import usable
+from noria.systems.retrieval.judge import Judge, judge_of
+from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.target import judged, true_answers
 
 if TYPE_CHECKING:
@@ -23,7 +26,9 @@ _Row = Mapping[str, Any]
 _Measure = Callable[[Sequence[str], Mapping[str, float]], float]
 
 
-def metrics(target: str, question: str | None = None, short: bool = False) -> list[Metric]:
+def metrics(
+    target: str, question: str | None = None, short: bool = False, judge: AnswerOptions | None = None
+) -> list[Metric]:
     """All measures of question answering; those of rankings leave out questions that no document answers.
 
     Parameters
@@ -33,6 +38,8 @@ def metrics(target: str, question: str | None = None, short: bool = False) -> li
         The column of questions; with it, answers are measured too.
     short : bool
         Whether there are short answers.
+    judge : AnswerOptions, optional
+        A language model that judges answers besides.
     """
     read = [
         _short(target, "exact_match", spans.exact, "Share of the short answers that are as they should be"),
@@ -53,7 +60,33 @@ def metrics(target: str, question: str | None = None, short: bool = False) -> li
         _decided(target),
         *(read if short else []),
         *(_grounded(target, question) if question else []),
+        *(_judged(question, judge) if question and judge is not None else []),
     ]
+
+
+def _judged(question: str, wish: AnswerOptions) -> list[Metric]:
+    """What a language model thinks of answers."""
+
+    def of(
+        name: str, measure: Callable[[Judge, list[str], list[dict[str, Any]]], np.ndarray], doc: str
+    ) -> Metric:
+        def each(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
+            asked = [one or "" for one in truth[question].to_list()]
+            return measure(judge_of(wish), asked, predictions.to_dicts())
+
+        return _metric(name, each, doc, nothing=np.nan)
+
+    found = [
+        of(
+            "faithfulness_judged",
+            Judge.faithfulness,
+            "Share of an answer's statements that its sources bear out, as a language model judges",
+        )
+    ]
+    if usable():
+        doc = "Nearness of the question to those that a language model reads out of the answer"
+        found.append(of("answer_relevance_judged", Judge.relevance, doc))
+    return found
 
 
 def _grounded(target: str, question: str) -> list[Metric]:
@@ -118,17 +151,25 @@ def _decided(target: str) -> Metric:
     return _metric("decided", each, "Share of the questions answered if the documents do so, else refused")
 
 
-def _metric(name: str, each: Callable[[pl.DataFrame, pl.DataFrame], np.ndarray], doc: str) -> Metric:
+def _metric(
+    name: str,
+    each: Callable[[pl.DataFrame, pl.DataFrame], np.ndarray],
+    doc: str,
+    nothing: float = 0.0,
+) -> Metric:
+    """A metric of the rows that have a value; `nothing` where none has: 0, or NaN if that is unknown."""
+
     def bind(truth: pl.DataFrame, predictions: pl.DataFrame) -> Scorer:
         values = each(truth, predictions)
-        return lambda rows: _mean(values if rows is None else values[rows])
+        return lambda rows: _mean(values if rows is None else values[rows], nothing)
 
     def losses(truth: pl.DataFrame, predictions: pl.DataFrame) -> np.ndarray:
-        return 1.0 - np.nan_to_num(each(truth, predictions), nan=1.0)
+        values = each(truth, predictions)
+        return 1.0 - (values if np.isnan(nothing) else np.nan_to_num(values, nan=1.0))
 
     return Metric(name, True, bind, doc, losses)
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: np.ndarray, nothing: float) -> float:
     known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else 0.0
+    return float(known.mean()) if len(known) else nothing

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from noria.core.deadline import Deadline
 from noria.core.explanation import Explanation
 from noria.core.protocol import Turn
 from noria.core.schema import Role, Schema, Type
+from noria.core.serving import named
 from noria.core.signature import Output, Signature
 from noria.data.conform import conform
 from noria.errors import NotFoundError, ParamError, suggestion
@@ -31,17 +32,19 @@ from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.options import AnswerOptions
+from noria.systems.retrieval.queries import KINDS, Also, Queries
 from noria.systems.retrieval.reader import Reader, loaded
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["Found", "Index", "RetrievalModel", "Strategy", "question_of"]
+__all__ = ["LONGEST", "Found", "Index", "RetrievalModel", "Strategy", "question_of"]
 
+LONGEST = 2_000
+"""Characters of a question that are read."""
 _STATE = "model.json"
 _READ = 3  # chunks that an answer is taken from
 _CONSIDERED = 30  # chunks that these are chosen from where they are to be unlike each other
 _WITHIN = "within"
-_LONGEST = 2_000  # characters of a question that are read
 _ROOM = 20_000  # characters of a document that are shown before and after what is cited
 
 
@@ -65,6 +68,8 @@ class Strategy:
         How much a passage is held back by being like those before it.
     reranked : int
         Chunks whose order the cross-encoder decides.
+    queries : {"", "hyde", "multi"}
+        What a language model makes of a question, that it is searched by too; see `Queries`.
     """
 
     fusion: str
@@ -75,6 +80,7 @@ class Strategy:
     depth: int = 100
     diversity: float = 0.0
     reranked: int = 0
+    queries: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +96,7 @@ class Index:
         How often each document was relevant to a training question.
     dense : Dense, optional
     reranker : Reranker, optional
+    queries : Queries, optional
     """
 
     corpus: Corpus
@@ -98,6 +105,7 @@ class Index:
     prior: NDArray[np.float64]
     dense: Dense | None = None
     reranker: Reranker | None = None
+    queries: Queries | None = None
 
 
 @dataclass(frozen=True)
@@ -112,11 +120,14 @@ class Found:
         To be read for an answer, best first.
     confidence : float
         0 to 1, comparable between questions.
+    also : Also
+        What it was searched by besides.
     """
 
     documents: list[int]
     passages: list[Passage]
     confidence: float
+    also: Also = field(default_factory=Also)
 
 
 def question_of(schema: Schema) -> str:
@@ -178,6 +189,8 @@ class RetrievalModel:
         )
         if self.reader is not None:
             outputs = (*outputs, Output("span", Type.TEXT, "the answer in as few words as can be"))
+        if self.strategy.queries:
+            outputs = (*outputs, Output("reason", Type.TEXT, "why the question was searched for as it is"))
         return Signature(replace(self.schema, columns=asked), outputs, self._example)
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -209,6 +222,7 @@ class RetrievalModel:
             "citations": pl.List(CITATION),
             "documents": pl.List(pl.String),
             **({"span": pl.String} if self.reader is not None else {}),
+            **({"reason": pl.String} if self.strategy.queries else {}),
         }
         return pl.DataFrame(answers, schema=schema)
 
@@ -221,11 +235,11 @@ class RetrievalModel:
         question: str,
         *,
         history: Sequence[Turn] = (),
-        within: str | None = None,
+        within: Sequence[str] = (),
         tell: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """The answer to a question that may refer to those before it; see `conversation.converse`."""
-        return converse(self, question[:_LONGEST], history, within, tell or (lambda _: None))
+        return converse(self, question[:LONGEST], history, within, tell or (lambda _: None))
 
     def source(self, document: str, begin: int, end: int) -> dict[str, Any]:
         """A document around some of its characters.
@@ -250,15 +264,23 @@ class RetrievalModel:
         return {"document": document, "title": corpus.place(number, 0).title, "blocks": blocks}
 
     def _answer(self, question: str, within: str | None = None) -> dict[str, Any]:
-        question = question[:_LONGEST]
-        return self.extracted(question, self.search(question, within))
+        question = question[:LONGEST]
+        found = self.search(question, [within] if within else ())
+        reason = {"reason": found.also.reason} if self.strategy.queries else {}
+        return self.extracted(question, found) | reason
 
-    def search(self, question: str, within: str | None = None) -> Found:
-        """What there is for a question, in documents whose names match some patterns if they are given."""
-        scores, similar = self.scores(question)
+    def search(self, question: str, within: Sequence[str] = (), deadline: Deadline | None = None) -> Found:
+        """What there is for a question, in documents whose names match each of some texts of patterns."""
+        also = self._also(question, deadline)
+        scores, similar = self.scores(question, also)
         if within:
             scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
-        return self.found(question, *self._reranked(question, scores, similar))
+        return replace(self.found(question, *self._reranked(question, scores, similar)), also=also)
+
+    def _also(self, question: str, deadline: Deadline | None = None) -> Also:
+        """What a question is searched by besides."""
+        queries, kind = self.index.queries, self.strategy.queries
+        return Also() if queries is None or not kind else queries.of(KINDS[kind], question, deadline)
 
     def sure(self, found: Found) -> bool:
         """Whether what was found is near enough to be an answer."""
@@ -289,16 +311,15 @@ class RetrievalModel:
             return ""
         return self.reader.read(question, [self.index.corpus.text(*one) for one in found.passages])
 
-    def _matching(self, patterns: str) -> NDArray[np.bool_]:
+    def _matching(self, within: Sequence[str]) -> NDArray[np.bool_]:
         """The documents whose names match, (documents,)."""
-        names = self.index.corpus.names
-        wanted = [pattern.strip() for pattern in patterns.split(";") if pattern.strip()]
-        match = np.array([any(fnmatchcase(name, pattern) for pattern in wanted) for name in names])
+        names, wanted = self.index.corpus.names, [named(patterns) for patterns in within]
+        match = np.array([all(one.match(name) for one in wanted) for name in names])
         if not match.any():
             raise ParamError(
                 "No document has a name to search within.",
-                got=repr(patterns),
-                do=suggestion(patterns, names),
+                got=repr(within[-1]),
+                do=suggestion(within[-1], names),
             )
         return match
 
@@ -346,9 +367,10 @@ class RetrievalModel:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
         return Passage(document, begin, end)
 
-    def scores(self, question: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    def scores(self, question: str, also: Also | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """The score of every chunk, and its similarity in meaning where that is known."""
         index, strategy = self.index, self.strategy
+        more = (self._also(question) if also is None else also).texts
         if strategy.fusion == "prior":
             return index.prior[index.chunks.owners], None
         if strategy.fusion == "lexical" or index.dense is None:
@@ -357,8 +379,13 @@ class RetrievalModel:
         if strategy.fusion == "dense":
             return similar, similar
         words = index.lexical.scores(question)
+        if strategy.fusion == "ranks" and strategy.queries == "hyde":
+            return reciprocal_rank_fusion(
+                [words, index.dense.scores(question, more) + 1], strategy.k
+            ), similar
         if strategy.fusion == "ranks":
-            return reciprocal_rank_fusion([words, similar + 1], strategy.k), similar
+            ways = [(index.lexical.scores(text), index.dense.scores(text) + 1) for text in more]
+            return reciprocal_rank_fusion([words, similar + 1, *chain(*ways)], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 
     def confidence(
@@ -449,8 +476,9 @@ class RetrievalModel:
             dense = Dense(tensors["vectors"].astype(np.float32), embedder)
         chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
-        index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)
         schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])
         writer = AnswerOptions(**state["writer"]) if state.get("writer") else None
+        queries = Queries(writer, Settings()) if writer is not None and strategy.queries else None
+        index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker, queries)
         reader = loaded(state.get("reader"), Settings())
         return cls(schema, index, strategy, state["example"], writer, reader)

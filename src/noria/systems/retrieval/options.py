@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from noria.data.gguf import gguf
+from noria.errors import ParamError
 
 __all__ = ["AnswerOptions", "RetrievalOptions"]
 
@@ -16,18 +19,51 @@ class AnswerOptions(BaseModel):
     --------
     >>> AnswerOptions(endpoint="http://localhost:11434/v1", model="llama3.2").seconds
     20.0
+    >>> AnswerOptions(model="smollm2").local
+    True
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    endpoint: str = Field(description="Where it speaks as OpenAI does: http://localhost:11434/v1.")
-    model: str = Field(min_length=1, description="As the endpoint calls it.")
+    endpoint: str | None = Field(
+        None, description="Where it speaks as OpenAI does: http://localhost:11434/v1; without, a file is run."
+    )
+    model: str = Field(
+        min_length=1,
+        description="As the endpoint calls it; without one FILE.gguf, hub:OWNER/REPO/FILE.gguf or smollm2.",
+    )
+    sha256: str = Field("", description="Of the file; what it is at training counts from then on if absent.")
     seconds: float = Field(20.0, gt=0, le=25, description="After which sentences of the documents answer.")
     tokens: int = Field(400, ge=16, le=4_000, description="Of an answer, at most.")
+    context: int = Field(4_096, ge=256, description="Tokens that a file may be sent and write together.")
+    room: int | None = Field(
+        None, ge=100, description="Characters of a passage that are read; 3,000, of a file's model 600."
+    )
+
+    @property
+    def local(self) -> bool:
+        """Whether a file is run, and no endpoint asked."""
+        return self.endpoint is None
+
+    @property
+    def reads(self) -> int:
+        """Characters of a passage that are read: a processor takes its time for each."""
+        return self.room or (600 if self.local else 3_000)
+
+    @model_validator(mode="after")
+    def _is_file(self) -> AnswerOptions:
+        if self.local:
+            try:
+                gguf(self.model)
+            except ParamError as error:
+                raise ValueError(f"{error.what} {error.do}") from error
+        return self
 
     @field_validator("endpoint")
     @classmethod
-    def _is_address(cls, endpoint: str) -> str:
+    def _is_address(cls, endpoint: str | None) -> str | None:
+        if endpoint is None:
+            return None
         parts = urlsplit(endpoint)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise ValueError("an endpoint is written as http://HOST:PORT/PATH, and holds no key")
@@ -48,6 +84,9 @@ class RetrievalOptions(BaseModel):
     sentences: int = Field(3, ge=1, le=10, description="Sentences of an answer, at most.")
     depth: int = Field(100, ge=10, le=1_000, description="Documents that a ranking names, at most.")
     answer: AnswerOptions | None = Field(None, description="A language model that writes answers.")
+    judge: AnswerOptions | None = Field(
+        None, description="A language model that judges faithfulness and relevance of answers besides."
+    )
     spans: bool = Field(
         False,
         description="Whether a short answer is given too, and measured by SQuAD's rules against those that "

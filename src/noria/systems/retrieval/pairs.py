@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from noria._lazy import require
-from noria.data.weights import WeightFile, find
+from noria.data.weights import WeightFile, digest, find
 from noria.settings import Settings
 
 __all__ = ["PairModel"]
@@ -85,6 +84,5 @@ class PairModel:
     def _file(self, name: str) -> Path:
         url = _HUB.format(self.model, _FILES[name])
         path = find(WeightFile(self.model, name, self._known.get(name, ""), url=url), self._settings)
-        with path.open("rb") as content:
-            self._known[name] = hashlib.file_digest(content, "sha256").hexdigest()
+        self._known[name] = digest(path)
         return path

@@ -72,10 +72,11 @@ class RetrievalSystem:
     def learners(self) -> list[Learner]:
         """The candidates, the blind one first; others where the packages and models that they need are."""
         embeds, reranks = usable(), self.chosen.reranker is not None
+        writes = self.chosen.answer is not None
         return [
             kind(self.chosen)
             for kind in LEARNERS
-            if (embeds or not kind.embeds) and (reranks or not kind.reranks)
+            if (embeds or not kind.embeds) and (reranks or not kind.reranks) and (writes or not kind.queries)
         ]
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:
@@ -89,7 +90,7 @@ class RetrievalSystem:
     def metrics(self) -> list[Metric]:
         """What it is measured by."""
         asked = next((column.name for column in self.schema.features if column.type is Type.TEXT), None)
-        return metrics(self._target, asked, self.chosen.spans)
+        return metrics(self._target, asked, self.chosen.spans, self.chosen.judge)
 
     def figures(self, evidence: Evidence, evaluation: Evaluation) -> list[Figure]:  # noqa: ARG002
         """Where the relevant documents stand, how sure answers are, and which questions fail."""

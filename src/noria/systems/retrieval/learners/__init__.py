@@ -7,6 +7,8 @@ from noria.systems.retrieval.learners.strategies import (
     DenseVectors,
     HybridRanks,
     HybridWeights,
+    Hyde,
+    MultiQuery,
     Popular,
     Reranked,
 )
@@ -21,4 +23,6 @@ LEARNERS: tuple[type[RetrievalLearner], ...] = (
     HybridRanks,
     HybridWeights,
     Reranked,
+    Hyde,
+    MultiQuery,
 )

@@ -12,6 +12,7 @@ import polars as pl
 
 from noria.core.deadline import FitFailed
 from noria.core.params import Params, choice, flag, integer, real
+from noria.core.ports import Spent
 from noria.core.protocol import Context
 from noria.core.schema import Type
 from noria.errors import SourceError, TargetError, suggestion
@@ -19,10 +20,12 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Dense
 from noria.systems.retrieval.embedder import Embedder
+from noria.systems.retrieval.language import pinned
 from noria.systems.retrieval.lexical import Lexical
-from noria.systems.retrieval.model import Index, RetrievalModel, Strategy, question_of
-from noria.systems.retrieval.options import RetrievalOptions
+from noria.systems.retrieval.model import LONGEST, Index, RetrievalModel, Strategy, question_of
+from noria.systems.retrieval.options import AnswerOptions, RetrievalOptions
 from noria.systems.retrieval.parts import Parts
+from noria.systems.retrieval.queries import KINDS, Queries
 from noria.systems.retrieval.reader import Reader, RuleReader, TunedReader
 from noria.systems.retrieval.reranker import Reranker
 from noria.systems.retrieval.target import judged
@@ -74,6 +77,8 @@ class RetrievalLearner(Generic[P]):
         The round of the portfolio in which its first setting is tried.
     reads, embeds, reranks : bool
         Whether it needs words, vectors, and a cross-encoder.
+    queries : {"", "hyde", "multi"}
+        What it needs a language model for.
     settings : type of Params
     known : sequence of dict
         Settings known to work, best first.
@@ -84,6 +89,7 @@ class RetrievalLearner(Generic[P]):
     reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
     reranks: ClassVar[bool] = False
+    queries: ClassVar[str] = ""
     settings: ClassVar[type[Params]] = LexicalParams
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)
 
@@ -101,7 +107,7 @@ class RetrievalLearner(Generic[P]):
 
     def seconds(self, rows: int, columns: int) -> float:  # noqa: ARG002
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
-        return 2e-3 * rows + (0.2 if self.embeds else 0.05)
+        return (0.1 if self.queries else 2e-3) * rows + (0.2 if self.embeds else 0.05)
 
     def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:
         """How scores come about, learned from the training questions where there is something to learn."""
@@ -113,11 +119,14 @@ class RetrievalLearner(Generic[P]):
         Raises
         ------
         FitFailed
-            If the weights of the embedding model cannot be had.
+            If the weights of the embedding model cannot be had, or the language model does not answer.
         OutOfTime
             If the context's deadline passes first.
         """
+        writer = None if self.options.answer is None else _writer(self.options.answer, ctx)
         index = self._index(train, ctx)
+        if self.queries and writer is not None:
+            index = replace(index, queries=self._queries(writer, train, ctx))
         ctx.deadline.check()
         example = _example(train, ctx)
         wish = self.options
@@ -125,7 +134,7 @@ class RetrievalLearner(Generic[P]):
         model = RetrievalModel(ctx.schema, index, blank, example)
         strategy = self.strategy(model, train, ctx)
         reader = _reader(wish, ctx) if wish.spans else None
-        model = RetrievalModel(ctx.schema, index, strategy, example, wish.answer, reader)
+        model = RetrievalModel(ctx.schema, index, strategy, example, writer, reader)
         return model.with_strategy(threshold=_threshold(model, train, ctx, self.params, self.options.refused))
 
     def _index(self, train: pl.DataFrame, ctx: Context) -> Index:
@@ -148,6 +157,20 @@ class RetrievalLearner(Generic[P]):
         reranker = self._reranker(ctx) if self.reranks else None
         return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
 
+    def _queries(self, writer: AnswerOptions, train: pl.DataFrame, ctx: Context) -> Queries:
+        """With what the language model makes of all questions of the search."""
+        queries = ctx.shared.get("queries", lambda: Queries(writer, ctx.settings), common=True)
+
+        def remember() -> Spent:
+            asked = [question[:LONGEST] for question in _asked(train, ctx)]
+            spent = queries.remember(KINDS[self.queries], asked, ctx.deadline)
+            if spent.calls:
+                ctx.events.emit("note", text=_cost(self.name, spent))
+            return spent
+
+        ctx.shared.get(("queries", self.queries), remember, common=True)
+        return queries
+
     def _reranker(self, ctx: Context) -> Reranker:
         assert self.options.reranker is not None
         model = self.options.reranker
@@ -161,8 +184,7 @@ class RetrievalLearner(Generic[P]):
     def _dense(
         self, corpus: Corpus, chunks: Chunks, chunking: Chunking, train: pl.DataFrame, ctx: Context
     ) -> Dense:
-        table = train if ctx.fold is None else ctx.fold.table
-        asked = table[question_of(ctx.schema)].drop_nulls().to_list()
+        asked = _asked(train, ctx)
         embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
 
         def embed() -> np.ndarray:
@@ -177,12 +199,29 @@ class RetrievalLearner(Generic[P]):
             raise FitFailed(f"{error.what} {error.do}") from error
 
 
+def _asked(train: pl.DataFrame, ctx: Context) -> list[str]:
+    """All questions of the search."""
+    table = train if ctx.fold is None else ctx.fold.table
+    return table[question_of(ctx.schema)].drop_nulls().to_list()
+
+
+def _cost(name: str, spent: Spent) -> str:
+    """What a strategy has asked of the language model, in words."""
+    tokens = f", {spent.read:,} tokens read and {spent.written:,} written" if spent.read else ""
+    return f"'{name}' asked the language model {spent.calls:,} times{tokens}; what it said is kept"
+
+
 def _reader(wish: RetrievalOptions, ctx: Context) -> Reader:
     """What cuts short answers, loaded once."""
     if wish.reader is None:
         return RuleReader()
     name = wish.reader
     return ctx.shared.get(("reader", name), lambda: TunedReader(name, ctx.settings), common=True)
+
+
+def _writer(wish: AnswerOptions, ctx: Context) -> AnswerOptions:
+    """The language model, with the hash of its file if it has one."""
+    return ctx.shared.get("writer", lambda: pinned(wish, ctx.settings), common=True)
 
 
 def _threads(ctx: Context) -> int:

@@ -22,7 +22,17 @@ from noria.systems.retrieval.learners.base import (
 )
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy
 
-__all__ = ["Bm25", "Bm25Feedback", "DenseVectors", "HybridRanks", "HybridWeights", "Popular", "Reranked"]
+__all__ = [
+    "Bm25",
+    "Bm25Feedback",
+    "DenseVectors",
+    "HybridRanks",
+    "HybridWeights",
+    "Hyde",
+    "MultiQuery",
+    "Popular",
+    "Reranked",
+]
 
 _GRID = np.linspace(0, 1, 21)
 
@@ -166,6 +176,28 @@ class Reranked(RetrievalLearner[RerankedParams]):
     def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
         """Both, by ranks, and then read together with the question."""
         return _by(model, "ranks", k=self.params.k, reranked=self.params.reranked)
+
+
+class Hyde(RetrievalLearner[HybridRanksParams]):
+    """Words of the question, and the meaning of it and of an answer that a language model invents (HyDE)."""
+
+    name = "hyde"
+    turn = 2
+    embeds = True
+    queries = "hyde"
+    settings = HybridRanksParams
+    known = ({"feedback": 0}, {"feedback": 0, "chunking": "headings"})
+
+    def strategy(self, model: RetrievalModel, train: pl.DataFrame, ctx: Context) -> Strategy:  # noqa: ARG002
+        """Both, by ranks."""
+        return _by(model, "ranks", k=self.params.k, queries=self.queries)
+
+
+class MultiQuery(Hyde):
+    """The question in four ways of asking, of which a language model wrote three, all joined by ranks."""
+
+    name = "multi_query"
+    queries = "multi"
 
 
 def _smoothed(mean: np.ndarray) -> float:

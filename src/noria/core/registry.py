@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 __all__ = ["backend", "pick", "system", "systems"]
 
 
+_installed = cache(entry_points)
+"""Of all packages, read once: it takes a while where there are many."""
+
+
 @cache
 def _points(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=group)}
+    return {point.name: point for point in _installed().select(group=group)}
 
 
 def systems() -> dict[str, type[System]]:
@@ -46,7 +50,8 @@ def system(name: str) -> type[System]:
 
 def pick(schema: Schema, task: Task) -> type[System]:
     """The first system, by name, that accepts these columns and this task."""
-    for candidate in systems().values():
+    for name in sorted(_points("noria.systems")):
+        candidate = system(name)
         if candidate.accepts(schema, task):
             return candidate
     raise RecipeError(

@@ -143,7 +143,7 @@ class RetrievalLearner(Generic[P]):
         chunks, counts = ctx.shared.get(key, lambda: cut(ctx.deadline), common=True)
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
-        lexical = Lexical(counts, analyzer, **how)
+        lexical = ctx.shared.get((key, *how.items()), lambda: Lexical(counts, analyzer, **how), common=True)
         dense = self._dense(corpus, chunks, chunking, train, ctx) if self.embeds else None
         reranker = self._reranker(ctx) if self.reranks else None
         return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)

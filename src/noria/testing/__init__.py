@@ -5,6 +5,7 @@ from noria.testing.check import Check, CheckFailed, check_system, checks
 from noria.testing.predictions_contract import PredictionLogContract
 from noria.testing.state_contract import StateContract
 from noria.testing.toy import Problem, problems
+from noria.testing.vectors_contract import VectorsContract
 
 __all__ = [
     "ArtefactsContract",
@@ -13,6 +14,7 @@ __all__ = [
     "PredictionLogContract",
     "Problem",
     "StateContract",
+    "VectorsContract",
     "check_system",
     "checks",
     "problems",

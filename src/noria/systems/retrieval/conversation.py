@@ -43,8 +43,13 @@ def converse(
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
         asked = rewritten(question, history, language, deadline) or asked
-    found = model.search(asked, within)
-    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": None}
+    reason = None
+    try:
+        found = model.search(asked, within)
+    except UnreachableError as error:
+        found = model.with_strategy(fusion="lexical").search(asked, within)
+        reason = f"{error.what} The passages were found by their words."
+    answer = {**model.extracted(asked, found, question), "asked": asked, "written": False, "reason": reason}
     if language is not None and writer is not None and model.sure(found):
         try:
             return answer | _written(model, language, writer, asked, found, deadline, tell)

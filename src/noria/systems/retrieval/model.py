@@ -23,6 +23,7 @@ from noria.errors import NotFoundError, ParamError, suggestion
 from noria.methods.bm25 import top
 from noria.methods.ranking import convex, marginal, reciprocal_rank_fusion
 from noria.settings import Settings
+from noria.systems.retrieval import vectors
 from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract, told
 from noria.systems.retrieval.chunks import Chunks
 from noria.systems.retrieval.conversation import converse
@@ -159,8 +160,9 @@ class RetrievalModel:
     def size(self) -> int:
         """Bytes on disk, nearly."""
         counts = self.index.lexical.counts
-        vectors = 0 if self.index.dense is None else self.index.dense.vectors.size * 2
-        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + vectors)
+        rows = None if self.index.dense is None else self.index.dense.rows
+        held = 0 if rows is None else 2 * rows.size
+        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + held)
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
@@ -255,9 +257,10 @@ class RetrievalModel:
 
     def search(self, question: str, within: str | None = None) -> Found:
         """What there is for a question, in documents whose names match some patterns if they are given."""
-        scores, similar = self.scores(question)
-        if within:
-            scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
+        match = self._matching(within) if within else None
+        scores, similar = self.scores(question, None if match is None else np.flatnonzero(match))
+        if match is not None:
+            scores = np.where(match[self.index.chunks.owners], scores, -np.inf)
         return self.found(question, *self._reranked(question, scores, similar))
 
     def sure(self, found: Found) -> bool:
@@ -320,10 +323,9 @@ class RetrievalModel:
         index = self.index
         worth = scores[best] - scores[best].min(initial=0.0)
         worth = worth / max(float(worth.max(initial=0.0)), 1e-12)
-        if index.dense is None:
-            return best[marginal(worth, index.lexical.alike(best), _READ, self.strategy.diversity)]
-        vectors = index.dense.vectors[best]
-        return best[marginal(worth, vectors @ vectors.T, _READ, self.strategy.diversity)]
+        rows = None if index.dense is None else index.dense.rows
+        alike = index.lexical.alike(best) if rows is None else rows[best] @ rows[best].T
+        return best[marginal(worth, alike, _READ, self.strategy.diversity)]
 
     def _reranked(
         self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None
@@ -346,14 +348,23 @@ class RetrievalModel:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
         return Passage(document, begin, end)
 
-    def scores(self, question: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """The score of every chunk, and its similarity in meaning where that is known."""
+    def scores(
+        self, question: str, documents: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The score of every chunk, and its similarity in meaning where that is known.
+
+        Parameters
+        ----------
+        question : str
+        documents : array of int, optional
+            The numbers of those that matter.
+        """
         index, strategy = self.index, self.strategy
         if strategy.fusion == "prior":
             return index.prior[index.chunks.owners], None
         if strategy.fusion == "lexical" or index.dense is None:
             return index.lexical.scores(question), None
-        similar = index.dense.scores(question)
+        similar = index.dense.scores(question, documents)
         if strategy.fusion == "dense":
             return similar, similar
         words = index.lexical.scores(question)
@@ -408,7 +419,7 @@ class RetrievalModel:
             "body": counts.body, "head": counts.head,
         }  # fmt: skip
         if index.dense is not None:
-            arrays["vectors"] = index.dense.vectors.astype(np.float16)
+            arrays |= vectors.save(index.dense.vectors, index.chunks.owners, folder)
         tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         (folder / "index.safetensors").write_bytes(save(tensors))
         state = {
@@ -446,7 +457,7 @@ class RetrievalModel:
         dense = None
         if state["embedder"] is not None:
             embedder = Embedder.named(state["embedder"], Settings())
-            dense = Dense(tensors["vectors"].astype(np.float32), embedder)
+            dense = Dense(vectors.load(folder, tensors), embedder)
         chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
         index = Index(corpus, chunks, lexical, tensors["prior"], dense, reranker)

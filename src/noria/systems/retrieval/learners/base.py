@@ -17,7 +17,7 @@ from noria.core.schema import Type
 from noria.errors import SourceError, TargetError, suggestion
 from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
-from noria.systems.retrieval.dense import Dense
+from noria.systems.retrieval.dense import Arrays, Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import Index, RetrievalModel, Strategy, question_of
@@ -172,7 +172,7 @@ class RetrievalLearner(Generic[P]):
 
         try:
             ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
-            return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
+            return Dense(Arrays(ctx.shared.get(("vectors", chunking), embed, common=True)), embedder)
         except SourceError as error:
             raise FitFailed(f"{error.what} {error.do}") from error
 

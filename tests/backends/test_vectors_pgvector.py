@@ -1,10 +1,8 @@
 import hashlib
-import json
 
 import numpy as np
 import pytest
 
-import noria
 from noria.backends.vectors_pgvector import PgVectors
 from noria.core import registry
 from noria.errors import ArtifactError, NotFoundError, StorageError, UnreachableError
@@ -54,7 +52,9 @@ def test_what_is_discarded_is_gone(address):
 
 def test_a_set_that_could_not_be_written_is_not_there(address):
     bad = np.where(ROWS == 1, np.nan, ROWS)
-    with pytest.raises(StorageError, match=r"The vectors in postgresql://127\.0\.0\.1:\d+/db\d+ cannot be kept"):
+    with pytest.raises(
+        StorageError, match=r"The vectors in postgresql://127\.0\.0\.1:\d+/db\d+ cannot be kept"
+    ):
         opened(address, "noria_bad").write(bad, DOCUMENTS)
     assert opened(address, "noria_bad").count() == 0
 

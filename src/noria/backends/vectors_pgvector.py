@@ -23,13 +23,13 @@ __all__ = ["PgVectors"]
 
 T = TypeVar("T")
 _NEAREST = 500
-_PATIENCE = {"connect_timeout": 3, "tcp_user_timeout": 10_000}  # seconds, milliseconds
+_WAIT = 3  # seconds for a server
 
 
 class PgVectors:
     """One table of vectors, which is written in one transaction and never changed.
 
-    Every vector is compared: a table of this size is read in less time than it takes to keep a graph of it.
+    Every vector is compared; an index of pgvector that somebody adds to the table is used.
 
     Parameters
     ----------
@@ -75,15 +75,12 @@ class PgVectors:
     ) -> NDArray[np.float32]:
         """The cosine of the nearest ones, and for all others that of the last of these, (chunks,)."""
         among = "" if documents is None else "WHERE document = ANY(%(documents)s)"
-        query = self._sql(
-            f"SELECT chunk, -(vector <#> %(asked)s) FROM {{}} {among} ORDER BY vector <#> %(asked)s LIMIT {_NEAREST}"
-        )
+        query = self._sql(f"SELECT chunk, vector <#> %(asked)s FROM {{}} {among} ORDER BY 2 LIMIT {_NEAREST}")
         values = {"asked": asked, "documents": None if documents is None else documents.tolist()}
-
         nearest = self._ask(lambda connection: connection.execute(query, values).fetchall())
         found = np.array(nearest, dtype=np.float64).reshape(-1, 2)
-        scores = np.full(self._size, found[-1, 1] if len(found) else -1.0, dtype=np.float32)
-        scores[found[:, 0].astype(np.int64)] = found[:, 1]
+        scores = np.full(self._size, -found[-1, 1] if len(found) else -1.0, dtype=np.float32)
+        scores[found[:, 0].astype(np.int64)] = -found[:, 1]
         return scores
 
     def discard(self) -> None:
@@ -99,28 +96,21 @@ class PgVectors:
         """A statement with the name of the table."""
         from psycopg import sql
 
-        return sql.SQL(text).format(sql.Identifier(self.name))  # type: ignore[arg-type]
+        return sql.SQL(text).format(sql.Identifier(self.name))
 
     def _ask(self, work: Callable[[Connection], T]) -> T:
-        """Do something over the connection; one that broke meanwhile is made once more."""
+        """Do something over the connection; one that broke meanwhile is made anew."""
         psycopg = require("psycopg", extra="pgvector")
         with self._lock:
-            for _ in range(2):
-                known = self._open
-                try:
-                    self._open = known or _connected(self._address)
-                    return work(self._open)
-                except psycopg.Error as error:
-                    broken = known is not None and isinstance(error, psycopg.OperationalError)
-                    self._close()
-                    if not broken:
-                        raise self._told(error) from error
-        raise UnreachableError(f"The vectors in {self._shown} cannot be reached.")
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._open.close()
-        self._open = None
+            try:
+                if self._open is not None:
+                    with suppress(psycopg.OperationalError):
+                        return work(self._open)
+                    self._open.close()
+                self._open = _connected(self._address)
+                return work(self._open)
+            except psycopg.Error as error:
+                raise self._told(error) from error
 
     def _told(self, error: Error) -> NoriaError:
         """An error of the database as one of ours."""
@@ -133,11 +123,14 @@ class PgVectors:
                 got=got,
                 do="Set NORIA_VECTORS to the database that they were written to, or train again.",
             )
-        if isinstance(error, errors.FeatureNotSupported | errors.UndefinedFile | errors.InsufficientPrivilege):
+        if isinstance(
+            error, errors.FeatureNotSupported | errors.UndefinedFile | errors.InsufficientPrivilege
+        ):
             return StorageError(
                 f"The database {at} has no room for vectors.",
                 got=got,
-                do="Install pgvector on its server, and let an administrator run: CREATE EXTENSION vector",
+                do="Install pgvector on its server, and let an administrator run: CREATE EXTENSION vector. "
+                "The user of the address must be allowed to make tables.",
             )
         if isinstance(error, errors.OperationalError):
             return UnreachableError(
@@ -152,7 +145,9 @@ def _connected(address: str) -> Connection:
     """A connection that knows vectors, if the database does."""
     import psycopg
 
-    connection = psycopg.connect(address, autocommit=True, **_PATIENCE)
+    connection = psycopg.connect(
+        address, autocommit=True, connect_timeout=_WAIT, tcp_user_timeout=1_000 * _WAIT
+    )
     with suppress(psycopg.ProgrammingError):
         require("pgvector.psycopg", extra="pgvector").register_vector(connection)
     return connection

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from noria.core.ports import Vectors
+from noria.core.ports import KeptVectors
 from noria.systems.retrieval.embedder import Embedder
 
 __all__ = ["Arrays", "Dense"]
@@ -66,12 +66,12 @@ class Dense:
 
     Parameters
     ----------
-    vectors : Vectors
+    vectors : Arrays or KeptVectors
         Of all chunks.
     embedder : Embedder
     """
 
-    def __init__(self, vectors: Vectors, embedder: Embedder) -> None:
+    def __init__(self, vectors: Arrays | KeptVectors, embedder: Embedder) -> None:
         self.vectors = vectors
         self.embedder = embedder
 

@@ -11,21 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noria.core import registry
-from noria.core.ports import KEPT_ELSEWHERE, KeptVectors, Vectors
+from noria.core.ports import KEPT_ELSEWHERE, KeptVectors
 from noria.settings import Settings
 from noria.systems.retrieval.dense import Arrays
 
 __all__ = ["load", "save"]
 
 
-def save(vectors: Vectors, documents: NDArray[np.int64], folder: Path) -> dict[str, NDArray[np.float16]]:
-    """The arrays that a model keeps of its vectors; if those lie in a database, a file says what they are called.
+def save(
+    vectors: Arrays | KeptVectors, documents: NDArray[np.int64], folder: Path
+) -> dict[str, NDArray[np.float16]]:
+    """The arrays that a model keeps of its vectors; if they go into a database, a file with their name.
 
     The name tells of the content: versions that say the same share it, and no other version has it.
 
     Parameters
     ----------
-    vectors : Vectors
+    vectors : Arrays or KeptVectors
     documents : array of int, (chunks,)
         The document of each chunk.
     folder : Path
@@ -36,15 +38,14 @@ def save(vectors: Vectors, documents: NDArray[np.int64], folder: Path) -> dict[s
         if settings.vectors is None:
             return {"vectors": rows}
         name = f"noria_{hashlib.sha256(rows.tobytes() + documents.tobytes()).hexdigest()[:32]}"
-        kept: KeptVectors = registry.vectors(settings, name)
-        kept.write(rows.astype(np.float32), documents)
+        registry.vectors(settings, name).write(rows.astype(np.float32), documents)
     else:
         name = vectors.name
     (folder / KEPT_ELSEWHERE).write_text(json.dumps({"name": name}), encoding="utf-8")
     return {}
 
 
-def load(folder: Path, arrays: Mapping[str, NDArray[np.float16]]) -> Vectors:
+def load(folder: Path, arrays: Mapping[str, NDArray[np.float16]]) -> Arrays | KeptVectors:
     """The vectors of a model in a folder.
 
     Raises

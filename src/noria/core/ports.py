@@ -6,19 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from noria.core.deadline import Deadline
 from noria.core.runs import Change, ModelEntry, RunEntry, RunQuery, Version
 from noria.core.serving import Key, Label, LoggedPrediction, Outcome
 from noria.core.watch import Entry
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 __all__ = [
+    "KEPT_ELSEWHERE",
     "Alerts",
     "Artefacts",
     "Executor",
     "History",
     "Kept",
+    "KeptVectors",
     "Keys",
     "Language",
     "Ledger",
@@ -27,6 +33,7 @@ __all__ = [
     "Spent",
     "State",
     "Tracker",
+    "Vectors",
 ]
 
 A = TypeVar("A")
@@ -357,4 +364,43 @@ class Tracker(Protocol):
 
     def pack(self, run: Path, folder: Path) -> None:
         """Write the model of a run's folder into a new folder that their programs read; asks no server."""
+        ...
+
+
+KEPT_ELSEWHERE = "vectors.json"
+"""The file of a model's folder that tells what its vectors are called in the database that has them."""
+
+
+class Vectors(Protocol):
+    """The vectors of a model's chunks, of unit length, in the order of the chunks."""
+
+    def count(self) -> int:
+        """How many there are."""
+        ...
+
+    def similar(
+        self, asked: NDArray[np.float32], documents: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """The cosine of each with another, (chunks,): exact for the nearest ones.
+
+        What is said of all others is not above that. Of some documents, given by their numbers, the nearest
+        are those among their chunks. UnreachableError if that cannot be told now.
+        """
+        ...
+
+
+class KeptVectors(Vectors, Protocol):
+    """Vectors in a database, under a name: whole or not there, and never changed."""
+
+    name: str
+
+    def write(self, vectors: NDArray[np.float32], documents: NDArray[np.int64]) -> None:
+        """Keep vectors, (chunks, dimensions), of chunks of these documents, (chunks,): all or none.
+
+        StorageError or UnreachableError if that cannot be done.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Remove them, if they are there."""
         ...

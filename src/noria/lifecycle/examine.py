@@ -54,8 +54,15 @@ class Case:
     deadline: Deadline
 
 
-def examine(case: Case) -> tuple[Insight, list[Figure]]:
-    """Find out what can be found out before the deadline, most useful first; what fails is left out."""
+def examine(case: Case, *, again: bool = False) -> tuple[Insight, list[Figure]]:
+    """Find out what can be found out before the deadline, most useful first; what fails is left out.
+
+    Parameters
+    ----------
+    case : Case
+    again : bool
+        Whether an earlier run is only fitted again: whether more rows would help stands in its report.
+    """
     deadline = case.deadline
     importance, drawn = attempt("What the model goes by", lambda: _explained(case), ((), ()))
     figures = [*drawn]
@@ -63,9 +70,10 @@ def examine(case: Case) -> tuple[Insight, list[Figure]]:
     figures += attempt("A figure of the slices", lambda: [slices.draw(weak)] if weak else [], ())
     judging = replace(case, deadline=_part(_DIAGNOSTICS, deadline))
     found = attempt("What is wrong", lambda: diagnose(judging, weak), ())
-    until = _part(_CURVE, deadline)
-    curve = attempt("A learning curve", lambda: learning_curve.learning_curve(case, until), None)
-    figures += [] if curve is None else [curve]
+    if not again:
+        until = _part(_CURVE, deadline)
+        curve = attempt("A learning curve", lambda: learning_curve.learning_curve(case, until), None)
+        figures += [] if curve is None else [curve]
     figures += attempt("Experiments", lambda: _experiments(case), ())
     return Insight(tuple(found), tuple(weak), tuple(importance)), figures
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from noria.core import manifest
 from noria.core.events import Events
+from noria.core.ports import KEPT_ELSEWHERE, KeptVectors
 from noria.core.runs import Change, Condition, ModelEntry, RunQuery, before
-from noria.errors import ParamError
+from noria.errors import NotFoundError, ParamError
 from noria.lifecycle.register import Registry
 
 if TYPE_CHECKING:
@@ -126,6 +128,8 @@ class Prune:
         Seconds; what is younger stays.
     stopped, data : bool
         Whether runs that were cut off, and data that no run refers to, go too.
+    vectors : callable, optional
+        Opens the vectors of a name, which go with the last model that they are of.
     """
 
     registry: Registry
@@ -135,6 +139,7 @@ class Prune:
     older: float = 0.0
     stopped: bool = False
     data: bool = False
+    vectors: Callable[[str], KeptVectors] | None = None
 
     def plan(self) -> tuple[Waste, ...]:
         """What would go; nothing is removed.
@@ -203,8 +208,21 @@ class Prune:
     def _remove_folder(self, item: Waste) -> bool:
         if any(model.versions for model in self.registry.state.models([item.id])):  # registered by now
             return False
+        name = self._vectors_of(item.id)
+        if self.vectors is not None and name is not None:
+            others = (run for run in self.registry.artefacts.runs() if run != item.id)
+            if all(self._vectors_of(run) != name for run in others):
+                self.vectors(name).discard()
         self.registry.discard(item.id)
         return True
+
+    def _vectors_of(self, run: str) -> str | None:
+        """What the vectors of a run's model are called, if they lie in a database."""
+        try:
+            told = manifest.read_json(self.registry.artefacts.folder(run) / "model" / KEPT_ELSEWHERE)
+        except NotFoundError:
+            return None
+        return None if told is None else str(told["name"])
 
     # -- runs ------------------------------------------------------------------------------------------------
 

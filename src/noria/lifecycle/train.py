@@ -209,7 +209,7 @@ class Training:
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
                 until,
             )  # fmt: skip
-            insight, figures = examine(case)
+            insight, figures = examine(case, again=bool(self.replay))
             report.draw(figures, folder)
         if system.tags.needs_time_order and train.height < data.table.height:
             with self._stage("catching up"):

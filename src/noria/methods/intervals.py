@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -259,12 +260,10 @@ def share_interval(
     >>> low.round(2), high.round(2)
     (array([0.  , 0.24]), array([1.  , 0.76]))
     """
-    from scipy.special import ndtri
-
     _check_level(level)
     hits, tries = np.asarray(hits, dtype=np.float64), np.asarray(tries, dtype=np.float64)
     n = np.where(tries > 0, tries, 1.0)
-    share, square = hits / n, float(ndtri(0.5 + level / 2)) ** 2 / n
+    share, square = hits / n, NormalDist().inv_cdf(0.5 + level / 2) ** 2 / n
     half = np.sqrt(np.maximum(share * (1 - share), 0.0) * square + square**2 / 4)
     low = np.where(tries > 0, (share + square / 2 - half) / (1 + square), 0.0)
     high = np.where(tries > 0, (share + square / 2 + half) / (1 + square), 1.0)

@@ -94,8 +94,6 @@ def counts_differ(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     >>> round(distance, 2), p < 1e-4
     (0.3, True)
     """
-    from scipy.special import chdtrc
-
     table = np.array([a, b], dtype=np.float64)
     if (table.sum(axis=1) < _FEWEST).any():
         return math.nan, math.nan
@@ -105,6 +103,8 @@ def counts_differ(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2:
         return 0.0, 1.0
+    from scipy.special import chdtrc
+
     shares = table / table.sum(axis=1, keepdims=True)
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
     statistic = float(((table - expected) ** 2 / expected).sum())
@@ -140,12 +140,12 @@ def separable(a: np.ndarray, b: np.ndarray, *, seed: int = 0) -> tuple[float, fl
     >>> 0.65 < auc < 0.85, p < 1e-6
     (True, True)
     """
+    if min(len(a), len(b)) < 4 * _FEWEST or not a.shape[1]:
+        return math.nan, math.nan
     from scipy.special import ndtr
 
     X = np.concatenate([a, b])
     label = np.repeat([0.0, 1.0], [len(a), len(b)])
-    if min(len(a), len(b)) < 4 * _FEWEST:
-        return math.nan, math.nan
     half = np.random.default_rng(seed).permutation(len(X)) % 2 == 0
     scale = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(scale > 0, scale, 1.0)

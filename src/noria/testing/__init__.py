@@ -6,6 +6,7 @@ from noria.testing.predictions_contract import PredictionLogContract
 from noria.testing.state_contract import StateContract
 from noria.testing.tiny_language import write_gguf
 from noria.testing.toy import Problem, problems
+from noria.testing.vectors_contract import VectorsContract
 
 __all__ = [
     "ArtefactsContract",
@@ -14,6 +15,7 @@ __all__ = [
     "PredictionLogContract",
     "Problem",
     "StateContract",
+    "VectorsContract",
     "check_system",
     "checks",
     "problems",

@@ -3,7 +3,8 @@ import pytest
 
 from noria.methods.bm25 import top
 from noria.systems.retrieval import dense
-from noria.systems.retrieval.dense import Dense
+from noria.systems.retrieval.dense import Arrays, Dense
+from noria.testing import VectorsContract
 
 
 class Asked:
@@ -25,15 +26,23 @@ def vectors():
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
+class TestVectorsInAModelFolder(VectorsContract):
+    @pytest.fixture(params=["few", "many"])
+    def keep(self, request, monkeypatch):
+        if request.param == "many":
+            monkeypatch.setattr(dense, "_MANY", 1_000)
+        return lambda rows, documents: Arrays(rows)
+
+
 def test_few_chunks_are_compared_exactly(vectors):
-    searched = Dense(vectors[100:], Asked(vectors))
+    searched = Dense(Arrays(vectors[100:]), Asked(vectors))
     assert searched.scores("3") == pytest.approx(vectors[100:] @ vectors[3], abs=1e-5)
     assert not searched.scores("  ").any()
 
 
 def test_of_many_chunks_the_best_are_found_and_their_scores_are_exact(vectors, monkeypatch):
     monkeypatch.setattr(dense, "_MANY", 1_000)
-    searched = Dense(vectors[100:], Asked(vectors))
+    searched = Dense(Arrays(vectors[100:]), Asked(vectors))
     hits = 0
     for number in range(100):
         exact, found = vectors[100:] @ vectors[number], searched.scores(str(number))

@@ -45,9 +45,14 @@ def converse(
     asked = standalone(question, history, model.index.lexical.analyzer)
     if language is not None and history:
         asked = rewritten(question, history, language, deadline) or asked
-    found = model.search(asked, within, deadline)
+    away = None
+    try:
+        found = model.search(asked, within, deadline)
+    except UnreachableError as error:
+        found = model.with_strategy(fusion="lexical").search(asked, within, deadline)
+        away = f"{error.what} The passages were found by their words."
     answer = {**model.extracted(asked, found, question), "asked": asked, "written": False}
-    answer["reason"] = found.also.reason
+    answer["reason"] = away or found.also.reason
     if language is None or writer is None:
         tell(answer["prediction"])
         return answer

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from noria.core.ports import KeptVectors
 from noria.systems.retrieval.embedder import Embedder
 
-__all__ = ["Dense"]
+__all__ = ["Arrays", "Dense"]
 
 _MANY = 20_000  # chunks from which on not all of them are compared in all dimensions
 _DIMENSIONS = 96
@@ -18,47 +19,85 @@ _CANDIDATES = 500
 _SEEN = 5_000  # chunks that the main directions are taken from
 
 
-class Dense:
-    """Cosine similarity of a question with every chunk.
+class Arrays:
+    """Vectors in memory, which a model keeps in its folder: `noria.core.ports.Vectors`.
 
-    Exactly for few chunks. For many, along the directions in which the chunks differ most, and then exactly
-    for the best of them. Summed without BLAS, whose threads wait for each other longer than one such sum
-    takes on a busy machine.
+    Compared exactly if they are few. If there are many, along the directions in which they differ most, and
+    then exactly for the best of them. Summed without BLAS, whose threads wait for each other longer than one
+    such sum takes on a busy machine.
 
     Parameters
     ----------
-    vectors : array of float32, (chunks, dimensions)
+    rows : array of float32, (chunks, dimensions)
         Of unit length.
-    embedder : Embedder
     """
 
-    def __init__(self, vectors: NDArray[np.float32], embedder: Embedder) -> None:
-        self.vectors = vectors
-        self.embedder = embedder
+    def __init__(self, rows: NDArray[np.float32]) -> None:
+        self.rows = rows
 
-    def scores(self, question: str, also: Sequence[str] = ()) -> NDArray[np.float32]:
-        """The similarity with every chunk, (chunks,), -1 to 1; 0 for a question without a word.
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.rows)
 
-        With further texts, that of the middle of all their vectors.
-        """
-        if not question.strip():
-            return np.zeros(len(self.vectors), dtype=np.float32)
-        asked = self.embedder.question(question)
-        if also:
-            middle = np.sum([asked, *(self.embedder.question(text) for text in also)], axis=0)
-            asked = middle / max(float(np.linalg.norm(middle)), 1e-12)
-        if len(self.vectors) < _MANY:
-            return np.einsum("ij,j->i", self.vectors, asked)
+    def similar(
+        self,
+        asked: NDArray[np.float32],
+        documents: NDArray[np.int64] | None = None,  # noqa: ARG002 - all are compared
+    ) -> NDArray[np.float32]:
+        """The cosine of each with another, (chunks,), -1 to 1."""
+        if len(self.rows) < _MANY:
+            return np.einsum("ij,j->i", self.rows, asked)
         directions, short = self._main
         scores = np.einsum("ij,j->i", short, directions.T @ asked)
         best = np.argpartition(scores, -_CANDIDATES)[-_CANDIDATES:]
-        scores[best] = np.einsum("ij,j->i", self.vectors[best], asked)
+        scores[best] = np.einsum("ij,j->i", self.rows[best], asked)
         return scores
 
     @cached_property
     def _main(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The directions of most weight, (dimensions, 96), and every chunk along them, (chunks, 96)."""
-        some = self.vectors[:: max(len(self.vectors) // _SEEN, 1)]
+        some = self.rows[:: max(len(self.rows) // _SEEN, 1)]
         _, axes = np.linalg.eigh(some.T @ some)
         directions = np.ascontiguousarray(axes[:, ::-1][:, :_DIMENSIONS], dtype=np.float32)
-        return directions, self.vectors @ directions
+        return directions, self.rows @ directions
+
+
+class Dense:
+    """Cosine similarity of a question with every chunk.
+
+    Parameters
+    ----------
+    vectors : Arrays or KeptVectors
+        Of all chunks.
+    embedder : Embedder
+    """
+
+    def __init__(self, vectors: Arrays | KeptVectors, embedder: Embedder) -> None:
+        self.vectors = vectors
+        self.embedder = embedder
+
+    @property
+    def rows(self) -> NDArray[np.float32] | None:
+        """The vectors, (chunks, dimensions), if they are in memory."""
+        return self.vectors.rows if isinstance(self.vectors, Arrays) else None
+
+    def scores(
+        self, question: str, also: Sequence[str] = (), documents: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
+        """The similarity with every chunk, (chunks,), -1 to 1; 0 for a question without a word.
+
+        Parameters
+        ----------
+        question : str
+        also : sequence of str
+            Further texts; with them, the similarity is that of the middle of all their vectors.
+        documents : array of int, optional
+            Those that matter, by number; what is said of the others is of no use then.
+        """
+        if not question.strip():
+            return np.zeros(self.vectors.count(), dtype=np.float32)
+        asked = self.embedder.question(question)
+        if also:
+            middle = np.sum([asked, *(self.embedder.question(text) for text in also)], axis=0)
+            asked = middle / max(float(np.linalg.norm(middle)), 1e-12)
+        return self.vectors.similar(asked, documents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["Counts", "Lexical"]
 
-_BATCH = 5_000
+_BATCH = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,21 +44,40 @@ class Counts:
     @classmethod
     def of(cls, corpus: Corpus, chunks: Chunks, analyzer: Analyzer) -> Counts:
         """Count batch by batch, so that memory holds the counts and one batch of words."""
-        parts = []
-        for first in range(0, len(chunks), _BATCH):
-            rows = slice(first, first + _BATCH)
-            said = analyzer.counts(chunks.texts(corpus, rows)).rename({"count": "body"})
-            above = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
-            both = said.join(above, on=["text", "term"], how="full", coalesce=True)
-            parts.append(
-                both.with_columns(pl.col("text").cast(pl.Int32) + first, pl.col("body", "head").fill_null(0))
-            )
-        table = pl.concat(parts) if parts else pl.DataFrame()
-        vocabulary = table["term"].unique().sort()
+        batches = range(0, max(len(chunks), 1), _BATCH)
+        parts = [cls._batch(corpus, chunks, slice(first, first + _BATCH), analyzer) for first in batches]
+        return cls.joined(parts, np.arange(len(chunks), dtype=np.int32))
+
+    @classmethod
+    def _batch(cls, corpus: Corpus, chunks: Chunks, rows: slice, analyzer: Analyzer) -> Counts:
+        texts = chunks.texts(corpus, rows)
+        said = analyzer.counts(texts).rename({"count": "body"})
+        above = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
+        both = said.join(above, on=["text", "term"], how="full", coalesce=True)
+        vocabulary = both["term"].unique().sort()
         numbers = pl.DataFrame({"term": vocabulary, "number": np.arange(len(vocabulary), dtype=np.int32)})
-        table = table.join(numbers, on="term").sort("number", "text")
-        terms, texts, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
-        return cls(vocabulary, terms, texts, body, head, len(chunks))
+        filled = both.with_columns(pl.col("text").cast(pl.Int32), pl.col("body", "head").fill_null(0))
+        table = filled.join(numbers, on="term").sort("number", "text")
+        terms, places, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
+        return cls(vocabulary, terms, places, body, head, len(texts))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Counts], places: NDArray[np.int32]) -> Counts:
+        """One of many, whose chunks, part after part, go to these places; terms are numbered anew."""
+        if len(parts) == 1 and (np.diff(places) == 1).all():
+            return parts[0]
+        said = pl.concat([one.vocabulary for one in parts])
+        vocabulary = said.unique().sort()
+        numbers = vocabulary.search_sorted(said).to_numpy().astype(np.int32)
+        words = np.cumsum([0, *(len(one.vocabulary) for one in parts)])
+        before = np.cumsum([0, *(one.size for one in parts)])
+        terms = np.concatenate([numbers[at + one.terms] for at, one in zip(words, parts)])
+        chunks = np.concatenate([places[at + one.chunks] for at, one in zip(before, parts)])
+        order = np.lexsort((chunks, terms))
+        body, head = (
+            np.concatenate([getattr(one, name) for one in parts])[order] for name in ("body", "head")
+        )
+        return cls(vocabulary, terms[order], chunks[order], body, head, len(places))
 
     @cached_property
     def numbers(self) -> dict[str, int]:

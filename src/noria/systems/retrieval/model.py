@@ -24,6 +24,7 @@ from noria.errors import NotFoundError, ParamError, suggestion
 from noria.methods.bm25 import top
 from noria.methods.ranking import convex, marginal, reciprocal_rank_fusion
 from noria.settings import Settings
+from noria.systems.retrieval import vectors
 from noria.systems.retrieval.answer import CITATION, Passage, coverage, extract, told
 from noria.systems.retrieval.chunks import Chunks
 from noria.systems.retrieval.conversation import converse
@@ -170,8 +171,9 @@ class RetrievalModel:
     def size(self) -> int:
         """Bytes on disk, nearly."""
         counts = self.index.lexical.counts
-        vectors = 0 if self.index.dense is None else self.index.dense.vectors.size * 2
-        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + vectors)
+        rows = None if self.index.dense is None else self.index.dense.rows
+        held = 0 if rows is None else 2 * rows.size
+        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + held)
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
@@ -272,9 +274,10 @@ class RetrievalModel:
     def search(self, question: str, within: Sequence[str] = (), deadline: Deadline | None = None) -> Found:
         """What there is for a question, in documents whose names match each of some texts of patterns."""
         also = self._also(question, deadline)
-        scores, similar = self.scores(question, also)
-        if within:
-            scores = np.where(self._matching(within)[self.index.chunks.owners], scores, -np.inf)
+        match = self._matching(within) if within else None
+        scores, similar = self.scores(question, also, None if match is None else np.flatnonzero(match))
+        if match is not None:
+            scores = np.where(match[self.index.chunks.owners], scores, -np.inf)
         return replace(self.found(question, *self._reranked(question, scores, similar)), also=also)
 
     def _also(self, question: str, deadline: Deadline | None = None) -> Also:
@@ -341,10 +344,9 @@ class RetrievalModel:
         index = self.index
         worth = scores[best] - scores[best].min(initial=0.0)
         worth = worth / max(float(worth.max(initial=0.0)), 1e-12)
-        if index.dense is None:
-            return best[marginal(worth, index.lexical.alike(best), _READ, self.strategy.diversity)]
-        vectors = index.dense.vectors[best]
-        return best[marginal(worth, vectors @ vectors.T, _READ, self.strategy.diversity)]
+        rows = None if index.dense is None else index.dense.rows
+        alike = index.lexical.alike(best) if rows is None else rows[best] @ rows[best].T
+        return best[marginal(worth, alike, _READ, self.strategy.diversity)]
 
     def _reranked(
         self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None
@@ -367,24 +369,35 @@ class RetrievalModel:
         document, _, _, begin, end = self.index.chunks.spans[chunk].tolist()
         return Passage(document, begin, end)
 
-    def scores(self, question: str, also: Also | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """The score of every chunk, and its similarity in meaning where that is known."""
+    def scores(
+        self, question: str, also: Also | None = None, documents: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The score of every chunk, and its similarity in meaning where that is known.
+
+        Parameters
+        ----------
+        question : str
+        also : Also, optional
+            What it is searched by besides; found out if not given.
+        documents : array of int, optional
+            The numbers of those that matter.
+        """
         index, strategy = self.index, self.strategy
         more = (self._also(question) if also is None else also).texts
         if strategy.fusion == "prior":
             return index.prior[index.chunks.owners], None
         if strategy.fusion == "lexical" or index.dense is None:
             return index.lexical.scores(question), None
-        similar = index.dense.scores(question)
+        similar = index.dense.scores(question, documents=documents)
         if strategy.fusion == "dense":
             return similar, similar
         words = index.lexical.scores(question)
         if strategy.fusion == "ranks" and strategy.queries == "hyde":
             return reciprocal_rank_fusion(
-                [words, index.dense.scores(question, more) + 1], strategy.k
+                [words, index.dense.scores(question, more, documents) + 1], strategy.k
             ), similar
         if strategy.fusion == "ranks":
-            ways = [(index.lexical.scores(text), index.dense.scores(text) + 1) for text in more]
+            ways = [(index.lexical.scores(text), index.dense.scores(text, documents=documents) + 1) for text in more]
             return reciprocal_rank_fusion([words, similar + 1, *chain(*ways)], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 
@@ -435,7 +448,7 @@ class RetrievalModel:
             "body": counts.body, "head": counts.head,
         }  # fmt: skip
         if index.dense is not None:
-            arrays["vectors"] = index.dense.vectors.astype(np.float16)
+            arrays |= vectors.save(index.dense.vectors, index.chunks.owners, folder)
         tensors = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         (folder / "index.safetensors").write_bytes(save(tensors))
         state = {
@@ -473,7 +486,7 @@ class RetrievalModel:
         dense = None
         if state["embedder"] is not None:
             embedder = Embedder.named(state["embedder"], Settings())
-            dense = Dense(tensors["vectors"].astype(np.float32), embedder)
+            dense = Dense(vectors.load(folder, tensors), embedder)
         chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])
         schema, strategy = Schema.from_dict(state["schema"]), Strategy(**state["strategy"])

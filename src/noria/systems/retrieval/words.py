@@ -71,13 +71,14 @@ class Analyzer:
         """
         folded = text.lower()
         found = _PLAIN.findall(folded) if folded.isascii() else _split([text])["term"].to_list()
-        new = [word for word in found if word not in self._known]
+        known = self._known
+        new = [word for word in found if word not in known]
         if new:
-            if len(self._known) > _REMEMBERED:
-                self._known.clear()
+            if len(known) > _REMEMBERED:
+                known = self._known = {}  # others may be reading the old one
                 new = found
-            self._known.update(zip(new, self._stemmed(new)))
-        terms = (self._known[word] for word in found)
+            known.update(zip(new, self._stemmed(new)))
+        terms = (known[word] for word in found)
         return [term for term in terms if term is not None]
 
     def terms(self, texts: Sequence[str]) -> pl.DataFrame:

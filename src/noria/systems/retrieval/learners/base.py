@@ -18,7 +18,7 @@ from noria.core.schema import Type
 from noria.errors import SourceError, TargetError, suggestion
 from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
-from noria.systems.retrieval.dense import Dense
+from noria.systems.retrieval.dense import Arrays, Dense
 from noria.systems.retrieval.embedder import Embedder
 from noria.systems.retrieval.language import pinned
 from noria.systems.retrieval.lexical import Lexical
@@ -152,7 +152,7 @@ class RetrievalLearner(Generic[P]):
         chunks, counts = ctx.shared.get(key, lambda: cut(ctx.deadline), common=True)
         ctx.deadline.check()
         how = {name: values[name] for name in ("k1", "b", "head_weight", "feedback")}
-        lexical = Lexical(counts, analyzer, **how)
+        lexical = ctx.shared.get((key, *how.items()), lambda: Lexical(counts, analyzer, **how), common=True)
         dense = self._dense(corpus, chunks, chunking, train, ctx) if self.embeds else None
         reranker = self._reranker(ctx) if self.reranks else None
         return Index(corpus, chunks, lexical, _prior(corpus, train, ctx), dense, reranker)
@@ -194,7 +194,7 @@ class RetrievalLearner(Generic[P]):
 
         try:
             ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
-            return Dense(ctx.shared.get(("vectors", chunking), embed, common=True), embedder)
+            return Dense(Arrays(ctx.shared.get(("vectors", chunking), embed, common=True)), embedder)
         except SourceError as error:
             raise FitFailed(f"{error.what} {error.do}") from error
 

@@ -198,9 +198,9 @@ def opened(monkeypatch):
     """The names of the files that are opened."""
     names, real = [], documents._blocks
 
-    def noted(path):
+    def noted(path, ending):
         names.append(path.name)
-        return real(path)
+        return real(path, ending)
 
     monkeypatch.setattr(documents, "_blocks", noted)
     return names

@@ -32,6 +32,7 @@ from noria.core.events import Events
 from noria.data.documents.blocks import SCHEMA, Block, Unreadable
 from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks
 from noria.data.documents.known import WITH_FACTS, Facts, Known
+from noria.data.documents.source import uncut
 from noria.data.sources import collections
 from noria.data.sources.ask import Ask, File
 from noria.data.sources.remote import fetch_page
@@ -204,7 +205,16 @@ def _files(
     repeated = [name for name in facts if first[facts[name].digest] != name]
     for name in repeated:
         why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
-    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), list(_told(why))
+    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), [*_told(why), *_told_of_code(facts)]
+
+
+def _told_of_code(names: Iterable[str]) -> Iterable[str]:
+    kinds = sorted({ending for name in names if uncut(ending := Path(name).suffix.lower())})
+    if kinds:
+        yield (
+            f"Source code ({', '.join(kinds)}) was cut at blank lines; into functions and classes it is cut with "
+            'tree-sitter: pip install "noria[rag]"'
+        )
 
 
 def _named(path: str) -> str:

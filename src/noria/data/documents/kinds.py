@@ -11,7 +11,8 @@ from noria.data.documents.html import html
 from noria.data.documents.mail import mail, mailbox
 from noria.data.documents.office import docx
 from noria.data.documents.pdf import pdf
-from noria.data.documents.text import code, delimited, markdown, plain
+from noria.data.documents.source import code
+from noria.data.documents.text import delimited, markdown, plain
 
 __all__ = ["CODE", "KINDS", "LARGEST", "blocks"]
 
@@ -58,7 +59,7 @@ _READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
     **dict.fromkeys((".txt", ".text", ".rst", ".log"), plain),
     **dict.fromkeys((".html", ".htm", ".xhtml"), html),
     **dict.fromkeys((".csv", ".tsv"), delimited),
-    **dict.fromkeys(CODE, code),
+    **{ending: partial(code, ending=ending) for ending in CODE},
     ".docx": docx,
     ".eml": partial(mail, attached=blocks),
     ".mbox": partial(mailbox, attached=blocks),

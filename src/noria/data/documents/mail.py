@@ -94,7 +94,9 @@ def _written(part: MIMEPart[Any, Any]) -> Iterator[Block]:
     return (Block("text", " ".join(map(str.strip, run))) for _, run in paragraphs(text.splitlines()))
 
 
-def _attachment(part: MIMEPart[Any, Any], outline: Outline, level: int, attached: _Attached) -> Iterator[Block]:
+def _attachment(
+    part: MIMEPart[Any, Any], outline: Outline, level: int, attached: _Attached
+) -> Iterator[Block]:
     kind = part.get_content_type()
     if kind == "message/rfc822":
         name, content = "message.eml", part.get_content().as_bytes()

@@ -1,8 +1,8 @@
-"""Does cutting source code into functions and classes find more than cutting it at blank lines?
+"""Whether code that is cut into functions and classes is found better: ``python -m benchmarks.rag_code``.
 
 The source is Noria's own. Questions are of two kinds: the first lines of 300 docstrings, which are taken out of
-the files that are searched (as CodeSearchNet does), and questions that people wrote, in `ASKED`. A file is
-relevant; it is found by its best chunk. ``python -m benchmarks.rag_code``
+the files that are searched, as CodeSearchNet does; and questions that were written for this, in `ASKED`. A file
+is relevant; it is found by its best chunk. Searched is by words (BM25).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
+from benchmarks._common import say
 from noria.data import documents
 from noria.data.documents import source
 from noria.methods.ranking import ndcg
@@ -96,7 +96,13 @@ def main() -> None:
         sets = {"docstrings": (folder, drawn), "people": (ROOT, list(ASKED.items()))}
         grammars = dict(source.GRAMMARS)
         for kind, (where, asked) in sets.items():
-            for how, size in (("whole", 0), ("fixed", 120), ("headings", 60), ("headings", 120), ("headings", 400)):
+            for how, size in (
+                ("whole", 0),
+                ("fixed", 120),
+                ("headings", 60),
+                ("headings", 120),
+                ("headings", 400),
+            ):
                 found = {}
                 for cut in ("lines", "tree-sitter"):
                     source.GRAMMARS.clear()
@@ -111,7 +117,7 @@ def main() -> None:
                     "gap": f"{(after - before).mean():+.3f} [{low:+.3f}, {high:+.3f}]",
                     "chunks": f"{found['lines'][-1]:.0f} / {found['tree-sitter'][-1]:.0f}",
                 }  # fmt: skip
-                print(" | ".join(row.values()), flush=True)  # noqa: T201
+                say(" | ".join(row.values()))
 
 
 if __name__ == "__main__":

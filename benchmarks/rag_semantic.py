@@ -1,7 +1,7 @@
-"""Does cutting where the meaning changes find more? ``python -m benchmarks.rag_semantic`` (extra ``rag``, data).
+"""Whether cutting where the meaning changes finds more: ``python -m benchmarks.rag_semantic`` (extra ``rag``).
 
-All questions of cranfield, the settings of each strategy as they are before any search, so that only the way of
-cutting differs; the weight of the hybrid is one half. Gaps are paired against sentences of the same size.
+All questions of cranfield, with the settings that each strategy has before any search, so that only the way of
+cutting differs; the weight of the hybrid is one half. Differences are paired, against sentences of the same size.
 """
 
 from __future__ import annotations
@@ -35,9 +35,18 @@ def main() -> None:
     questions = embedder.texts([question for question, _ in asked])
     begun = time.process_time()
     gaps = Gaps.of(corpus, embedder)
-    say(f"{sum(len(one) + 1 for one in gaps.known.values()):,} sentences: {time.process_time() - begun:.0f} CPU seconds")
+    say(
+        f"{sum(len(one) + 1 for one in gaps.known.values()):,} sentences: "
+        f"{time.process_time() - begun:.0f} CPU seconds"
+    )
     before: dict[str, np.ndarray] = {}
-    for how, size in (("whole", 0), ("sentences", 120), ("semantic", 120), ("sentences", 60), ("semantic", 60)):
+    for how, size in (
+        ("whole", 0),
+        ("sentences", 120),
+        ("semantic", 120),
+        ("sentences", 60),
+        ("semantic", 60),
+    ):
         chunks = Chunks.of(corpus, Chunking(how, size, gaps=gaps))
         lexical = Lexical(Counts.of(corpus, chunks, analyzer), analyzer, k1=1.2, b=0.75, head_weight=1.0)
         whole = [f"{head}. {text}" for head, text in zip(chunks.heads(corpus), chunks.texts(corpus))]

@@ -72,14 +72,26 @@ def test_python():
     ("ending", "content", "names"),
     [
         (".c", "static int *f(int a) { return 0; }\nint main(void) { return 1; }", ["f", "main"]),
-        (".cpp", "namespace n { class A { int f() { return 1; } }; }\nvoid n::A::g() { }", ["n", "n.A", "n.A.f", "n.A.g"]),
+        (
+            ".cpp",
+            "namespace n { class A { int f() { return 1; } }; }\nvoid n::A::g() { }",
+            ["n", "n.A", "n.A.f", "n.A.g"],
+        ),
         (".h", "template <class T> T h(T a) { return a; }", ["h"]),
         (".cs", "namespace N { class A { public A() {} int F() => 1; } }", ["N", "N.A", "N.A.A", "N.A.F"]),
         (".go", "type A struct { x int }\nfunc (a *A) F() int { return 1 }\nfunc G() {}", ["A", "A.F", "G"]),
-        (".java", "class A { A(){} int f(){return 1;} interface J { void q(); } }", ["A", "A.A", "A.f", "A.J", "A.J.q"]),
+        (
+            ".java",
+            "class A { A(){} int f(){return 1;} interface J { void q(); } }",
+            ["A", "A.A", "A.f", "A.J", "A.J.q"],
+        ),
         (".js", "export class A { f(){} }\nconst k = (a) => { return a }", ["A", "A.f", "k"]),
         (".rs", "impl<T> Tr for A<T> { fn f(&self) {} }\nmod m { pub fn h() {} }", ["A", "A.f", "m", "m.h"]),
-        (".ts", "namespace N { export class A<T> { private f(): T {} } }\ntype T = string", ["N", "N.A", "N.A.f", "T"]),
+        (
+            ".ts",
+            "namespace N { export class A<T> { private f(): T {} } }\ntype T = string",
+            ["N", "N.A", "N.A.f", "T"],
+        ),
         (".tsx", "export function Page() { return <p/> }", ["Page"]),
     ],
 )

@@ -244,7 +244,8 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     model : str
         ``name``, ``name@3`` or ``name@challenger``.
     source, test : str, path or table, optional
-        The source of the model's recipe, read again, if absent.
+        The source of the model's recipe, read again, if absent; questions to documents that were given as a
+        table are taken as they were, and the documents read again.
 
     Returns
     -------
@@ -255,11 +256,16 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     NotFoundError
         If there is no such model.
     """
+    from noria.data.snapshot import open_snapshot
     from noria.lifecycle import refit as once_more
 
     session = session or Session()
     folder = session.registry.folder(model)
     recipe, record = once_more.again(folder, session.trusts)
+    questions = once_more.given_questions(record) if source is None else None
+    if questions is not None:
+        session.artefacts.snapshots.fetch(questions)
+        source = open_snapshot(questions, session.settings)
     return _walk(recipe, session, source=source, test=test, replay=once_more.pipeline(record))
 
 

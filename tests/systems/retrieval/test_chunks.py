@@ -32,7 +32,9 @@ def corpus(tmp_path):
 def cut(corpus, how, size, overlap=0.0):
     def gaps(name):
         """The meaning changes with each heading."""
-        found = [corpus.text(corpus.numbers[name], *span) for span in sentences(corpus.text(corpus.numbers[name]))]
+        found = [
+            corpus.text(corpus.numbers[name], *span) for span in sentences(corpus.text(corpus.numbers[name]))
+        ]
         return np.array([float(one in ("Repair", "Costs")) for one in found[1:]], dtype=np.float32)
 
     chunks = Chunks.of(corpus, Chunking(how, size, overlap, gaps))

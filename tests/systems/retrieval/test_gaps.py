@@ -17,7 +17,9 @@ from noria.systems.retrieval.learners.strategies import Bm25, DenseVectors
 from noria.systems.retrieval.options import RetrievalOptions
 
 SCHEMA = Schema((Column("question", Type.TEXT), Column("relevant", Type.TEXT, Role.TARGET)), rows=2)
-SAYS = "The cat sleeps on the sofa. A kitten plays with wool. Interest rates rose again. Banks lend less money."
+SAYS = (
+    "The cat sleeps on the sofa. A kitten plays with wool. Interest rates rose again. Banks lend less money."
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,9 @@ def test_a_learner_cuts_by_them_where_that_is_wished_for(pages, settings):
     learner = DenseVectors(options)
     learner = learner.with_params(learner.settings(chunking="semantic", size=30))
     asked = pl.DataFrame({"question": ["What do banks do?", "Who plays?"], "relevant": ["a", "a"]})
-    long = pages.with_columns(text=pl.when(pl.col("document") == "a").then(pl.lit(f"{SAYS} " * 2)).otherwise("text"))
+    long = pages.with_columns(
+        text=pl.when(pl.col("document") == "a").then(pl.lit(f"{SAYS} " * 2)).otherwise("text")
+    )
     context = Context(SCHEMA, Task.QUESTION_ANSWERING, documents=long, settings=settings)
     model = learner.fit(asked, None, context)
     assert len(model.index.chunks) > 2

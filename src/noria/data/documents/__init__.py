@@ -205,15 +205,18 @@ def _files(
     repeated = [name for name in facts if first[facts[name].digest] != name]
     for name in repeated:
         why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
-    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), [*_told(why), *_told_of_code(facts)]
+    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), [
+        *_told(why),
+        *_told_of_code(facts),
+    ]
 
 
 def _told_of_code(names: Iterable[str]) -> Iterable[str]:
     kinds = sorted({ending for name in names if uncut(ending := Path(name).suffix.lower())})
     if kinds:
         yield (
-            f"Source code ({', '.join(kinds)}) was cut at blank lines; into functions and classes it is cut with "
-            'tree-sitter: pip install "noria[rag]"'
+            f"Source code ({', '.join(kinds)}) was cut at blank lines; "
+            'into functions and classes it is cut with tree-sitter: pip install "noria[rag]"'
         )
 
 

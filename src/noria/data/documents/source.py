@@ -1,4 +1,4 @@
-"""Source code, cut into functions and classes by tree-sitter, or else before lines that follow a blank one."""
+"""Source code, cut into functions and classes by tree-sitter, or else at blank lines."""
 
 from __future__ import annotations
 
@@ -77,11 +77,7 @@ def code(content: bytes, ending: str) -> Iterator[Block]:
 
 
 def _usable(ending: str) -> bool:
-    return (
-        ending in GRAMMARS
-        and installed("tree_sitter")
-        and installed(f"tree_sitter_{GRAMMARS[ending][0]}")
-    )
+    return ending in GRAMMARS and installed("tree_sitter") and installed(f"tree_sitter_{GRAMMARS[ending][0]}")
 
 
 def _parsed(source: bytes, ending: str) -> Any:

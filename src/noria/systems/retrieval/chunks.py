@@ -63,7 +63,7 @@ class Chunking:
     overlap : float
         The share of a chunk that the next one repeats, where chunks are of a fixed size.
     gaps : callable, optional
-        The distances in meaning between adjacent sentences of a document, by its name, where it is cut by them.
+        The distances in meaning between adjacent sentences of a document, by its name.
     """
 
     how: str = "whole"

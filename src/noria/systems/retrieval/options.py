@@ -71,7 +71,7 @@ class RetrievalOptions(BaseModel):
     )
     semantic: bool = Field(
         False,
-        description="Whether cutting where the meaning changes is tried too; every sentence is embedded for it.",
+        description="Whether cutting where the meaning changes is tried too; it embeds every sentence.",
     )
     reranker: str | None = Field(
         None,

@@ -1,8 +1,8 @@
 """Whether code that is cut into functions and classes is found better: ``python -m benchmarks.rag_code``.
 
-The source is Noria's own. Questions are of two kinds: the first lines of 300 docstrings, which are taken out of
-the files that are searched, as CodeSearchNet does; and questions that were written for this, in `ASKED`. A file
-is relevant; it is found by its best chunk. Searched is by words (BM25).
+The source is Noria's own. Questions are of two kinds: the first lines of 300 docstrings, which are taken out
+of the files that are searched, as CodeSearchNet does; and questions that were written for this, in `ASKED`. A
+file is relevant; it is found by its best chunk, by words (BM25).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks._common import say
 from noria.data import documents
 from noria.data.documents import source
-from noria.methods.ranking import ndcg
 from noria.methods.bm25 import top
+from noria.methods.ranking import ndcg
 from noria.settings import Settings
 from noria.systems.retrieval.chunks import Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus

@@ -1,7 +1,8 @@
-"""Whether cutting where the meaning changes finds more: ``python -m benchmarks.rag_semantic`` (extra ``rag``).
+"""Whether cutting where the meaning changes finds more: ``python -m benchmarks.rag_semantic``.
 
-All questions of cranfield, with the settings that each strategy has before any search, so that only the way of
-cutting differs; the weight of the hybrid is one half. Differences are paired, against sentences of the same size.
+All questions of cranfield, with the settings that each strategy has before any search, so that only the way
+of cutting differs; the weight of the hybrid is one half. Differences are paired, against sentences of the
+same size.
 """
 
 from __future__ import annotations

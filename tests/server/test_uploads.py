@@ -12,12 +12,10 @@ import pytest
 
 import noria
 from noria.api import create_key, desk, keyring
-from noria.data.documents import kinds
 from noria.lifecycle.serve import Limits, uploads
 from noria.lifecycle.serve.uploads import Uploads
 from noria.server import create_app
 
-pytestmark = pytest.mark.anyio
 PLACE, RAW = "/v1/models/book/documents", {"content-type": "application/octet-stream"}
 DRAGONS = b"# Dragons\n\nDragons eat coal on Sundays.\n"
 
@@ -51,8 +49,13 @@ def refits():
     return []
 
 
+@pytest.fixture(scope="module")
+def served(trained):
+    return desk("book", session=noria.Session(noria.Settings(home=trained / "home", workers=2)))
+
+
 @pytest.fixture
-def made(session, tmp_path, refits):
+def made(session, served, tmp_path, refits):
     """Make a client of a service whose refits are only noted."""
 
     def make(keys=False, limits=None, **headers):
@@ -60,9 +63,9 @@ def made(session, tmp_path, refits):
             refits.append(name)
             return {"version": 7, "promoted": True, "why": "because"}
 
-        served = desk("book", session=session, limits=limits)
+        asked = desk("book", session=session, limits=limits) if limits else served
         taken = Uploads(tmp_path / "uploads", refit)
-        app = create_app(served, keyring=keyring(session) if keys else None, uploads=taken)
+        app = create_app(asked, keyring=keyring(session) if keys else None, uploads=taken)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers={**RAW, **headers})
 
@@ -82,6 +85,7 @@ async def ended(client, answer):
     raise AssertionError(told)
 
 
+@pytest.mark.anyio
 async def test_a_document_is_put_beside_the_others_and_indexed(made, trained, refits):
     async with made() as client:
         answer = await sent(client, "dragons.md")
@@ -95,9 +99,25 @@ async def test_a_document_is_put_beside_the_others_and_indexed(made, trained, re
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil.md", "/etc/evil.md", "a/b.md", "..\\evil.md", "C:evil.md", ".hidden.md", "..md", " a.md", "a.md.", "a.md "]
-    + ["a\0.md", "a\n.md", "\u202egpj.md", "a<b>.md", "\ud800.md".encode("utf-8", "surrogatepass").decode("latin-1")],
+    [
+        "../evil.md",
+        "/etc/evil.md",
+        "a/b.md",
+        "..\\evil.md",
+        "C:evil.md",
+        ".hidden.md",
+        "..md",
+        " a.md",
+        "a.md.",
+        "a.md ",
+        "a\0.md",
+        "a\n.md",
+        "\u202egpj.md",
+        "a<b>.md",
+        "\ud800.md".encode("utf-8", "surrogatepass").decode("latin-1"),
+    ],
 )
+@pytest.mark.anyio
 async def test_hostile_names_are_refused(made, trained, refits, name):
     before = sorted(trained.rglob("*"))
     async with made() as client:
@@ -120,6 +140,7 @@ async def test_hostile_names_are_refused(made, trained, refits, name):
         ("pumps.md", b"# Other", 409, "There is a document 'pumps.md' already."),
     ],
 )
+@pytest.mark.anyio
 async def test_what_is_refused(made, trained, refits, name, content, status, what):
     before = (trained / "pages" / "pumps.md").read_bytes()
     async with made(limits=Limits(file=2_000)) as client:
@@ -129,6 +150,7 @@ async def test_what_is_refused(made, trained, refits, name, content, status, wha
     assert ((trained / "pages" / "pumps.md").read_bytes(), refits) == (before, [])
 
 
+@pytest.mark.anyio
 async def test_a_document_is_replaced_only_where_that_is_said(made, trained):
     kept = (trained / "pages" / "pumps.md").read_bytes()
     async with made() as client:
@@ -137,13 +159,17 @@ async def test_a_document_is_replaced_only_where_that_is_said(made, trained):
     (trained / "pages" / "pumps.md").write_bytes(kept)
 
 
+@pytest.mark.anyio
 async def test_other_sites_cannot_send_one(made):
     async with made() as client:
         for kind in ("text/plain", "multipart/form-data", "application/x-www-form-urlencoded"):
-            answer = await client.post(PLACE, params={"document": "a.md"}, content=b"x", headers={"content-type": kind})
+            answer = await client.post(
+                PLACE, params={"document": "a.md"}, content=b"x", headers={"content-type": kind}
+            )
             assert answer.status_code == 415
 
 
+@pytest.mark.anyio
 async def test_a_key_needs_its_own_verb(made, session):
     usual = create_key("ann", models=["book"], session=session)[1]
     some = create_key("bob", models=["book/pumps*"], verbs=["predict", "upload"], session=session)[1]
@@ -160,6 +186,7 @@ async def test_a_key_needs_its_own_verb(made, session):
         assert (await client.get(location)).status_code == 403
 
 
+@pytest.mark.anyio
 async def test_documents_from_elsewhere_are_one_error(session, handbook, tmp_path):
     served = desk("handbook", "line", session=handbook)
     folder = uploads.documents_of(served.endpoint("handbook").serving)
@@ -174,7 +201,7 @@ async def test_documents_from_elsewhere_are_one_error(session, handbook, tmp_pat
         assert (await client.get("/v1/models/line/documents/..%2F..%2Fx")).status_code == 404
 
 
-async def test_many_are_indexed_together_and_failures_are_told(session, tmp_path):
+def test_many_are_indexed_together_and_failures_are_told(session, tmp_path):
     begun, free = [], []
 
     def refit(name):
@@ -208,11 +235,13 @@ def wait(taken, job):
     raise AssertionError(told)
 
 
-async def test_what_a_process_that_is_gone_had_not_done_is_said(session, tmp_path, monkeypatch):
+def test_what_a_process_that_is_gone_had_not_done_is_said(session, tmp_path, monkeypatch):
     taken = Uploads(tmp_path / "uploads", dict)
     taken.stop()
     serving = desk("book", session=session).endpoint("book").serving
-    taken = Uploads(tmp_path / "uploads", lambda _: time.sleep(0.2) or {"version": 2, "promoted": True, "why": ""})
+    taken = Uploads(
+        tmp_path / "uploads", lambda _: time.sleep(0.2) or {"version": 2, "promoted": True, "why": ""}
+    )
     job = taken.take(serving, "dragons.md", DRAGONS)
     monkeypatch.setattr(uploads, "_runs", lambda process: False)
     told = taken.find("book", job.id)
@@ -225,7 +254,7 @@ def home(trained, tmp_path) -> Path:
     return shutil.copytree(trained / "home", tmp_path / "home")
 
 
-async def test_the_next_version_answers_from_it_and_no_request_fails_meanwhile(process, session, home):
+def test_the_next_version_answers_from_it_and_no_request_fails_meanwhile(process, session, home):
     service = process("book")
     ask = {"question": "What do dragons eat?"}
     assert not service.client.post("/v1/models/book/predict", json=ask).json()["predictions"][0]["found"]
@@ -243,3 +272,34 @@ async def test_the_next_version_answers_from_it_and_no_request_fails_meanwhile(p
     assert found["citations"][0]["text"] == "Dragons eat coal on Sundays."
     record = noria.Session(noria.Settings(home=home)).registry.folder("book@2") / "run.json"
     assert json.loads(record.read_text())["rows"] == 12  # the questions that were given, not made ones
+
+
+def test_the_page_adds_documents_and_shows_the_new_version(look, live, session, home, tmp_path):
+    inside = noria.Session(noria.Settings(home=home, workers=2))
+    taken = Uploads(tmp_path / "uploads", lambda name: noria.refit(name, session=inside).to_dict())
+    seen = look(f"{live(create_app(desk('book', session=inside), uploads=taken)).url}/models/book")
+    page, paths = seen.page, [tmp_path / "dragons.md", tmp_path / "pumps.md", tmp_path / "<b>.md"]
+    for path in paths:
+        path.write_bytes(DRAGONS)
+    page.get_by_text("Add documents").click()
+    page.get_by_role("button", name="Add", exact=True).click()
+    assert page.locator("#added-error").inner_text() == "Choose a document."
+    page.locator("#added").set_input_files(paths)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("version 2 answers from it").wait_for(timeout=60_000)
+    assert page.locator("#version").inner_text() == "2"
+    assert "There is a document 'pumps.md' already." in page.locator("#sent").inner_text()
+    assert "This is no name for a document." in page.locator("#sent").inner_text()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert seen.faults() == []
+        assert not seen.overflows()
+    page.get_by_label("Your question").fill("What do dragons eat?")
+    page.get_by_label("Your question").press("Enter")
+    page.get_by_text("Dragons eat coal on Sundays. [1]").wait_for()
+    assert [error for error in seen.errors if "409" not in error and "422" not in error] == []
+
+
+def test_the_page_of_a_model_whose_documents_are_elsewhere_has_no_such_form(look, live, handbook):
+    url = live(create_app(desk("line", session=handbook))).url
+    assert look(f"{url}/models/line").page.locator("#add-form").count() == 0

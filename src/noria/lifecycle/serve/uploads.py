@@ -219,7 +219,7 @@ def _check(name: str) -> None:
         raise ParamError(
             "This is no name for a document.",
             got=ascii(name[:80]),
-            do="Give a name without path, control characters and a dot or blank at either end.",
+            do='Leave out any path, the signs : * ? " < > |, what cannot be seen, and dots at the ends.',
         )
     ending = PurePath(name).suffix.lower()
     if ending not in KINDS:
@@ -244,7 +244,9 @@ def _put(path: Path, content: bytes, *, replace: bool) -> None:
             path.hardlink_to(draft)
     except FileExistsError as error:
         raise RequestError(
-            f"There is a document {path.name!r} already.", status=409, do="Send it with replace=true."
+            f"There is a document {path.name!r} already.",
+            status=409,
+            do="Let it be replaced (replace=true), or give this one another name.",
         ) from error
     except OSError as error:
         raise StorageError("The document cannot be written.", got=error.strerror) from error

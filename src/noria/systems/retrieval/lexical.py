@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["Counts", "Lexical"]
 
-_BATCH = 5_000
+_BATCH = 2_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,22 +43,39 @@ class Counts:
 
     @classmethod
     def of(cls, corpus: Corpus, chunks: Chunks, analyzer: Analyzer) -> Counts:
-        """Count batch by batch, so that memory holds the counts and one batch of words."""
-        parts = []
-        for first in range(0, len(chunks), _BATCH):
-            rows = slice(first, first + _BATCH)
-            said = analyzer.counts(chunks.texts(corpus, rows)).rename({"count": "body"})
-            above = analyzer.counts(chunks.heads(corpus, rows)).rename({"count": "head"})
-            both = said.join(above, on=["text", "term"], how="full", coalesce=True)
-            parts.append(
-                both.with_columns(pl.col("text").cast(pl.Int32) + first, pl.col("body", "head").fill_null(0))
-            )
-        table = pl.concat(parts) if parts else pl.DataFrame()
-        vocabulary = table["term"].unique().sort()
-        numbers = pl.DataFrame({"term": vocabulary, "number": np.arange(len(vocabulary), dtype=np.int32)})
-        table = table.join(numbers, on="term").sort("number", "text")
-        terms, texts, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
-        return cls(vocabulary, terms, texts, body, head, len(chunks))
+        """Count batch by batch, so that memory holds the counts as numbers and one batch of words."""
+        batches = (slice(first, first + _BATCH) for first in range(0, len(chunks), _BATCH))
+        parts = [
+            cls._counted(analyzer, chunks.texts(corpus, rows), chunks.heads(corpus, rows)) for rows in batches
+        ]
+        return cls.joined(parts, np.arange(len(chunks), dtype=np.int32))
+
+    @classmethod
+    def _counted(cls, analyzer: Analyzer, texts: list[str], heads: list[str]) -> Counts:
+        said = analyzer.counts(texts).rename({"count": "body"})
+        above = analyzer.counts(heads).rename({"count": "head"})
+        both = said.join(above, on=["text", "term"], how="full", coalesce=True).fill_null(0)
+        vocabulary = both["term"].unique().sort()
+        numbers = both["term"].replace_strict(vocabulary, np.arange(len(vocabulary)), return_dtype=pl.Int32)
+        chunks, body, head = (both[name].to_numpy() for name in ("text", "body", "head"))
+        return cls(vocabulary, numbers.to_numpy(), chunks.astype(np.int32), body, head, len(texts))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Counts], place: NDArray[np.int32]) -> Counts:
+        """One of many, whose chunks, one part after the other, get the numbers in `place`."""
+        if not parts:
+            return cls.none(0)
+        said = pl.concat([counts.vocabulary for counts in parts])
+        vocabulary = said.unique().sort()
+        numbers = vocabulary.search_sorted(said).to_numpy().astype(np.int32)
+        words = np.cumsum([0, *(len(counts.vocabulary) for counts in parts)])
+        before = np.cumsum([0, *(counts.size for counts in parts)])
+        terms = np.concatenate([numbers[at + counts.terms] for at, counts in zip(words, parts)])
+        chunks = np.concatenate([place[at + counts.chunks] for at, counts in zip(before, parts)])
+        order = np.lexsort((chunks, terms))
+        body = np.concatenate([counts.body for counts in parts])[order]
+        head = np.concatenate([counts.head for counts in parts])[order]
+        return cls(vocabulary, terms[order], chunks[order], body, head, len(place))
 
     @cached_property
     def numbers(self) -> dict[str, int]:

@@ -119,19 +119,4 @@ def _merged(parts: list[tuple[Chunks, Counts]], owners: np.ndarray) -> tuple[Chu
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    said = pl.concat([counts.vocabulary for _, counts in parts])
-    vocabulary = said.unique().sort()
-    numbers = vocabulary.search_sorted(said).to_numpy()
-    words = chunks_before = 0
-    terms, chunks = [], []
-    for _, counts in parts:
-        terms.append(numbers[words + counts.terms])
-        chunks.append(place[chunks_before + counts.chunks])
-        words += len(counts.vocabulary)
-        chunks_before += counts.size
-    term, chunk = np.concatenate(terms).astype(np.int32), np.concatenate(chunks)
-    sort = np.lexsort((chunk, term))
-    body, head = (
-        np.concatenate([getattr(counts, name) for _, counts in parts])[sort] for name in ("body", "head")
-    )
-    return Chunks(spans[order]), Counts(vocabulary, term[sort], chunk[sort], body, head, len(order))
+    return Chunks(spans[order]), Counts.joined([counts for _, counts in parts], place)

@@ -12,7 +12,7 @@ from noria.data.documents.blocks import Unreadable
 from noria.data.documents.html import html
 from noria.data.documents.office import docx
 from noria.data.documents.pdf import pdf
-from noria.data.documents.text import code, decoded, delimited, markdown, plain
+from noria.data.documents.text import decoded, delimited, markdown, plain
 from noria.errors import SourceError
 from noria.settings import Settings
 
@@ -60,15 +60,8 @@ def test_html_leaves_boilerplate_out():
     ]
 
 
-def test_plain_code_and_tables():
+def test_plain_and_tables():
     assert told(plain(b"one\ntwo\n\nthree\n")) == [("text", "one two", "", 1), ("text", "three", "", 4)]
-    source = b"import x\n\n\ndef f():\n    a = 1\n\n    return a\n\nclass C:\n    pass\n"
-    pieces = [(block.heading, block.line) for block in code(source)]
-    assert pieces == [
-        ("import x", 1),
-        ("def f()", 4),
-        ("class C", 9),
-    ]
     assert told(delimited(b"a;b\n1;x\n;\n2;y\n")) == [
         ("table", "a: 1; b: x", "", 2),
         ("table", "a: 2; b: y", "", 4),
@@ -198,9 +191,9 @@ def opened(monkeypatch):
     """The names of the files that are opened."""
     names, real = [], documents._blocks
 
-    def noted(path):
+    def noted(path, ending):
         names.append(path.name)
-        return real(path)
+        return real(path, ending)
 
     monkeypatch.setattr(documents, "_blocks", noted)
     return names

@@ -11,6 +11,7 @@ import pytest
 
 from noria._lazy import installed
 from noria.core.events import Events
+from noria.data import documents
 from noria.data.sources import read
 from noria.errors import MissingExtraError, SourceError, StorageError
 from noria.settings import Settings
@@ -28,8 +29,10 @@ class _Server:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked.append(self.path)
-                status, body, length = outer.pages.get(self.path, (404, b"none", None))
+                status, body, length, kind = outer.pages.get(self.path, (404, b"none", None, None))
                 self.send_response(status)
+                if kind is not None:
+                    self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body) if length is None else length))
                 self.end_headers()
                 self.wfile.write(body)
@@ -41,8 +44,8 @@ class _Server:
         self.url = f"http://127.0.0.1:{self.http.server_port}"
         threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
-    def put(self, path, body, status=200, length=None):
-        self.pages[path] = (status, body, length)
+    def put(self, path, body, status=200, length=None, kind=None):
+        self.pages[path] = (status, body, length, kind)
 
 
 @pytest.fixture
@@ -365,3 +368,62 @@ def test_mirror_folder_answers_a_url_that_its_note_names(mirror, mirrored):
     for other in (url.format("you/data", "files"), url.format("me/data", "other")):
         with pytest.raises(SourceError):
             read(other, settings=mirrored)
+
+
+PAGE = b"<html><head><title>t</title></head><body><h1>Pumps</h1><p>They leak.</p></body></html>"
+
+
+def test_pages_are_documents_read_by_their_content_type(server, settings):
+    server.put("/pumps.php?id=1", PAGE, kind="text/html; charset=utf-8")
+    server.put("/wheels", b"Wheels turn.\n\nAll day.", kind="text/plain")
+    server.put("/notes.md", b"# Notes\n\nOn water.", kind="text/plain")
+    server.put("/picture", b"\x89PNG", kind="image/png")
+    urls = [f"{server.url}/{path}" for path in ("pumps.php?id=1", "wheels", "notes.md", "picture")]
+    table, notes = documents.read(urls, settings=settings)
+    assert table.select("document", "title", "text").rows() == [
+        (urls[0], "Pumps", "Pumps"),
+        (urls[0], "Pumps", "They leak."),
+        (urls[1], "wheels", "Wheels turn."),
+        (urls[1], "wheels", "All day."),
+        (urls[2], "Notes", "Notes"),
+        (urls[2], "Notes", "On water."),
+    ]
+    assert notes == [f"1 document left out, its kind is not known: {urls[3]}"]
+
+
+def test_a_page_is_read_anew_and_its_copy_serves_offline(server, settings):
+    url = f"{server.url}/a"
+    for text in (b"One.", b"Two."):
+        server.put("/a", text, kind="text/plain")
+        assert documents.read(url, settings=settings)[0]["text"].to_list() == [text.decode()]
+    assert server.asked == ["/a", "/a"]
+    off = settings.model_copy(update={"offline": True})
+    assert documents.read(url, settings=off)[0]["text"].to_list() == ["Two."]
+    with pytest.raises(SourceError, match="neither in the mirror nor in the cache"):
+        documents.read(f"{server.url}/b", settings=off)
+
+
+def test_a_page_comes_from_the_mirror_first(server, settings, tmp_path):
+    (tmp_path / "mirror" / "example.org").mkdir(parents=True)
+    (tmp_path / "mirror" / "example.org" / "about").write_bytes(PAGE)
+    mirrored = settings.model_copy(update={"mirror": str(tmp_path / "mirror")})
+    assert documents.read("https://example.org/about", settings=mirrored)[0]["title"][0] == "Pumps"
+    server.put("/example.org/about", b"Text.", kind="text/plain")
+    mirrored = settings.model_copy(update={"mirror": server.url})
+    assert documents.read("https://example.org/about", settings=mirrored)[0]["text"][0] == "Text."
+
+
+def test_a_page_that_cannot_be_had_is_one_error(server, settings, monkeypatch):
+    server.put("/cut", PAGE, length=len(PAGE) + 10, kind="text/html")
+    server.put("/large", PAGE * 10, kind="text/html")
+    monkeypatch.setattr(documents, "LARGEST", 500)
+    for path, text in [
+        ("/none", "{url} cannot be read.\n  got: HTTP 404 Not Found"),
+        ("/cut", f"{{url}} was cut short.\n  got: {len(PAGE)} of {len(PAGE) + 10} bytes\n  do:  Try again."),
+        ("/large", "{url} is larger than 500 B."),
+    ]:
+        url = server.url + path
+        with pytest.raises(SourceError) as caught:
+            documents.read([url], settings=settings)
+        assert str(caught.value) == text.format(url=url)
+    assert [path for path in settings.cache.rglob("*") if path.is_file()] == []

@@ -11,6 +11,7 @@ import pytest
 import noria
 from noria.core import keep
 from noria.errors import ArtifactError, NotFoundError, RecipeError, TrustError
+from noria.lifecycle import refit
 from noria.lifecycle.refit import Reproduction
 from noria.settings import Settings
 
@@ -69,6 +70,22 @@ def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert noria.refit("toy", session=session).version == 2
+
+
+def test_documents_beside_a_recipe_are_found_from_anywhere(tmp_path):
+    (tmp_path / "pages").mkdir()
+    record = {"recipe": {"data": {"documents": "pages"}}, "recipe_folder": str(tmp_path)}
+    assert refit._documents(record) == {"documents": [str(tmp_path / "pages")]}
+    assert refit.documents_folder(record) == tmp_path / "pages"
+    record["recipe"]["data"]["documents"] = [
+        "https://example.org/a",
+        "package:noria/docs",
+        "pages/*.md",
+        "none",
+    ]
+    assert refit._documents(record) == {"documents": record["recipe"]["data"]["documents"]}
+    assert refit.documents_folder(record) is None
+    assert refit.documents_folder({}) is None
 
 
 def test_refit_of_a_run_without_a_source_needs_rows(session, people):

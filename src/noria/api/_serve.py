@@ -125,7 +125,7 @@ def create_key(
     models : sequence of str
         The names that it is for; all if empty. ``handbook/wheels*`` is for some documents of ``handbook``.
     verbs : sequence of str
-        ``predict``, ``explain``, ``feedback``, ``admin``; all but the last if empty.
+        ``predict``, ``explain``, ``feedback``, ``upload``, ``admin``; all but the last two if empty.
     expires : str or float, optional
         ``"30d"``: when it counts no more.
     session : Session, optional

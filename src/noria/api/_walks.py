@@ -245,8 +245,9 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     model : str
         ``name``, ``name@3`` or ``name@challenger``.
     source, test : str, path or table, optional
-        If absent, the source of the model's recipe, read again; for what a retraining made, its own rows
-        and those of the log whose label was told since.
+        The source of the model's recipe, read again, if absent; for what a retraining made, its own rows and
+        those of the log whose label was told since. Questions to documents that were given as a table are
+        taken as they were, and the documents read again.
 
     Returns
     -------
@@ -257,6 +258,7 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     NotFoundError
         If there is no such model.
     """
+    from noria.data.snapshot import open_snapshot
     from noria.lifecycle import refit as once_more
 
     session = session or Session()
@@ -264,8 +266,12 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     recipe, record = once_more.again(folder, session.trusts)
     wish = {"source": source, "test": test, "replay": once_more.pipeline(record)}
     kept = retrainer(session).kept(model) if source is None else None
+    questions = once_more.given_questions(record) if source is None else None
     if kept is not None:
         wish |= {"source": kept[0], "learned_until": kept[1]}
+    elif questions is not None:
+        session.artefacts.snapshots.fetch(questions)
+        wish["source"] = open_snapshot(questions, session.settings)
     return _walk(recipe, session, **wish)
 
 

@@ -34,7 +34,7 @@ def create(
     ] = None,
     verbs: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Of predict, explain, feedback, admin [all but admin]."),
+        typer.Option(metavar="A,B", help="Of predict, explain, feedback, upload, admin [the first three]."),
     ] = None,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help="Valid for so long: 12h, 30d.")] = None,
     **flags: Any,

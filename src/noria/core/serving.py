@@ -115,6 +115,7 @@ class Verb(StrEnum):
     PREDICT = "predict"
     EXPLAIN = "explain"
     FEEDBACK = "feedback"
+    UPLOAD = "upload"
     ADMIN = "admin"
 
 

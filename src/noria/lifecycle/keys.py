@@ -39,7 +39,7 @@ def create(
     models : sequence of str
         The names that it is for; all if empty.
     verbs : sequence of str
-        ``predict``, ``explain``, ``feedback``, ``admin``; all but the last if empty.
+        ``predict``, ``explain``, ``feedback``, ``upload``, ``admin``; all but the last two if empty.
     expires : float, optional
         Seconds from now.
 

@@ -11,12 +11,22 @@ from typing import Any
 
 from noria.core import artifact, keep, manifest
 from noria.core.recipe import Recipe
+from noria.data.documents.questions import NOTE
 from noria.errors import ArtifactError, TrustError
 from noria.lifecycle.compare import compare, text
 from noria.lifecycle.register import Registry
 from noria.lifecycle.show import show
 
-__all__ = ["Reproduction", "again", "as_kept", "pipeline", "reproduction", "trials"]
+__all__ = [
+    "Reproduction",
+    "again",
+    "as_kept",
+    "documents_folder",
+    "given_questions",
+    "pipeline",
+    "reproduction",
+    "trials",
+]
 
 _TOLD_BY_ROWS: Mapping[str, Any] = {"source": "", "test": None, "query": None, "table": None, "names": None}
 _CLOSE = 1e-6
@@ -85,7 +95,8 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
     keep.verify(folder)
     recipe = Recipe.parse(record["recipe"], folder=folder / "model")
     chosen = record["lineage"]["parameters"]["recipe"]["system"]
-    recipe = recipe.change(system=chosen, data=_located(recipe, record["recipe_folder"]))
+    data = {**_located(recipe, record["recipe_folder"]), **_documents(record)}
+    recipe = recipe.change(system=chosen, data=data)
     features = artifact.read_manifest(folder / "model").get("features")
     if features is None:
         return recipe, record
@@ -103,6 +114,29 @@ def _located(recipe: Recipe, folder: str | None) -> dict[str, str]:
     given = {"source": recipe.data.source, "test": recipe.data.test}
     beside = {key: Path(folder or "", name) for key, name in given.items() if name}
     return {key: str(path) for key, path in beside.items() if path.is_file()}
+
+
+def _documents(record: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The documents of a recipe, those named relative to its folder by their whole paths."""
+    named = record.get("recipe", {}).get("data", {}).get("documents") or []
+    beside = [
+        (one, Path(record["recipe_folder"] or "", Path(one).expanduser()))
+        for one in ([named] if isinstance(named, str) else named)
+    ]
+    return {"documents": [str(path) if path.exists() else one for one, path in beside]} if beside else {}
+
+
+def documents_folder(record: Mapping[str, Any]) -> Path | None:
+    """The folder of this machine that a run's documents come from, the first of several; None without one."""
+    named = _documents(record).get("documents", [])
+    return next((Path(one) for one in named if Path(one).is_dir()), None)
+
+
+def given_questions(record: Mapping[str, Any]) -> str | None:
+    """The snapshot of questions that a run got as a table, which no source has; None if it got none."""
+    data = record["recipe"]["data"]
+    made = any(note.startswith(NOTE) for note in record["notes"])
+    return record["snapshot"] if data.get("documents") and not data.get("source") and not made else None
 
 
 def as_kept(recipe: Recipe) -> Recipe:

@@ -62,8 +62,8 @@ class Postings:
         lengths = np.bincount(texts, weights=counts, minlength=n_texts)
         return cls(
             starts,
-            texts.astype(np.int32),
-            counts.astype(np.float32),
+            texts.astype(np.int32, copy=False),
+            counts.astype(np.float32, copy=False),
             lengths.astype(np.float32),
         )
 

@@ -21,6 +21,8 @@ from noria.errors import NoriaError, ParamError, RequestError
 from noria.lifecycle.keys import Keyring
 from noria.lifecycle.serve import Desk, Endpoint, Watch
 from noria.lifecycle.serve.files import Files
+from noria.lifecycle.serve.uploads import Uploads
+from noria.server.apart import apart_uploads
 from noria.server.ask import ask_routes
 from noria.server.files import file_routes
 from noria.server.guard import Guard, check, may
@@ -43,6 +45,7 @@ def create_app(
     hosts: Collection[str] | None = None,
     public: bool = False,
     files: Path | None = None,
+    uploads: Uploads | None = None,
     poll: float = 1.0,
     beside: Sequence[Callable[[], object]] = (),
 ) -> App:
@@ -59,21 +62,25 @@ def create_app(
         Whether those who have no key may predict and explain.
     files : Path, optional
         Folder of files that are scored, the same for all processes of a service; in the cache if absent.
+    uploads : Uploads, optional
+        Takes documents; one of this home, with processes of its own, if absent.
     poll : float
         Seconds after which aliases and keys are looked up again.
     beside : sequence of callable
         What else is to be done as often, in a thread.
     """
     scored = Files(files or Settings().cache / "files", limits=desk.limits)
+    taken = uploads or apart_uploads(Settings())
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        quick = [scored.sweep, *([keyring.refresh] if keyring is not None else []), *beside]
+        quick = [scored.sweep, taken.sweep, *([keyring.refresh] if keyring is not None else []), *beside]
         watches = [Watch([desk.refresh], poll), Watch(quick, poll)]  # a model may take long to load
         for watch in watches:
             watch.start()
         yield
         scored.stop()
+        taken.stop()
         for watch in watches:
             watch.stop()
         await desk.close()
@@ -94,7 +101,7 @@ def create_app(
     _add_state_of_models(app, desk)
     _add_models(app, desk)
     app.include_router(file_routes(desk, scored))
-    app.include_router(ask_routes(desk))
+    app.include_router(ask_routes(desk, taken))
     app.include_router(page_routes(desk))
     inside = ServerErrorMiddleware(PredictRoute(desk, app), handler=_broken)
     return Guard(inside, keyring, hosts, public=public)

@@ -1,4 +1,4 @@
-"""Questions to models that cite documents: ``{"question": ...}``, streamed or at once, and what is cited."""
+"""Questions to models that cite documents: ``{"question": ...}``, streamed or at once; documents."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from noria.core.serving import Verb, named
-from noria.errors import NoriaError, NotFoundError
+from noria.core.words import data_size
+from noria.errors import NoriaError, NotFoundError, RequestError
 from noria.lifecycle.serve import Desk, request_id
+from noria.lifecycle.serve.uploads import LARGEST, Uploads
+from noria.server.files import check_raw
 from noria.server.guard import check, within
 from noria.server.predict import body, question, read_json
 from noria.server.reply import header
@@ -20,9 +24,10 @@ from noria.server.reply import header
 __all__ = ["ask_routes"]
 
 
-def ask_routes(desk: Desk) -> APIRouter:
-    """The routes of models that are asked."""
+def ask_routes(desk: Desk, uploads: Uploads) -> APIRouter:
+    """The routes of models that are asked, and of their documents."""
     routes = APIRouter()
+    _add_documents(routes, desk, uploads)
 
     @routes.post("/v1/models/{name}/ask")
     async def ask(name: str, request: Request) -> StreamingResponse:
@@ -67,6 +72,41 @@ def ask_routes(desk: Desk) -> APIRouter:
         return desk.endpoint(name).serving.talker.source(document, begin, end)
 
     return routes
+
+
+def _add_documents(routes: APIRouter, desk: Desk, uploads: Uploads) -> None:
+    """Routes that documents are sent to."""
+    limit = min(desk.limits.file, LARGEST)
+
+    @routes.post("/v1/models/{name}/documents", status_code=202)
+    async def add(name: str, document: str, request: Request, replace: bool = False) -> JSONResponse:
+        """Add a document: its bytes are the body, `document` its name."""
+        check(request.scope, name, Verb.UPLOAD)
+        serving = desk.endpoint(name).serving
+        check_raw(request)
+        content = await _body(request, limit)
+        job = await asyncio.to_thread(uploads.take, serving, document, content, replace=replace)
+        return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})
+
+    @routes.get("/v1/models/{name}/documents/{job}")
+    def state(name: str, job: str, request: Request) -> dict[str, Any]:
+        """What became of it: `state` is waiting, indexing, done or failed."""
+        check(request.scope, name, Verb.UPLOAD)
+        return uploads.find(name, job).to_dict()
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    content = bytearray()
+    try:
+        async for piece in request.stream():
+            content += piece
+            if len(content) > limit:
+                raise RequestError(
+                    f"The document is larger than {data_size(limit)}.", status=413, do="Divide it."
+                )
+    except ClientDisconnect as error:
+        raise RequestError("The request was cut off.", status=400) from error
+    return bytes(content)
 
 
 def _event(kind: str, told: Any) -> bytes:

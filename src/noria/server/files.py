@@ -17,7 +17,7 @@ from noria.pages.units import data_size
 from noria.server.guard import check
 from noria.server.predict import check_plain
 
-__all__ = ["file_routes"]
+__all__ = ["check_raw", "file_routes"]
 
 _PIECE = 1 << 20
 _RAW = "application/octet-stream"
@@ -39,10 +39,7 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
         """Score a file: its bytes are the body, `file` its name, `to` csv, parquet or jsonl."""
         check(request.scope, name, Verb.PREDICT)
         serving = desk.endpoint(name).serving
-        if request.headers.get("content-type", "").partition(";")[0] != _RAW:
-            do = f"Set the header content-type: {_RAW}."
-            raise RequestError("A file is sent as it is.", status=415, do=do)
-        check_plain(request.scope)
+        check_raw(request)
         if int(request.headers.get("content-length", 0)) > limit:
             raise _too_large(limit)
         job = await asyncio.to_thread(files.open, serving, file, to)
@@ -79,6 +76,14 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
         files.remove(files.find(name, job))
 
     return routes
+
+
+def check_raw(request: Request) -> None:
+    """RequestError unless the body is a file as it is, which no page of another site can send."""
+    if request.headers.get("content-type", "").partition(";")[0] != _RAW:
+        do = f"Set the header content-type: {_RAW}."
+        raise RequestError("A file is sent as it is.", status=415, do=do)
+    check_plain(request.scope)
 
 
 async def _keep(pieces: AsyncIterator[bytes], files: Files, job: FileJob, limit: int) -> None:

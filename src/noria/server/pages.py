@@ -17,13 +17,15 @@ from noria.core.features import FeaturedModel
 from noria.core.serving import Verb
 from noria.core.words import times
 from noria.data.conform import RowConformer
+from noria.data.documents.kinds import KINDS
 from noria.errors import AccessError, NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
+from noria.lifecycle.serve.uploads import documents_of
 from noria.pages.form import Field, fields
 from noria.pages.render import asset, render
 from noria.pages.units import data_size, number
 from noria.pages.words import measure
-from noria.server.guard import check
+from noria.server.guard import check, may
 
 __all__ = ["missing_page", "page_routes"]
 
@@ -69,8 +71,11 @@ def page_routes(desk: Desk) -> APIRouter:
         if refused := locked(request, name):
             return refused
         serving = desk.endpoint(name).serving
-        template = "ask.html" if serving.model.signature.question else "model.html"
-        return _page(template, **_model(serving, desk.limits.file))
+        told = _model(serving, desk.limits.file)
+        if not serving.model.signature.question:
+            return _page("model.html", **told)
+        takes = may(request.scope, name, Verb.UPLOAD) and documents_of(serving) is not None
+        return _page("ask.html", **told, kinds=KINDS if takes else ())
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:

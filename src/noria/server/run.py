@@ -154,11 +154,13 @@ def application(plan: Plan) -> App:
 
 def _app(plan: Plan, made: Any, session: Session) -> App:
     from noria.api import keyring
+    from noria.server.apart import apart_uploads
     from noria.server.app import create_app
 
     known = keyring(session) if plan.keys else None
     app = create_app(
         made, keyring=known, hosts=plan.hosts, public=plan.public, files=plan.settings.cache / "files",
+        uploads=apart_uploads(plan.settings),
         poll=_POLL, beside=[partial(_follow, plan.parent)],
     )  # fmt: skip
     gc.freeze()

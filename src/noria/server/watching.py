@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from functools import partial
 
 from noria.errors import NoriaError
 from noria.lifecycle.serve import Watch
+from noria.server.apart import environment
 from noria.settings import Settings
 
 __all__ = ["watching"]
@@ -30,10 +30,9 @@ def watching(models: Sequence[str], seconds: float | None, settings: Settings) -
     if seconds is None:
         yield
         return
-    given = settings.model_dump(mode="json", exclude_none=True)
-    environment = {**os.environ, **{f"NORIA_{name.upper()}": str(value) for name, value in given.items()}}
+    home = environment(settings)
     running: list[subprocess.Popen[str]] = []
-    turns = Watch([partial(_look, name, environment, running) for name in models], seconds)
+    turns = Watch([partial(_look, name, home, running) for name in models], seconds)
     turns.start()
     try:
         yield
@@ -43,10 +42,10 @@ def watching(models: Sequence[str], seconds: float | None, settings: Settings) -
             one.terminate()
 
 
-def _look(name: str, environment: dict[str, str], running: list[subprocess.Popen[str]]) -> None:
+def _look(name: str, home: dict[str, str], running: list[subprocess.Popen[str]]) -> None:
     command = [sys.executable, "-m", "noria", "watch", name, "--quiet"]
     with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command, env=home, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as looking:
         running.append(looking)
         _, said = looking.communicate()

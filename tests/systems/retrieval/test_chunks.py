@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,14 @@ def corpus(tmp_path):
 
 
 def cut(corpus, how, size, overlap=0.0):
-    chunks = Chunks.of(corpus, Chunking(how, size, overlap))
+    def gaps(name):
+        """The meaning changes with each heading."""
+        found = [
+            corpus.text(corpus.numbers[name], *span) for span in sentences(corpus.text(corpus.numbers[name]))
+        ]
+        return np.array([float(one in ("Repair", "Costs")) for one in found[1:]], dtype=np.float32)
+
+    chunks = Chunks.of(corpus, Chunking(how, size, overlap, gaps))
     return chunks, chunks.texts(corpus)
 
 
@@ -77,6 +85,16 @@ def test_sentences_are_packed_across_headings_and_headings_are_not_crossed(corpu
     assert any("night." in text and "Replace" in text for text in across)
     assert within[:3] == [
         "Pumps\nA pump lifts water. It is driven, e.g. by a mill, day and night.",
+        "Repair\nReplace the seal. Wear gloves! Is it dry?",
+        "Costs\nAsk J. Smith.",
+    ]
+
+
+def test_semantic_cuts_where_the_meaning_changes_most_and_no_chunk_is_too_long(corpus):
+    _, texts = cut(corpus, "semantic", 13)
+    assert texts[:4] == [
+        "Pumps\nA pump lifts water.",
+        "It is driven, e.g. by a mill, day and night.",
         "Repair\nReplace the seal. Wear gloves! Is it dry?",
         "Costs\nAsk J. Smith.",
     ]

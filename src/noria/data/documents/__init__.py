@@ -5,14 +5,15 @@ source                                what is read
 ====================================  ================================================================
 ``handbook``                          every file of a folder that is of a known kind
 ``handbook/*.md``, ``handbook/a.pdf`` files that match, one file
+``https://example.org/pumps.html``    one page of the web, read anew each time unless offline
 ``package:noria/docs``                files of an installed package
 ``collection:cranfield``              a public test collection, see `noria.data.sources.collections`
 a list of the above                   all of them
 a table                               with the columns ``document`` and ``text``, perhaps ``title``, ...
 ====================================  ================================================================
 
-Kinds: Markdown, text, HTML, CSV, source code, Word (``.docx``) and PDF (``noria[rag]``). What cannot be read
-is left out and reported, and so is a document that repeats another.
+Kinds: Markdown, text, HTML, CSV, source code, mail (``.eml``, ``.mbox``), Word (``.docx``) and PDF
+(``noria[rag]``). What cannot be read is left out and reported, and so is a document that repeats another.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import glob
 import hashlib
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +30,19 @@ import polars as pl
 
 from noria.core.events import Events
 from noria.data.documents.blocks import SCHEMA, Block, Unreadable
-from noria.data.documents.html import html
+from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks
 from noria.data.documents.known import WITH_FACTS, Facts, Known
-from noria.data.documents.office import docx
-from noria.data.documents.pdf import pdf
-from noria.data.documents.text import code, delimited, markdown, plain
+from noria.data.documents.source import uncut
 from noria.data.sources import collections
-from noria.data.sources.ask import Ask
+from noria.data.sources.ask import Ask, File
+from noria.data.sources.remote import fetch_page
 from noria.errors import MissingExtraError, SourceError
 from noria.settings import Settings
 
 __all__ = ["read"]
 
-_LARGEST = 64_000_000  # bytes of a file
 _LISTED = 3
-_CODE = (
-    *(".c", ".cc", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".java", ".jl", ".js", ".kt", ".lua", ".php"),
-    *(".pl", ".py", ".r", ".rb", ".rs", ".scala", ".sh", ".sql", ".swift", ".toml", ".ts", ".tsx", ".yaml"),
-    ".yml",
-)
-_READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
-    **dict.fromkeys((".md", ".markdown"), markdown),
-    **dict.fromkeys((".txt", ".text", ".rst", ".log"), plain),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), html),
-    **dict.fromkeys((".csv", ".tsv"), delimited),
-    **dict.fromkeys(_CODE, code),
-    ".docx": docx,
-    ".pdf": pdf,
-}
+_WEB = ("http://", "https://")
 
 
 def read(source: Any, *, settings: Settings, events: Events | None = None) -> tuple[pl.DataFrame, list[str]]:
@@ -96,14 +82,23 @@ def read(source: Any, *, settings: Settings, events: Events | None = None) -> tu
     addresses = [source] if isinstance(source, str | Path) else list(source)
     public = [address for address in addresses if str(address).startswith(collections.PREFIX)]
     parts = [_given(collections.documents(Ask(address, settings, events=events))) for address in public]
-    located = [_located(str(address)) for address in addresses if address not in public]
-    table, notes = _files(located, settings, events)
+    pages = [
+        fetch_page(str(address), Ask(address, settings, events=events), LARGEST)
+        for address in addresses
+        if str(address).startswith(_WEB)
+    ]
+    located = [
+        _located(str(address))
+        for address in addresses
+        if not str(address).startswith((collections.PREFIX, *_WEB))
+    ]
+    table, notes = _files(located, pages, settings, events)
     table = pl.concat([*parts, table])
     if not table.height:
         raise SourceError(
             f"There is no document in {', '.join(map(str, addresses))}.",
             got="; ".join(notes) or "no file of a known kind",
-            do=f"Known are {', '.join(sorted(set(_READERS) - set(_CODE)))} and source code.",
+            do=f"Known are {', '.join(sorted(set(KINDS) - set(CODE)))} and source code.",
         )
     return table, notes
 
@@ -176,14 +171,16 @@ def _packaged(address: str) -> Path:
 
 
 def _files(
-    located: list[tuple[Path, list[str]]], settings: Settings, events: Events
+    located: list[tuple[Path, list[str]]], pages: list[File], settings: Settings, events: Events
 ) -> tuple[pl.DataFrame, list[str]]:
     """The blocks of all files, named from the folder that holds them all, and which were left out and why."""
-    if not located:
+    if not located and not pages:
         return pl.DataFrame(schema=SCHEMA), []
-    root = Path(os.path.commonpath([folder for folder, _ in located]))
+    root = Path(os.path.commonpath([folder for folder, _ in located])) if located else settings.cache
     start = len(os.path.join(root, ""))  # noqa: PTH118 - thousands of paths
     paths = {_named(path[start:]): path for _, some in located for path in some}
+    paths |= {page.name: str(page.path) for page in pages}
+    formats = {page.name: page.format for page in pages}
     known = Known(settings.cache, root)
     columns: dict[str, list[Any]] = {name: [] for name in WITH_FACTS}
     facts: dict[str, Facts] = {}
@@ -194,21 +191,33 @@ def _files(
             if before is not None and before.still(now):
                 facts[name] = before
                 continue
-            blocks = _blocks(Path(path))
+            found = _blocks(Path(path), formats.get(name))
         except OSError as error:
             why.setdefault(error.strerror or "it cannot be read", []).append(name)
         except Unreadable as error:
             why.setdefault(str(error), []).append(name)
         else:
-            facts[name] = now._replace(digest=_digest(blocks))
-            _add(columns, name, blocks, facts[name])
+            facts[name] = now._replace(digest=_digest(found))
+            _add(columns, name, found, facts[name])
             events.emit("document.progress", done=number, total=len(paths), document=name)
     table = known.updated(facts, pl.DataFrame(columns, schema=WITH_FACTS))
     first = {facts[name].digest: name for name in reversed(facts)}
     repeated = [name for name in facts if first[facts[name].digest] != name]
     for name in repeated:
         why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
-    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), list(_told(why))
+    return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), [
+        *_told(why),
+        *_told_of_code(facts),
+    ]
+
+
+def _told_of_code(names: Iterable[str]) -> Iterable[str]:
+    kinds = sorted({ending for name in names if uncut(ending := Path(name).suffix.lower())})
+    if kinds:
+        yield (
+            f"Source code ({', '.join(kinds)}) was cut at blank lines; "
+            'into functions and classes it is cut with tree-sitter: pip install "noria[rag]"'
+        )
 
 
 def _named(path: str) -> str:
@@ -216,13 +225,13 @@ def _named(path: str) -> str:
     return os.fsencode(path).decode(errors="replace").replace(os.sep, "/")
 
 
-def _digest(blocks: list[Block]) -> str:
+def _digest(found: list[Block]) -> str:
     """Of the words alone, so that copies are seen through other blanks and marks."""
-    return hashlib.sha256("\0".join(" ".join(one.text.split()) for one in blocks).encode()).hexdigest()
+    return hashlib.sha256("\0".join(" ".join(one.text.split()) for one in found).encode()).hexdigest()
 
 
-def _blocks(path: Path) -> list[Block]:
-    """What a file holds.
+def _blocks(path: Path, ending: str | None = None) -> list[Block]:
+    """What a file holds, by its own ending unless another is given.
 
     Raises
     ------
@@ -231,25 +240,20 @@ def _blocks(path: Path) -> list[Block]:
     OSError
         If it cannot be opened.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise Unreadable("its kind is not known")
-    if path.stat().st_size > _LARGEST:
-        raise Unreadable(f"it is larger than {_LARGEST // 1_000_000} MB")
-    blocks = list(reader(path.read_bytes()))
-    if not blocks:
-        raise Unreadable("it is empty")
-    return blocks
+    name = path.name if ending is None else f"page{ending}"
+    if path.stat().st_size > LARGEST:
+        raise Unreadable(f"it is larger than {LARGEST // 1_000_000} MB")
+    return blocks(name, path.read_bytes())
 
 
-def _add(columns: dict[str, list[Any]], name: str, blocks: list[Block], facts: Facts) -> None:
-    title = next((block.text for block in blocks if block.kind == "heading"), Path(name).stem)
-    columns["document"] += [name] * len(blocks)
-    columns["title"] += [title] * len(blocks)
-    for field, values in zip(Block._fields, zip(*blocks)):
+def _add(columns: dict[str, list[Any]], name: str, found: list[Block], facts: Facts) -> None:
+    title = next((block.text for block in found if block.kind == "heading"), Path(name).stem)
+    columns["document"] += [name] * len(found)
+    columns["title"] += [title] * len(found)
+    for field, values in zip(Block._fields, zip(*found)):
         columns[field] += values
     for field, value in facts._asdict().items():
-        columns[field] += [value] * len(blocks)
+        columns[field] += [value] * len(found)
 
 
 def _told(why: dict[str, list[str]]) -> Iterable[str]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from noria._lazy import installed
 from noria.data.documents.blocks import SCHEMA
 
 __all__ = ["WITH_FACTS", "Facts", "Known"]
@@ -84,7 +85,8 @@ class Known:
 
     def __init__(self, cache: Path, root: Path) -> None:
         code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-        key = hashlib.sha256(str(root.absolute()).encode() + b"\0" + code).hexdigest()[:32]
+        how = f"{root.absolute()}\0{installed('tree_sitter')}"
+        key = hashlib.sha256(how.encode() + b"\0" + code).hexdigest()[:32]
         self._path = cache / "documents" / f"{key}.parquet"
         self._blocks = pl.DataFrame(schema=WITH_FACTS)
         with suppress(OSError, pl.exceptions.PolarsError):

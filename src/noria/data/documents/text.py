@@ -1,4 +1,4 @@
-"""Documents of plain text: notes, Markdown, source code, tables."""
+"""Documents of plain text: notes, Markdown, tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from noria.data.documents.blocks import Block, Outline, Unreadable, paragraphs
 
-__all__ = ["code", "decoded", "delimited", "markdown", "plain"]
+__all__ = ["decoded", "delimited", "markdown", "plain"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -55,25 +55,6 @@ def plain(content: bytes) -> Iterator[Block]:
     """Paragraphs of a text file."""
     for line, run in paragraphs(decoded(content).splitlines()):
         yield Block("text", " ".join(map(str.strip, run)), line=line)
-
-
-def code(content: bytes) -> Iterator[Block]:
-    """Source code, cut before each line that is not indented and follows a blank one."""
-    part: list[str] = []
-    begun, blank = 1, False
-    for number, line in enumerate(decoded(content).splitlines(), 1):
-        if blank and line.strip() and not line[0].isspace() and any(map(str.strip, part)):
-            yield _piece(part, begun)
-            part, begun = [], number
-        part.append(line)
-        blank = not line.strip()
-    if any(map(str.strip, part)):
-        yield _piece(part, begun)
-
-
-def _piece(lines: list[str], begun: int) -> Block:
-    first = next(line for line in lines if line.strip())
-    return Block("code", "\n".join(lines).strip("\n"), first.strip(" :{(")[:80], line=begun)
 
 
 def delimited(content: bytes) -> Iterator[Block]:

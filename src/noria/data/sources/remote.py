@@ -6,23 +6,28 @@ import errno
 import glob
 import hashlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from mimetypes import guess_extension
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from noria._lazy import require
+from noria.core.words import data_size
 from noria.data.sources.ask import Ask, File, Reading
 from noria.data.sources.encoding import COMPRESSED
 from noria.data.sources.files import DATA_SUFFIXES, open_files, sniff_suffix
 from noria.data.sources.mirror import mirrored_file, mirrored_url
 from noria.errors import MissingExtraError, SourceError, StorageError
 
-__all__ = ["fetch", "fetch_json", "open_fsspec", "open_url", "refuse_offline"]
+__all__ = ["fetch", "fetch_json", "fetch_page", "open_fsspec", "open_url", "refuse_offline"]
 
+_T = TypeVar("_T")
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_SECONDS = 30
 _DISK = frozenset(
@@ -38,6 +43,7 @@ _DISK = frozenset(
     }
 )
 _NOT_FOUND = frozenset({404, 410})
+_SAYS_NOTHING = frozenset({"text/plain", "application/octet-stream"})
 _DRIVERS = {
     "s3": ("s3fs", "s3"),
     "s3a": ("s3fs", "s3"),
@@ -59,17 +65,18 @@ def fetch(url: str, ask: Ask) -> File:
     StorageError
         If the cache cannot be written.
     """
-    copy = mirrored_file(url, ask) or _from_mirror_url(url, ask) or _download(url, ask)
+    get = partial(_download, ask=ask)
+    copy = mirrored_file(url, ask) or _from_mirror_url(url, ask, get) or get(url)
     return File(copy, url, _suffix(copy))
 
 
-def _from_mirror_url(url: str, ask: Ask) -> Path | None:
-    """The copy of a mirror that is a server itself; None if it has none."""
+def _from_mirror_url(url: str, ask: Ask, get: Callable[[str], _T]) -> _T | None:
+    """What a mirror that is a server itself has instead; None if it has nothing."""
     address = mirrored_url(url, ask)
     if address is None:
         return None
     try:
-        return _download(address, ask)
+        return get(address)
     except SourceError as error:
         if getattr(error.__cause__, "code", None) in _NOT_FOUND:
             return None
@@ -83,6 +90,40 @@ def fetch_json(url: str, ask: Ask) -> Any:
         return json.loads(file.path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise SourceError(f"{url} did not answer with JSON.", got=str(error)) from error
+
+
+def fetch_page(url: str, ask: Ask, largest: int) -> File:
+    """A local copy of a web page as it is now; the mirror's if there is one, the cache's while offline.
+
+    Parameters
+    ----------
+    url : str
+    ask : Ask
+    largest : int
+        Bytes.
+
+    Returns
+    -------
+    File
+        Its format is that of the content type, or of the URL where that says nothing.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be reached, is not there, is cut short or too large; or is in no copy while offline.
+    """
+    copy = mirrored_file(url, ask)
+    if copy is not None:
+        return File(copy, url, copy.suffix.lower() or ".html")
+    folder = _cached_path(f"page {url}", "page", ask).parent
+    if ask.settings.offline and (kept := list(folder.glob("page.*"))):
+        return File(max(kept, key=lambda path: path.stat().st_mtime), url)
+    target = folder / "page"
+    get = partial(_get, target=target, ask=ask, largest=largest)
+    kind = _from_mirror_url(url, ask, get) or get(url)
+    named = Path(unquote(urlsplit(url).path)).suffix.lower()
+    suffix = named if kind in _SAYS_NOTHING and named else guess_extension(kind) or ".html"
+    return File(target.replace(target.with_suffix(suffix)), url)
 
 
 def refuse_offline(source: str, ask: Ask) -> None:
@@ -110,6 +151,13 @@ def _download(url: str, ask: Ask) -> Path:
     target = _cached_path(url, url, ask)
     if target.is_file():
         return target
+    _get(url, target, ask)
+    _refuse_page(target, url)
+    return target
+
+
+def _get(url: str, target: Path, ask: Ask, largest: float = math.inf) -> str:
+    """Put what is behind a URL into a file; its content type."""
     refuse_offline(url, ask)
     from http.client import HTTPException
     from urllib.error import HTTPError
@@ -119,14 +167,13 @@ def _download(url: str, ask: Ask) -> Path:
         with urlopen(Request(url, headers={"User-Agent": "noria"}), timeout=_TIMEOUT_SECONDS) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
             with _arriving(target) as out:
-                _copy(answer, out, url, total, ask)
+                _copy(answer, out, url, total, ask, largest)
+            return answer.headers.get_content_type()
     except HTTPError as error:
         raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise SourceError(f"{url} cannot be reached.", got=str(reason), do="Check the network.") from error
-    _refuse_page(target, url)
-    return target
 
 
 @contextmanager
@@ -153,9 +200,11 @@ def _arriving(target: Path) -> Iterator[IO[bytes]]:
             part.unlink(missing_ok=True)
 
 
-def _copy(source: Any, out: IO[bytes], url: str, total: int, ask: Ask) -> None:
+def _copy(source: Any, out: IO[bytes], url: str, total: int, ask: Ask, largest: float = math.inf) -> None:
     done = 0
     while chunk := source.read(_CHUNK_BYTES):
+        if done + len(chunk) > largest:
+            raise SourceError(f"{url} is larger than {data_size(largest)}.")
         out.write(chunk)
         done += len(chunk)
         ask.events.emit("download.progress", source=url, done=done, total=total or None)

@@ -71,6 +71,50 @@ noria.askPage = (model, redraw) => {
     panel.append(make("p", "soft", `Confidence ${percent(found.confidence)}`), thumbs(panel, id));
   };
 
+  // --- more documents ----------------------------------------------------------------------------------------
+
+  const pause = () => new Promise((resolve) => { setTimeout(resolve, 500); });
+  const json = async (address, options) => (await call(address, options)).json();
+  const add = async (file, line) => {
+    const query = new URLSearchParams({ document: file.name, replace: at("replace").checked });
+    let told = await json(`${path}/documents?${query}`, {
+      method: "POST", headers: { "content-type": "application/octet-stream" }, body: file,
+    });
+    while (["waiting", "indexing"].includes(told.state)) {
+      line.textContent = told.state === "waiting" ? "waits for its turn \u2026" : "is being indexed \u2026";
+      await pause();
+      told = await json(`${path}/documents/${told.id}`);
+    }
+    if (told.state === "failed") throw new Error([told.error.what, told.error.do].filter(Boolean).join(" "));
+    if (!told.promoted) return `is in version ${told.version}, which does not answer yet: ${told.why}.`;
+    while (Number(at("version").textContent) < told.version) {
+      await pause();
+      at("version").textContent = (await json(`${path}/schema`)).version;
+    }
+    return `is there: version ${told.version} answers from it.`;
+  };
+  const addAll = async (files) => {
+    at("add").disabled = true;
+    await Promise.all(files.map(async (file) => {
+      const line = make("span", "soft", "is being sent \u2026");
+      at("sent").append(make("li", "", isolated(file.name), " ", line));
+      try {
+        line.textContent = await add(file, line);
+      } catch (error) {
+        line.className = "error";
+        line.textContent = error.message;
+      }
+    }));
+    at("add").disabled = false;
+    at("added").value = "";
+  };
+  at("add-form")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const files = [...at("added").files];
+    at("added-error").textContent = files.length ? "" : "Choose a document.";
+    if (files.length) addAll(files);
+  });
+
   // --- the conversation --------------------------------------------------------------------------------------
 
   const events = async function* (answer) {

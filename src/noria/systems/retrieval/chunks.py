@@ -62,11 +62,14 @@ class Chunking:
         Words of a chunk, at most, where a sentence is not longer.
     overlap : float
         The share of a chunk that the next one repeats, where chunks are of a fixed size.
+    gaps : callable, optional
+        The distances in meaning between adjacent sentences of a document, by its name.
     """
 
     how: str = "whole"
     size: int = 200
     overlap: float = 0.0
+    gaps: Callable[[str], NDArray[np.float32]] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +146,18 @@ def _by_headings(corpus: Corpus, document: int, chunking: Chunking) -> Iterator[
             yield (begin + first, begin + last) * 2
 
 
+def _by_meaning(corpus: Corpus, document: int, chunking: Chunking) -> Iterator[tuple[int, ...]]:
+    """Cut at the widest gaps, one for every `size` words; what is longer still, between any sentences."""
+    assert chunking.gaps is not None
+    text, gaps = corpus.text(document), chunking.gaps(corpus.names[document])
+    spans = np.array(sentences(text) or [(0, 0)])
+    widest = np.argsort(-gaps, kind="stable")[: len(_WORD.findall(text)) // chunking.size]
+    for part in np.split(spans, np.sort(widest) + 1):
+        begin, end = int(part[0, 0]), int(part[-1, 1])
+        for first, last in _packed(text[begin:end], chunking.size):
+            yield (begin + first, begin + last) * 2
+
+
 def _children(corpus: Corpus, document: int, chunking: Chunking) -> Iterator[tuple[int, ...]]:
     """Small chunks, each within a part of its section."""
     for begin, end in corpus.sections(document):
@@ -171,6 +186,7 @@ CHUNKINGS: dict[str, Callable[[Corpus, int, Chunking], Iterator[tuple[int, ...]]
     "sentences": _by_sentences,
     "headings": _by_headings,
     "children": _children,
+    "semantic": _by_meaning,
 }
-"""Whole documents; words regardless of sentences; sentences; sentences within a section; and the same with
-more of the section read around what is found."""
+"""Whole documents; words regardless of sentences; sentences; sentences within a section; the same with
+more of the section read around what is found; sentences of one meaning."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -397,7 +398,8 @@ class RetrievalModel:
                 [words, index.dense.scores(question, more, documents) + 1], strategy.k
             ), similar
         if strategy.fusion == "ranks":
-            ways = [(index.lexical.scores(text), index.dense.scores(text, documents=documents) + 1) for text in more]
+            near = partial(index.dense.scores, documents=documents)
+            ways = [(index.lexical.scores(text), near(text) + 1) for text in more]
             return reciprocal_rank_fusion([words, similar + 1, *chain(*ways)], strategy.k), similar
         return convex([words, similar + 1], [1 - strategy.weight, strategy.weight]), similar
 

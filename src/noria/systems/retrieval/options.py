@@ -108,6 +108,10 @@ class RetrievalOptions(BaseModel):
         le=1.0,
         description="How much a passage of an answer is held back by being like others; 0 not at all.",
     )
+    semantic: bool = Field(
+        False,
+        description="Whether cutting where the meaning changes is tried too; it embeds every sentence.",
+    )
     reranker: str | None = Field(
         None,
         description="A cross-encoder of Hugging Face, such as cross-encoder/ms-marco-MiniLM-L6-v2, that "

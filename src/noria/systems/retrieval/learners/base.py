@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Arrays, Dense
 from noria.systems.retrieval.embedder import Embedder
+from noria.systems.retrieval.gaps import Gaps
 from noria.systems.retrieval.language import pinned
 from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.model import LONGEST, Index, RetrievalModel, Strategy, question_of
@@ -36,13 +38,13 @@ __all__ = ["ChunkedParams", "FeedbackParams", "LexicalParams", "RetrievalLearner
 P = TypeVar("P", bound=Params)
 _ASKED = 100  # training questions that the threshold is chosen on
 _OVERLAP = 0.25
-_CUTS = tuple(name for name in CHUNKINGS if name != "whole")
+_CUTS = tuple(name for name in CHUNKINGS if name not in ("whole", "semantic"))
 
 
 class ChunkedParams(Params):
     """How documents are cut."""
 
-    chunking: str = choice("whole", *_CUTS, doc="How documents are cut.", tune=False)
+    chunking: str = choice("whole", *_CUTS, "semantic", doc="How documents are cut.", tune=False)
     size: int = integer(120, low=30, high=400, log=True, doc="Words of a chunk, at most.", tune=False)
 
 
@@ -102,8 +104,9 @@ class RetrievalLearner(Generic[P]):
         return type(self)(self.options, params)
 
     def portfolio(self, rows: int) -> Sequence[P]:  # noqa: ARG002
-        """The settings in `known`."""
-        return [self.settings(**values) for values in self.known]  # type: ignore[misc]
+        """The settings in `known`, and cutting by meaning where that is wished for."""
+        semantic = [{"chunking": "semantic"}] if self.options.semantic and self.embeds else []
+        return [self.settings(**values) for values in (*self.known, *semantic)]  # type: ignore[misc]
 
     def seconds(self, rows: int, columns: int) -> float:  # noqa: ARG002
         """A rough guess of one fit's time on one core: the documents, unknown here, matter more."""
@@ -145,7 +148,10 @@ class RetrievalLearner(Generic[P]):
         values = {**LexicalParams().to_dict(), "feedback": 0, **self.params.to_dict()}
         corpus = ctx.shared.get("corpus", lambda: Corpus.of(table), common=True)
         chunking = Chunking(values["chunking"], values["size"], _OVERLAP)
-        chunking = replace(chunking, size=0) if chunking.how == "whole" else chunking
+        if chunking.how == "whole":
+            chunking = replace(chunking, size=0)
+        if chunking.how == "semantic":
+            chunking = replace(chunking, gaps=_gaps(corpus, ctx))
         analyzer = Analyzer(values["stems"])
         parts = Parts(corpus, chunking, analyzer, ctx.settings.cache / "chunks")
         key, cut = (chunking, analyzer.stems, self.reads), parts.joined if self.reads else parts.unread
@@ -175,28 +181,44 @@ class RetrievalLearner(Generic[P]):
         assert self.options.reranker is not None
         model = self.options.reranker
         reranker = ctx.shared.get("reranker", lambda: Reranker(model, ctx.settings), common=True)
-        try:
+        with _weights_at_hand():
             reranker.to_dict()
-        except SourceError as error:
-            raise FitFailed(f"{error.what} {error.do}") from error
         return reranker
 
     def _dense(
         self, corpus: Corpus, chunks: Chunks, chunking: Chunking, train: pl.DataFrame, ctx: Context
     ) -> Dense:
         asked = _asked(train, ctx)
-        embedder = ctx.shared.get("embedder", lambda: Embedder(ctx.settings, _threads(ctx)), common=True)
+        embedder = _embedder(ctx)
 
         def embed() -> np.ndarray:
             heads, texts = chunks.heads(corpus), chunks.texts(corpus)
             whole = [f"{head}. {text}" for head, text in zip(heads, texts)]
             return embedder.texts(whole, deadline=ctx.deadline, events=ctx.events)
 
-        try:
+        with _weights_at_hand():
             ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
             return Dense(Arrays(ctx.shared.get(("vectors", chunking), embed, common=True)), embedder)
-        except SourceError as error:
-            raise FitFailed(f"{error.what} {error.do}") from error
+
+
+@contextmanager
+def _weights_at_hand() -> Iterator[None]:
+    """FitFailed in place of a SourceError."""
+    try:
+        yield
+    except SourceError as error:
+        raise FitFailed(f"{error.what} {error.do}") from error
+
+
+def _gaps(corpus: Corpus, ctx: Context) -> Gaps:
+    """Between all sentences, found out once per search."""
+    embedder = _embedder(ctx)
+    with _weights_at_hand():
+        return ctx.shared.get(
+            "gaps",
+            lambda: Gaps.of(corpus, embedder, deadline=ctx.deadline, events=ctx.events),
+            common=True,
+        )
 
 
 def _asked(train: pl.DataFrame, ctx: Context) -> list[str]:
@@ -224,9 +246,10 @@ def _writer(wish: AnswerOptions, ctx: Context) -> AnswerOptions:
     return ctx.shared.get("writer", lambda: pinned(wish, ctx.settings), common=True)
 
 
-def _threads(ctx: Context) -> int:
-    """All cores: other folds wait for the vectors meanwhile."""
-    return ctx.settings.workers or os.cpu_count() or 1
+def _embedder(ctx: Context) -> Embedder:
+    """On all cores: other folds wait for the vectors meanwhile."""
+    threads = ctx.settings.workers or os.cpu_count() or 1
+    return ctx.shared.get("embedder", lambda: Embedder(ctx.settings, threads), common=True)
 
 
 def questions(model: RetrievalModel, train: pl.DataFrame) -> Iterator[tuple[str, dict[str, float]]]:

@@ -1,0 +1,305 @@
+"""Documents that are sent to a service."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+import noria
+from noria.api import create_key, desk, keyring
+from noria.lifecycle.serve import Limits, uploads
+from noria.lifecycle.serve.uploads import Uploads
+from noria.server import create_app
+
+PLACE, RAW = "/v1/models/book/documents", {"content-type": "application/octet-stream"}
+DRAGONS = b"# Dragons\n\nDragons eat coal on Sundays.\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A home with 'book', whose questions were given as a table, and the folder of its documents."""
+    root = tmp_path_factory.mktemp("book")
+    (root / "pages").mkdir()
+    tasks = ("pumps", "wheels", "gloves", "ladders")
+    for task in tasks:
+        (root / "pages" / f"{task}.md").write_text(f"# About {task}\n\nThe {task} cost 20 euros.\n")
+    rows = [{"question": f"What do {task} cost?", "relevant": f"{task}.md"} for task in tasks for _ in "abc"]
+    session = noria.Session(noria.Settings(home=root / "home", workers=2))
+    wish = {"documents": root / "pages", "name": "book", "learners": ["bm25"], "trials": 2, "budget": "30s"}
+    noria.train(rows, "relevant", session=session, **wish)
+    return root
+
+
+@pytest.fixture
+def session(trained):
+    """What a test may change: documents are as they were once it is over."""
+    before = set((trained / "pages").iterdir())
+    yield noria.Session(noria.Settings(home=trained / "home", workers=2))
+    for path in set((trained / "pages").iterdir()) - before:
+        path.unlink()
+
+
+@pytest.fixture
+def refits():
+    return []
+
+
+@pytest.fixture(scope="module")
+def served(trained):
+    return desk("book", session=noria.Session(noria.Settings(home=trained / "home", workers=2)))
+
+
+@pytest.fixture
+def made(session, served, tmp_path, refits):
+    """Make a client of a service whose refits are only noted."""
+
+    def make(keys=False, limits=None, **headers):
+        def refit(name):
+            refits.append(name)
+            return {"version": 7, "promoted": True, "why": "because"}
+
+        asked = desk("book", session=session, limits=limits) if limits else served
+        taken = Uploads(tmp_path / "uploads", refit)
+        app = create_app(asked, keyring=keyring(session) if keys else None, uploads=taken)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers={**RAW, **headers})
+
+    return make
+
+
+async def sent(client, name, content=DRAGONS, **more):
+    return await client.post(PLACE, params={"document": name, **more}, content=content)
+
+
+async def ended(client, answer):
+    for _ in range(600):
+        told = (await client.get(answer.headers["location"])).json()
+        if told["state"] in ("done", "failed"):
+            return told
+        time.sleep(0.02)
+    raise AssertionError(told)
+
+
+@pytest.mark.anyio
+async def test_a_document_is_put_beside_the_others_and_indexed(made, trained, refits):
+    async with made() as client:
+        answer = await sent(client, "dragons.md")
+        assert answer.status_code == 202
+        told = await ended(client, answer)
+    assert (trained / "pages" / "dragons.md").read_bytes() == DRAGONS
+    assert (told["state"], told["version"], told["promoted"], told["why"]) == ("done", 7, True, "because")
+    assert refits == ["book"]
+    assert not list((trained / "pages").glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.md",
+        "/etc/evil.md",
+        "a/b.md",
+        "..\\evil.md",
+        "C:evil.md",
+        ".hidden.md",
+        "..md",
+        " a.md",
+        "a.md.",
+        "a.md ",
+        "a\0.md",
+        "a\n.md",
+        "\u202egpj.md",
+        "a<b>.md",
+        "\ud800.md".encode("utf-8", "surrogatepass").decode("latin-1"),
+    ],
+)
+@pytest.mark.anyio
+async def test_hostile_names_are_refused(made, trained, refits, name):
+    before = sorted(trained.rglob("*"))
+    async with made() as client:
+        answer = await sent(client, name)
+    assert answer.status_code == 422
+    assert answer.json()["what"] == "This is no name for a document."
+    assert (sorted(path for path in trained.rglob("*")), refits) == (before, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "what"),
+    [
+        ("a.exe", b"MZ", 422, "Documents of the kind '.exe' are not read."),
+        ("noending", b"text", 422, "Documents of the kind '' are not read."),
+        ("x" * 220 + ".md", b"text", 422, "The name of the document is too long."),
+        ("a.docx", b"no zip", 422, "The document 'a.docx' cannot be read."),
+        ("a.txt", b"\0\1\2", 422, "The document 'a.txt' cannot be read."),
+        ("a.md", b"", 422, "The document 'a.md' cannot be read."),
+        ("a.md", b"x" * 2_001, 413, "The document is larger than 2 kB."),
+        ("pumps.md", b"# Other", 409, "There is a document 'pumps.md' already."),
+    ],
+)
+@pytest.mark.anyio
+async def test_what_is_refused(made, trained, refits, name, content, status, what):
+    before = (trained / "pages" / "pumps.md").read_bytes()
+    async with made(limits=Limits(file=2_000)) as client:
+        answer = await sent(client, name, content)
+    assert (answer.status_code, answer.json()["what"]) == (status, what)
+    assert len(list((trained / "pages").iterdir())) == 4
+    assert ((trained / "pages" / "pumps.md").read_bytes(), refits) == (before, [])
+
+
+@pytest.mark.anyio
+async def test_a_document_is_replaced_only_where_that_is_said(made, trained):
+    kept = (trained / "pages" / "pumps.md").read_bytes()
+    async with made() as client:
+        assert (await sent(client, "pumps.md", b"# New", replace=True)).status_code == 202
+    assert (trained / "pages" / "pumps.md").read_bytes() == b"# New"
+    (trained / "pages" / "pumps.md").write_bytes(kept)
+
+
+@pytest.mark.anyio
+async def test_other_sites_cannot_send_one(made):
+    async with made() as client:
+        for kind in ("text/plain", "multipart/form-data", "application/x-www-form-urlencoded"):
+            answer = await client.post(
+                PLACE, params={"document": "a.md"}, content=b"x", headers={"content-type": kind}
+            )
+            assert answer.status_code == 415
+
+
+@pytest.mark.anyio
+async def test_a_key_needs_its_own_verb(made, session):
+    usual = create_key("ann", models=["book"], session=session)[1]
+    some = create_key("bob", models=["book/pumps*"], verbs=["predict", "upload"], session=session)[1]
+    right = create_key("kim", models=["book"], verbs=["upload"], session=session)[1]
+    async with made(keys=True) as client:
+        assert (await sent(client, "dragons.md")).status_code == 401
+        for key, status in ((usual, 403), (some, 403), (right, 202)):
+            client.headers["authorization"] = f"Bearer {key}"
+            answer = await sent(client, "dragons.md")
+            assert answer.status_code == status
+        location = answer.headers["location"]
+        assert (await client.get(location)).status_code == 200
+        client.headers["authorization"] = f"Bearer {usual}"
+        assert (await client.get(location)).status_code == 403
+
+
+@pytest.mark.anyio
+async def test_documents_from_elsewhere_are_one_error(session, handbook, tmp_path):
+    served = desk("handbook", "line", session=handbook)
+    folder = uploads.documents_of(served.endpoint("handbook").serving)
+    assert folder.is_dir()
+    assert uploads.documents_of(served.endpoint("line").serving) is None
+    app = create_app(served, uploads=Uploads(tmp_path, dict))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        answer = await client.post("/v1/models/line/documents?document=a.md", content=b"x", headers=RAW)
+        assert answer.status_code == 422
+        assert answer.json()["what"] == "The documents of 'line' do not come from a folder of this machine."
+        assert (await client.get("/v1/models/line/documents/none")).status_code == 404
+        assert (await client.get("/v1/models/line/documents/..%2F..%2Fx")).status_code == 404
+
+
+def test_many_are_indexed_together_and_failures_are_told(session, tmp_path):
+    begun, free = [], []
+
+    def refit(name):
+        begun.append(name)
+        while not free:
+            time.sleep(0.01)
+        if len(begun) > 2:
+            raise noria.errors.StorageError("The disk is full.")
+        return {"version": len(begun), "promoted": False, "why": "no better"}
+
+    taken = Uploads(tmp_path / "uploads", refit)
+    serving = desk("book", session=session).endpoint("book").serving
+    jobs = [taken.take(serving, f"new-{at}.md", DRAGONS) for at in range(4)]
+    assert taken.find("book", jobs[-1].id).state == "waiting"
+    free.append(True)
+    other = Uploads(tmp_path / "uploads", refit)  # another process of the same service
+    told = [wait(other, job) for job in jobs]
+    assert [one.state for one in told] == ["done"] * 4
+    assert len(begun) == 2
+    assert (told[-1].version, told[-1].promoted, told[-1].why) == (2, False, "no better")
+    last = wait(taken, taken.take(serving, "new-5.md", DRAGONS))
+    assert (last.state, last.error["what"]) == ("failed", "The disk is full.")
+
+
+def wait(taken, job):
+    for _ in range(500):
+        told = taken.find("book", job.id)
+        if told.state in ("done", "failed"):
+            return told
+        time.sleep(0.01)
+    raise AssertionError(told)
+
+
+def test_what_a_process_that_is_gone_had_not_done_is_said(session, tmp_path, monkeypatch):
+    taken = Uploads(tmp_path / "uploads", dict)
+    taken.stop()
+    serving = desk("book", session=session).endpoint("book").serving
+    taken = Uploads(
+        tmp_path / "uploads", lambda _: time.sleep(0.2) or {"version": 2, "promoted": True, "why": ""}
+    )
+    job = taken.take(serving, "dragons.md", DRAGONS)
+    monkeypatch.setattr(uploads, "_runs", lambda process: False)
+    told = taken.find("book", job.id)
+    assert told.error["do"] == "It was kept; run: noria train --refit book"
+    wait(taken, job)
+
+
+@pytest.fixture
+def home(trained, tmp_path) -> Path:
+    return shutil.copytree(trained / "home", tmp_path / "home")
+
+
+def test_the_next_version_answers_from_it_and_no_request_fails_meanwhile(process, session, home):
+    service = process("book")
+    ask = {"question": "What do dragons eat?"}
+    assert not service.client.post("/v1/models/book/predict", json=ask).json()["predictions"][0]["found"]
+    answer = service.client.post(PLACE, params={"document": "dragons.md"}, content=DRAGONS, headers=RAW)
+    seen, told, until = set(), {}, time.monotonic() + 90
+    while time.monotonic() < until and not (told.get("state") == "done" and 2 in seen):
+        told = service.client.get(answer.headers["location"]).json()
+        assert told["state"] != "failed", told
+        reply = service.client.post("/v1/models/book/predict", json=ask)
+        assert reply.status_code == 200
+        seen.add(reply.json()["version"])
+        time.sleep(0.05)
+    assert (told["version"], told["promoted"], seen) == (2, True, {1, 2})
+    [found] = service.client.post("/v1/models/book/predict", json=ask).json()["predictions"]
+    assert found["citations"][0]["text"] == "Dragons eat coal on Sundays."
+    record = noria.Session(noria.Settings(home=home)).registry.folder("book@2") / "run.json"
+    assert json.loads(record.read_text())["rows"] == 12  # the questions that were given, not made ones
+
+
+def test_the_page_adds_documents_and_shows_the_new_version(look, live, session, home, tmp_path):
+    inside = noria.Session(noria.Settings(home=home, workers=2))
+    taken = Uploads(tmp_path / "uploads", lambda name: noria.refit(name, session=inside).to_dict())
+    seen = look(f"{live(create_app(desk('book', session=inside), uploads=taken)).url}/models/book")
+    page, paths = seen.page, [tmp_path / "dragons.md", tmp_path / "pumps.md", tmp_path / "<b>.md"]
+    for path in paths:
+        path.write_bytes(DRAGONS)
+    page.get_by_text("Add documents").click()
+    page.get_by_role("button", name="Add", exact=True).click()
+    assert page.locator("#added-error").inner_text() == "Choose a document."
+    page.locator("#added").set_input_files(paths)
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_text("version 2 answers from it").wait_for(timeout=60_000)
+    assert page.locator("#version").inner_text() == "2"
+    assert "There is a document 'pumps.md' already." in page.locator("#sent").inner_text()
+    assert "This is no name for a document." in page.locator("#sent").inner_text()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert seen.faults() == []
+        assert not seen.overflows()
+    page.get_by_label("Your question").fill("What do dragons eat?")
+    page.get_by_label("Your question").press("Enter")
+    page.get_by_text("Dragons eat coal on Sundays. [1]").wait_for()
+    assert [error for error in seen.errors if "409" not in error and "422" not in error] == []
+
+
+def test_the_page_of_a_model_whose_documents_are_elsewhere_has_no_such_form(look, live, handbook):
+    url = live(create_app(desk("line", session=handbook))).url
+    assert look(f"{url}/models/line").page.locator("#add-form").count() == 0

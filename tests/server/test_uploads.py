@@ -130,8 +130,10 @@ async def test_hostile_names_are_refused(made, trained, refits, name):
 @pytest.mark.parametrize(
     ("name", "content", "status", "what"),
     [
-        ("a.exe", b"MZ", 422, "Documents of the kind '.exe' are not read."),
-        ("noending", b"text", 422, "Documents of the kind '' are not read."),
+        ("a.exe", b"MZ", 422, "Documents of the kind '.exe' are not taken."),
+        ("features.py", b"x = 1", 422, "Documents of the kind '.py' are not taken."),
+        ("recipe.yaml", b"x: 1", 422, "Documents of the kind '.yaml' are not taken."),
+        ("noending", b"text", 422, "Documents of the kind '' are not taken."),
         ("x" * 220 + ".md", b"text", 422, "The name of the document is too long."),
         ("a.docx", b"no zip", 422, "The document 'a.docx' cannot be read."),
         ("a.txt", b"\0\1\2", 422, "The document 'a.txt' cannot be read."),

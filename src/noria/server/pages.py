@@ -17,10 +17,9 @@ from noria.core.features import FeaturedModel
 from noria.core.serving import Verb
 from noria.core.words import times
 from noria.data.conform import RowConformer
-from noria.data.documents.kinds import KINDS
 from noria.errors import AccessError, NoriaError, NotFoundError
 from noria.lifecycle.serve import Desk, Serving
-from noria.lifecycle.serve.uploads import documents_of
+from noria.lifecycle.serve.uploads import TAKEN, documents_of
 from noria.pages.form import Field, fields
 from noria.pages.render import asset, render
 from noria.pages.units import data_size, number
@@ -75,7 +74,7 @@ def page_routes(desk: Desk) -> APIRouter:
         if not serving.model.signature.question:
             return _page("model.html", **told)
         takes = may(request.scope, name, Verb.UPLOAD) and documents_of(serving) is not None
-        return _page("ask.html", **told, kinds=KINDS if takes else ())
+        return _page("ask.html", **told, kinds=TAKEN if takes else ())
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:

@@ -212,7 +212,7 @@ def _files(
 
 
 def _told_of_code(names: Iterable[str]) -> Iterable[str]:
-    kinds = sorted({ending for name in names if uncut(ending := Path(name).suffix.lower())})
+    kinds = sorted(filter(uncut, {Path(name).suffix.lower() for name in names}))
     if kinds:
         yield (
             f"Source code ({', '.join(kinds)}) was cut at blank lines; "

@@ -21,13 +21,15 @@ from typing import Any, Literal
 from noria.core import manifest
 from noria.core.files import write_text
 from noria.data.documents.blocks import Unreadable
-from noria.data.documents.kinds import KINDS, LARGEST, blocks
+from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks
 from noria.errors import Interrupted, NoriaError, NotFoundError, ParamError, RequestError, StorageError
 from noria.lifecycle.refit import documents_folder
 from noria.lifecycle.serve.serving import Serving
 
-__all__ = ["LARGEST", "Upload", "Uploads", "documents_of"]
+__all__ = ["LARGEST", "TAKEN", "Upload", "Uploads", "documents_of"]
 
+TAKEN = tuple(sorted(set(KINDS) - set(CODE)))
+"""The endings of what is taken: no source code, which somebody might run where it lies."""
 _LONGEST = 200  # bytes of a name
 _KEPT = 3600.0  # seconds for which can be asked what became of one
 _logger = logging.getLogger("noria.serve")
@@ -222,10 +224,8 @@ def _check(name: str) -> None:
             do='Leave out any path, the signs : * ? " < > |, what cannot be seen, and dots at the ends.',
         )
     ending = PurePath(name).suffix.lower()
-    if ending not in KINDS:
-        raise ParamError(
-            f"Documents of the kind {ending!r} are not read.", do=f"Known are {', '.join(sorted(KINDS))}."
-        )
+    if ending not in TAKEN:
+        raise ParamError(f"Documents of the kind {ending!r} are not taken.", do=f"Send {', '.join(TAKEN)}.")
     if len(name.encode()) > _LONGEST:
         raise ParamError("The name of the document is too long.", do=f"Use at most {_LONGEST} bytes.")
 

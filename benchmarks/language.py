@@ -54,7 +54,7 @@ def main(args: list[str] | None = None) -> int:
     asked = pl.read_csv(ROOT / "src/noria/recipes/docs-qa/questions.csv")
     answerable = asked.filter(pl.col("relevant").map_elements(lambda one: bool(judged(one)), pl.Boolean))
     some = answerable[np.linspace(0, answerable.height - 1, told.questions).astype(int)]
-    settings, wish = Settings(), AnswerOptions(model=told.model, tokens=160)
+    settings, wish = Settings(), AnswerOptions(model=told.model, tokens=100)
     model, outcomes, spent = _fitted(asked, settings), [], []
     where = model.index.corpus, model.index.lexical
     for question, relevant in some.iter_rows():

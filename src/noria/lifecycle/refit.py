@@ -84,8 +84,7 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
         raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs")
     keep.verify(folder)
     recipe = Recipe.parse(record["recipe"], folder=folder / "model")
-    chosen = record["lineage"]["parameters"]["recipe"]["system"]
-    recipe = recipe.change(system=chosen, data=_located(recipe, record["recipe_folder"]))
+    recipe = recipe.change(data=_located(recipe, record["recipe_folder"]))
     features = artifact.read_manifest(folder / "model").get("features")
     if features is None:
         return recipe, record

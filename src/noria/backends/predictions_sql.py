@@ -54,6 +54,7 @@ class SqlPredictions:
         self._connection: Connection | None = None
         self._file: tuple[int, int] | None = None
         self._patience = _PATIENCE
+        self._busy: int | None = None
         self.quick = self._database.file is not None
         mark = "?" if self.quick else "%s"
         marks = ", ".join([mark] * len(LoggedPrediction._fields))
@@ -115,7 +116,10 @@ class SqlPredictions:
         from sqlalchemy.exc import OperationalError
 
         try:
-            file.execute(f"PRAGMA busy_timeout = {int(1000 * self._patience) if wait else 0}")
+            busy = int(1000 * self._patience) if wait else 0
+            if busy != self._busy:
+                file.execute(f"PRAGMA busy_timeout = {busy}")
+                self._busy = busy
             file.execute("BEGIN IMMEDIATE")
             file.executemany(self._insert, lines or [_PROBE])
             if not lines:
@@ -130,7 +134,7 @@ class SqlPredictions:
     def _connected(self) -> Connection:
         """A connection whose commits copy no write-ahead log, and that waits for no lock for long."""
         connection = self._database.connect()
-        self._file = self._database.identity()
+        self._file, self._busy = self._database.identity(), None
         if self.quick:
             driver: Any = connection.connection.driver_connection
             driver.execute(f"PRAGMA wal_autocheckpoint = {_PAGES}")

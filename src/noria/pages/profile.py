@@ -325,7 +325,7 @@ def _shift(shift: Shift) -> dict[str, Any]:
     return {
         "shift": shift,
         "svg": svg.bars(shift.here, titles, name=name, second=shift.there) if ranges else None,
-        "first": shift.groups[0] if ranges else "",
-        "last": shift.groups[-1] if ranges else "",
+        "first": shift.groups[0].partition(" to ")[0] if ranges else "",
+        "last": shift.groups[-1].rpartition(" to ")[2] if ranges else "",
         "pairs": [] if ranges else [(*one, one[1] / most, one[2] / most) for one in told],
     }

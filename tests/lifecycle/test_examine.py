@@ -43,3 +43,9 @@ def test_experiments_that_fail_are_left_out(case, monkeypatch, caplog):
     monkeypatch.setattr(type(case.system), "experiments", broken)
     assert examine(replace(case, deadline=module.Deadline(20)))[1]
     assert caplog.messages == ["Experiments could not be looked for: ZeroDivisionError: it cannot be"]
+
+
+def test_what_was_fitted_again_has_no_learning_curve(case, monkeypatch, caplog):
+    monkeypatch.setattr(module.learning_curve, "learning_curve", broken)
+    assert examine(replace(case, deadline=module.Deadline(20), again=True))[1]
+    assert caplog.messages == []

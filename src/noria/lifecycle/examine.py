@@ -41,6 +41,8 @@ class Case:
     executor : Executor
     deadline : Deadline
         Of all that is found out; what does not fit is left out.
+    again : bool
+        Whether an earlier run is only fitted again: whether more rows would help stands in its report.
     """
 
     recipe: Recipe
@@ -52,17 +54,11 @@ class Case:
     evaluation: Evaluation
     executor: Executor
     deadline: Deadline
+    again: bool = False
 
 
-def examine(case: Case, *, again: bool = False) -> tuple[Insight, list[Figure]]:
-    """Find out what can be found out before the deadline, most useful first; what fails is left out.
-
-    Parameters
-    ----------
-    case : Case
-    again : bool
-        Whether an earlier run is only fitted again: whether more rows would help stands in its report.
-    """
+def examine(case: Case) -> tuple[Insight, list[Figure]]:
+    """Find out what can be found out before the deadline, most useful first; what fails is left out."""
     deadline = case.deadline
     importance, drawn = attempt("What the model goes by", lambda: _explained(case), ((), ()))
     figures = [*drawn]
@@ -70,7 +66,7 @@ def examine(case: Case, *, again: bool = False) -> tuple[Insight, list[Figure]]:
     figures += attempt("A figure of the slices", lambda: [slices.draw(weak)] if weak else [], ())
     judging = replace(case, deadline=_part(_DIAGNOSTICS, deadline))
     found = attempt("What is wrong", lambda: diagnose(judging, weak), ())
-    if not again:
+    if not case.again:
         until = _part(_CURVE, deadline)
         curve = attempt("A learning curve", lambda: learning_curve.learning_curve(case, until), None)
         figures += [] if curve is None else [curve]

@@ -94,9 +94,7 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
         raise ArtifactError(f"The run in {folder} has not finished.", do="Run: noria runs")
     keep.verify(folder)
     recipe = Recipe.parse(record["recipe"], folder=folder / "model")
-    chosen = record["lineage"]["parameters"]["recipe"]["system"]
-    data = {**_located(recipe, record["recipe_folder"]), **_documents(record)}
-    recipe = recipe.change(system=chosen, data=data)
+    recipe = recipe.change(data={**_located(recipe, record["recipe_folder"]), **_documents(record)})
     features = artifact.read_manifest(folder / "model").get("features")
     if features is None:
         return recipe, record

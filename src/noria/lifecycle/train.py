@@ -207,9 +207,9 @@ class Training:
             )
             case = Case(
                 self.recipe, data, system, self._learners(system), tuned, evidence, evaluation, self.executor,
-                until,
+                until, again=bool(self.replay),
             )  # fmt: skip
-            insight, figures = examine(case, again=bool(self.replay))
+            insight, figures = examine(case)
             report.draw(figures, folder)
         if system.tags.needs_time_order and train.height < data.table.height:
             with self._stage("catching up"):

@@ -87,7 +87,7 @@ def test_worse_on_one_slice(judge):
 
 
 def test_slower_than_is_allowed(judge):
-    done = judge(0.8, seconds=0.25)
+    done = judge(0.8, seconds=0.2)
     assert not done.verdict.promoted
     assert "times as long per row, 3 times are allowed" in done.verdict.why
 

@@ -120,13 +120,13 @@ def test_rows_that_both_refuse_are_no_fault_of_the_challenger(trial, rows):
 
 
 def test_one_whose_requests_take_too_long_is_taken_out_at_once(trial, rows):
-    beside(trial, rows(30, 5), role="challenger", seconds=0.4, labels=False)
+    beside(trial, rows(60, 5), role="challenger", seconds=0.4, labels=False)
     done = retrainer(trial)("toy", only_due=True)
     assert done.reason == "odd: in its trial: 95% of its requests take up to 400 ms, 100 ms are allowed"
 
 
 def test_one_that_is_slower_than_allowed_is_taken_out_at_once(trial, rows):
-    beside(trial, rows(30, 5), labels=False)
+    beside(trial, rows(60, 5), labels=False)
     retrain = retrainer(trial)
     load, slow = retrain.watcher.load, trial.session.registry.folder("toy@2") / "model"
 

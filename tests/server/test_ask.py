@@ -50,6 +50,8 @@ async def test_what_is_not_there_is_said_so(client):
     told = (await client.post(PREDICT, json={"question": "Who was Napoleon?"})).json()
     assert told["predictions"][0]["prediction"] == "Not in the documents."
     assert not told["predictions"][0]["found"]
+    text = (await client.get("/metrics")).text
+    assert 'noria_rows_unanswered_total{model="handbook",role="champion",version="1"} 1.0' in text
 
 
 async def test_rows_of_questions_get_the_answers_of_the_table(client, served):

@@ -67,7 +67,7 @@ def test_what_answers_questions_is_watched_too(handbook, tmp_path):
     ]  # fmt: skip
     looking.log.append(lines)
     looking.log.tell("handbook", [Label.of(f"q{at}", at % 5 == 0, now) for at in range(40)])
-    check = looking.check("handbook", after=1)
+    check = looking.check("handbook", after=1, rows=60)
     shares = {one.metric: one for one in check.shares}
     assert (shares["unanswered"].value, shares["helpful"].value) == (missing / 60, 0.2)
     assert shares["helpful"].low < 0.2 < shares["helpful"].high < 0.5
@@ -78,4 +78,4 @@ def test_what_answers_questions_is_watched_too(handbook, tmp_path):
     assert type(check).from_dict(json.loads(json.dumps(check.to_dict()))).shares == check.shares
     assert "question" in {one.name for one in check.report.drifts}
     model = looking.watched("handbook")
-    assert retrainer(session)._logged(model, time.time()).height == 0
+    assert "Mona Lisa" not in str(retrainer(session)._logged(model, time.time()).to_dicts())

@@ -25,7 +25,7 @@ from noria.methods.intervals import share_interval
 __all__ = ["Seen", "Trial"]
 
 _TIMED = 200  # of the challenger's latest rows that both versions are timed on
-_SOON = 20  # rows, or requests, that tell of its pace
+_SOON = 50  # rows, or requests, that tell of its pace
 
 
 @dataclass

@@ -87,6 +87,7 @@ def _up_to_date(learner: str, count: int) -> list[list[str]]:
         clock = time.monotonic()
         command = [sys.executable, "-c", _COMMAND, "train", "--refit", "notes", "-q"]
         environment = {**os.environ, "NORIA_HOME": str(home), "NORIA_CACHE": str(home / "cache")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
         subprocess.run(command, env=environment, check=True, capture_output=True)
         line = time.monotonic() - clock
     low, middle, busy = min(spent), statistics.median(spent), statistics.median(cpu)

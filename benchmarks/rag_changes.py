@@ -83,13 +83,16 @@ def _up_to_date(learner: str, count: int) -> list[list[str]]:
             asked = pl.DataFrame({"question": [_NEW.format(number)]})
             found = run.model.predict(asked)["documents"][0].to_list()[0]
             assert found == path.relative_to(folder).as_posix()
-        paths[1].write_text(f"# Orchids\n\n{_NEW.format(99)}\n")
-        clock = time.monotonic()
         command = [sys.executable, "-c", _COMMAND, "train", "--refit", "notes", "-q"]
         environment = {**os.environ, "NORIA_HOME": str(home), "NORIA_CACHE": str(home / "cache")}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
-        subprocess.run(command, env=environment, check=True, capture_output=True)
-        line = time.monotonic() - clock
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        lines = []
+        for number in range(99, 102):  # the first one compiles, as pip does what it installs
+            paths[1].write_text(f"# Orchids\n\n{_NEW.format(number)}\n")
+            clock = time.monotonic()
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+            lines.append(time.monotonic() - clock)
+        line = min(lines[1:])
     low, middle, busy = min(spent), statistics.median(spent), statistics.median(cpu)
     return [[learner, f"{first:.1f}", f"{low:.2f}", f"{middle:.2f}", f"{busy:.2f}", f"{line:.2f}"]]
 

@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 DEV_EXTRAS := alerts,boost,deep,excel,forecast,http,imbalance,llm,mlflow,onnx,pgvector,postgres,rag,recipes,s3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench bench-smoke wheel clean
+.PHONY: help demo test check docs pictures bench bench-smoke wheel clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -44,6 +44,9 @@ check: $(VENV)/.dev ## Linter, formatter, types, layers, caps, licences
 
 docs: $(VENV)/.dev ## Reference from the docstrings, and the pages as HTML in site/
 	$(BIN)/python docs/build.py
+
+pictures: $(VENV)/.dev ## Take the pictures of the documentation again, in Chromium
+	$(BIN)/python docs/pictures.py
 
 bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machine (see benchmarks/README.md)
 	sh benchmarks/make_env.sh flaml

@@ -43,6 +43,7 @@ nav ul {{ list-style: none; margin: 0; padding: 0 0 0 .8rem; font-size: .9rem; o
 nav a {{ color: #1d2733; text-decoration: none; }} nav a:hover {{ text-decoration: underline; }}
 nav [aria-current] {{ font-weight: 700; }}
 main {{ margin-left: 17rem; max-width: 52rem; padding: 1rem 2rem 4rem; }}
+img {{ max-width: 100%; border: 1px solid #d5dde5; }}
 pre {{ background: #f3f6f9; padding: .8rem 1rem; overflow: auto; }}
 code {{ font: .9em ui-monospace, monospace; }}
 table {{ border-collapse: collapse; display: block; overflow: auto; }}
@@ -50,7 +51,7 @@ td, th {{ border-bottom: 1px solid #d5dde5; padding: .3rem .7rem; text-align: le
 @media (max-width: 50rem) {{ nav {{ position: static; width: auto; }} main {{ margin: 0; }} }}
 </style></head><body><nav>{navigation}</nav><main>{body}</main></body></html>
 """
-LINK = re.compile(r'href="([^"]+)"')
+LINK = re.compile(r'(?:href|src)="([^"]+)"')
 
 
 def sources() -> dict[str, str]:
@@ -141,6 +142,7 @@ def main() -> int:
         for path, text in pages.items()
     }
     write(ROOT / "site", site)
+    shutil.copytree(DOCS / "images", ROOT / "site/docs/images")
     found = list(broken(site))
     for line in found:
         print(line)

@@ -260,7 +260,10 @@ def test_the_documentation_builds(tree):
     done = build(tree)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "seconds(text: str | float" in (tree / "docs/reference/noria.core.deadline.md").read_text()
-    assert 'href="docs/tutorial.html"' in (tree / "site/index.html").read_text()
+    index = (tree / "site/index.html").read_text()
+    assert 'href="docs/tutorial.html"' in index
+    assert 'src="docs/images/report.png"' in index
+    assert (tree / "site/docs/images/report.png").exists()
 
 
 def test_a_broken_link_fails_the_build(tree):

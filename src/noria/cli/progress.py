@@ -22,6 +22,7 @@ _DOING = {
     "read": "reading",
     "search": "searching",
     "evaluate": "evaluating",
+    "examine": "examining",
     "keep": "saving",
     "mirror": "sending to MLflow",
     "import": "importing",

@@ -152,10 +152,10 @@ def _embedding_speed(settings: Settings) -> list[list[str]]:
     for turn in range(4):
         with tempfile.TemporaryDirectory() as home:
             embedder = Embedder(settings.model_copy(update={"home": Path(home), "cache": Path(home)}))
-            tools = embedder._tools()
+            session, tokenizer, _ = embedder._encoder.hub.tools()  # type: ignore[attr-defined]
             works: dict[str, Callable[[], Any]] = {
                 "ours": partial(embedder.texts, texts),
-                "bare": partial(_bare, *tools, texts),
+                "bare": partial(_bare, session, tokenizer, texts),
             }
             for name in sorted(works, reverse=turn % 2 == 0):
                 taken[name].append(_cpu(works[name]))

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from socket import socket
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from noria.backends import endpoint as endpoints
 from noria.core.deadline import Deadline
 from noria.core.ports import Spent
 from noria.errors import TooLongError, UnreachableError
 from noria.settings import Settings
 
-__all__ = ["HOST", "KEY", "OpenAiLanguage"]
+__all__ = ["OpenAiLanguage"]
 
-KEY = "NORIA_LANGUAGE_KEY"
-"""The environment variable of the endpoint's key, which stands nowhere else."""
-HOST = "NORIA_LANGUAGE_HOST"
-"""The environment variable of the host that the key is for, since a model may come from somebody else."""
-_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
-_READ = 2**16  # bytes at once
+_WHO = "language model"
+_SAID = 2**16  # bytes of an error that are read
 _LONGEST = 2**20  # bytes that one event may have
-_SHOWN = 200
 _COUNTS = {"stream_options": {"include_usage": True}}
 _REFUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
@@ -63,7 +58,7 @@ class OpenAiLanguage:
         more: Mapping[str, Any] | None = None,
     ) -> None:
         self._at, self._model, self._offline = urlsplit(endpoint.rstrip("/")), model, settings.offline
-        self._key, self._more = key or _key_for(self._at), dict(more or {})
+        self._key, self._more = key or endpoints.key_for(self._at), dict(more or {})
         self.spent = Spent()
 
     def write(
@@ -82,29 +77,15 @@ class OpenAiLanguage:
             raise
 
     def _told(self, messages: Sequence[Mapping[str, str]], most: int, deadline: Deadline) -> Iterator[str]:
-        if self._offline and self._at.hostname not in _LOCAL:
-            raise UnreachableError("The language model is not asked, since Noria is offline.")
         asked = {
             "model": self._model, "messages": list(messages), "max_tokens": most, "temperature": 0,
             "stream": True, **self._more,
         }  # fmt: skip
-        try:
+        with endpoints.plain(_WHO, self._at, offline=self._offline):
             yield from self._pieces(asked, deadline)
-        except TimeoutError as error:
-            raise UnreachableError("The language model took too long.") from error
-        except (OSError, http.client.HTTPException) as error:
-            raise UnreachableError(
-                "The language model cannot be reached.", got=str(error)[:_SHOWN]
-            ) from error
-        except (LookupError, TypeError, ValueError) as error:
-            raise UnreachableError(
-                "The language model answered in a form that is not known.", got=str(error)[:_SHOWN]
-            ) from error
 
     def _pieces(self, asked: Mapping[str, Any], deadline: Deadline) -> Iterator[str]:
-        secure = self._at.scheme == "https"
-        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = kind(str(self._at.hostname), self._at.port, timeout=_left(deadline))
+        connection = endpoints.connection(self._at, deadline)
         try:
             answer, line = self._asked(connection, asked)
             came = _lines(answer, line, deadline)
@@ -133,21 +114,14 @@ class OpenAiLanguage:
             answer = connection.getresponse()
             if answer.status == HTTPStatus.OK:
                 return answer, line
-            said = answer.read1(_READ)
+            said = answer.read1(_SAID)
             if answer.status not in _REFUSES or b"stream_options" not in said:
                 break
             connection.close()
         if answer.status == HTTPStatus.BAD_REQUEST and b"context" in said:
-            raise TooLongError(
-                "The language model cannot read so much.", got=said[:_SHOWN].decode("utf-8", "replace")
-            )
-        if answer.status == HTTPStatus.UNAUTHORIZED and not self._key:
-            raise UnreachableError(
-                "The language model wants a key, and none is set for its host.",
-                got=self._at.hostname,
-                do=f"Set {KEY}, and {HOST}={self._at.hostname} if that is whom the key is for.",
-            )
-        raise http.client.HTTPException(f"status {answer.status}: {said[:_SHOWN]!r}")
+            shown = said[: endpoints.SHOWN].decode("utf-8", "replace")
+            raise TooLongError("The language model cannot read so much.", got=shown)
+        raise endpoints.refused(_WHO, self._at, answer.status, said, self._key)
 
     def _text(self, told: Any, part: str) -> str:
         """What an event or an answer says; an event without choices counts tokens."""
@@ -161,26 +135,12 @@ class OpenAiLanguage:
         return text or ""
 
 
-def _key_for(at: SplitResult) -> str | None:
-    """The key, if it may be sent there."""
-    for_it = at.scheme == "https" and at.hostname == os.environ.get(HOST, "").lower()
-    return os.environ.get(KEY) if for_it or at.hostname in _LOCAL else None
-
-
 def _lines(answer: http.client.HTTPResponse, line: socket, deadline: Deadline) -> Iterator[bytes]:
     """What comes, line by line, however slowly the bytes drip in. TimeoutError at the deadline."""
     rest = b""
-    while came := answer.read1(_READ):
+    for came in endpoints.pieces(answer, line, deadline):
         *whole, rest = (rest + came).split(b"\n")
         yield from whole
         if len(rest) > _LONGEST:
             raise ValueError(f"a line of more than {_LONGEST:,} bytes")
-        line.settimeout(_left(deadline))
     yield rest
-
-
-def _left(deadline: Deadline) -> float:
-    """Seconds that are left. TimeoutError if there are none."""
-    if deadline.expired:
-        raise TimeoutError
-    return deadline.remaining

@@ -21,6 +21,7 @@ __all__ = [
     "KEPT_ELSEWHERE",
     "Alerts",
     "Artefacts",
+    "Embeddings",
     "Executor",
     "History",
     "Kept",
@@ -304,6 +305,17 @@ class Language(Protocol):
         It matches `form`, a regular expression, if the model is one that can be held to that.
         UnreachableError if there is none, if it is no text, or if it is not complete at the deadline;
         TooLongError if the messages are more than it can read.
+        """
+        ...
+
+
+class Embeddings(Protocol):
+    """An embedding model that is asked."""
+
+    def vectors(self, texts: Sequence[str], deadline: Deadline) -> NDArray[np.float32]:
+        """The vector of each text, (texts, dimensions), none of them 0.
+
+        UnreachableError if there is none, if it is no such vector, or if it does not come in time.
         """
         ...
 

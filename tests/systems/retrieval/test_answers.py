@@ -159,7 +159,7 @@ def test_a_grade_that_is_no_number_is_named():
 
 def test_an_index_of_another_embedding_model_is_refused():
     with pytest.raises(ArtifactError, match="made by an embedding model that this version"):
-        Embedder.named("other@1234", Settings())
+        Embedder.loaded({"name": "other@1234"}, Settings())
 
 
 def test_a_search_within_some_documents(pages):

@@ -37,7 +37,7 @@ def test_a_text_has_the_same_vector_alone_and_among_others(embedder, tmp_path):
 def test_nothing_is_embedded_twice(embedder, tmp_path, monkeypatch):
     first = embedder.texts(["one", "two", "one"])
     again = Embedder(Settings(home=tmp_path, offline=True))
-    monkeypatch.setattr(again, "_vector", None)
+    monkeypatch.setattr(again, "_made", None)
     assert np.array_equal(again.texts(["two", "one"]), first[[1, 0]])
 
 

@@ -41,10 +41,11 @@ def pages(settings):
 
 
 def test_the_widest_gap_is_where_the_subject_changes(pages, settings):
-    gaps = Gaps.of(Corpus.of(pages), Embedder(settings))
+    embedder = Embedder(settings)
+    gaps = Gaps.of(Corpus.of(pages), embedder)
     assert int(np.argmax(gaps("a"))) == 1
     assert (gaps("a").shape, gaps("b").shape) == ((3,), (0,))
-    assert Embedder.name in str(gaps)
+    assert embedder.name in str(gaps)
 
 
 def test_it_stops_at_its_deadline(pages, tmp_path):

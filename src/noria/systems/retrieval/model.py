@@ -458,7 +458,7 @@ class RetrievalModel:
             "strategy": vars(self.strategy),
             "lexical": lexical.settings,
             "stems": lexical.analyzer.stems,
-            "embedder": None if index.dense is None else index.dense.embedder.name,
+            "embedder": None if index.dense is None else index.dense.embedder.to_dict(),
             "reranker": None if index.reranker is None else index.reranker.to_dict(),
             "example": self._example,
             "reader": None if self.reader is None else self.reader.to_dict(),
@@ -487,7 +487,7 @@ class RetrievalModel:
         lexical = Lexical(counts, Analyzer(state["stems"]), **state["lexical"])
         dense = None
         if state["embedder"] is not None:
-            embedder = Embedder.named(state["embedder"], Settings())
+            embedder = Embedder.loaded(state["embedder"], Settings())
             dense = Dense(vectors.load(folder, tensors), embedder)
         chosen = state.get("reranker")
         reranker = None if chosen is None else Reranker(chosen["model"], Settings(), chosen["known"])

@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from noria.data.gguf import gguf
 from noria.errors import ParamError
 
-__all__ = ["AnswerOptions", "RetrievalOptions"]
+__all__ = ["AnswerOptions", "EmbedderOptions", "RetrievalOptions"]
+
+
+def _is_address(endpoint: str | None) -> str | None:
+    """An endpoint, without a key in it. ValueError if it is none."""
+    if endpoint is None:
+        return None
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise ValueError("an endpoint is written as http://HOST:PORT/PATH, and holds no key")
+    return endpoint
 
 
 class AnswerOptions(BaseModel):
@@ -59,15 +69,33 @@ class AnswerOptions(BaseModel):
                 raise ValueError(f"{error.what} {error.do}") from error
         return self
 
-    @field_validator("endpoint")
-    @classmethod
-    def _is_address(cls, endpoint: str | None) -> str | None:
-        if endpoint is None:
-            return None
-        parts = urlsplit(endpoint)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("an endpoint is written as http://HOST:PORT/PATH, and holds no key")
-        return endpoint
+    _address = field_validator("endpoint")(_is_address)
+
+
+class EmbedderOptions(BaseModel):
+    """An embedding model in place of the one that comes with Noria, under ``embedder:``.
+
+    Examples
+    --------
+    >>> EmbedderOptions(model="BAAI/bge-small-en-v1.5").tokens
+    256
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = Field(
+        None, description="Where it speaks as OpenAI does; without, a model of Hugging Face in ONNX is run."
+    )
+    model: str = Field(
+        min_length=1, description="As the endpoint or the hub calls it: BAAI/bge-small-en-v1.5."
+    )
+    question: str = Field("", description="What it wants to stand before a question, such as 'query: '.")
+    passage: str = Field("", description="What it wants to stand before a passage.")
+    tokens: int = Field(
+        256, ge=16, le=8_192, description="Of a text that are read; for an endpoint, four characters are one."
+    )
+
+    _address = field_validator("endpoint")(_is_address)
 
 
 class RetrievalOptions(BaseModel):
@@ -84,6 +112,9 @@ class RetrievalOptions(BaseModel):
     sentences: int = Field(3, ge=1, le=10, description="Sentences of an answer, at most.")
     depth: int = Field(100, ge=10, le=1_000, description="Documents that a ranking names, at most.")
     answer: AnswerOptions | None = Field(None, description="A language model that writes answers.")
+    embedder: EmbedderOptions | None = Field(
+        None, description="An embedding model instead of all-MiniLM-L6-v2."
+    )
     judge: AnswerOptions | None = Field(
         None, description="A language model that judges faithfulness and relevance of answers besides."
     )

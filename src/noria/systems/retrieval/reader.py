@@ -11,7 +11,7 @@ import numpy as np
 from noria.errors import ArtifactError
 from noria.settings import Settings
 from noria.systems.retrieval.chunks import sentences
-from noria.systems.retrieval.pairs import PairModel
+from noria.systems.retrieval.hub import HubModel
 from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["Reader", "RuleReader", "TunedReader", "loaded"]
@@ -65,16 +65,16 @@ class TunedReader:
     """
 
     def __init__(self, model: str, settings: Settings, known: dict[str, str] | None = None) -> None:
-        self._pairs = PairModel(model, settings, known)
+        self._hub = HubModel(model, settings, known)
 
     def read(self, question: str, texts: Sequence[str]) -> str:
         """The span whose start and end score best over all texts."""
         best, span = -np.inf, ""
         for text in (text[:_CHARACTERS] for text in texts):
-            outputs, encoded = self._pairs.run(question, text)
+            outputs, encoded = self._hub.run(question, text)
             if len(outputs) < 2 or outputs[0].shape != (1, len(encoded.ids)):
                 raise ArtifactError(
-                    f"{self._pairs.model} is no reader.",
+                    f"{self._hub.model} is no reader.",
                     got=f"{len(outputs)} outputs",
                     do="Name a model for extractive question answering.",
                 )
@@ -85,7 +85,7 @@ class TunedReader:
 
     def to_dict(self) -> dict[str, Any]:
         """The model and the hashes of its files."""
-        return self._pairs.to_dict()
+        return self._hub.to_dict()
 
 
 def _best(starts: np.ndarray, ends: np.ndarray, encoded: Any) -> tuple[float, _Span]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from noria.errors import ArtifactError
 from noria.settings import Settings
-from noria.systems.retrieval.pairs import PairModel
+from noria.systems.retrieval.hub import HubModel
 
 __all__ = ["Reranker"]
 
@@ -17,7 +17,7 @@ _REMEMBERED = 20_000
 
 
 class Reranker:
-    """How well texts answer a question, by a cross-encoder in ONNX; see `PairModel` for where it comes from.
+    """How well texts answer a question, by a cross-encoder in ONNX; see `HubModel` for where it comes from.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Reranker:
     """
 
     def __init__(self, model: str, settings: Settings, known: dict[str, str] | None = None) -> None:
-        self.model, self._pairs = model, PairModel(model, settings, known)
+        self.model, self._hub = model, HubModel(model, settings, known)
         self._said: dict[tuple[str, str], float] = {}
 
     def scores(self, question: str, texts: list[str]) -> NDArray[np.float64]:
@@ -52,11 +52,11 @@ class Reranker:
 
     def to_dict(self) -> dict[str, Any]:
         """The model and the hashes of its files, JSON-ready."""
-        return self._pairs.to_dict()
+        return self._hub.to_dict()
 
     def _score(self, question: str, text: str) -> float:
         if (question, text) not in self._said:
-            logit = self._pairs.run(question, text)[0][0]
+            logit = self._hub.run(question, text)[0][0]
             if logit.shape != (1, 1):
                 raise ArtifactError(
                     f"{self.model} is no cross-encoder.",

@@ -71,7 +71,8 @@ class RetrievalSystem:
 
     def learners(self) -> list[Learner]:
         """The candidates, the blind one first; others where the packages and models that they need are."""
-        embeds, reranks = usable(), self.chosen.reranker is not None
+        embedder, reranks = self.chosen.embedder, self.chosen.reranker is not None
+        embeds = usable() or (embedder is not None and embedder.endpoint is not None)
         writes = self.chosen.answer is not None
         return [
             kind(self.chosen)

@@ -16,7 +16,7 @@ from noria.core.params import Params, choice, flag, integer, real
 from noria.core.ports import Spent
 from noria.core.protocol import Context
 from noria.core.schema import Type
-from noria.errors import SourceError, TargetError, suggestion
+from noria.errors import SourceError, TargetError, UnreachableError, suggestion
 from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Arrays, Dense
@@ -151,7 +151,7 @@ class RetrievalLearner(Generic[P]):
         if chunking.how == "whole":
             chunking = replace(chunking, size=0)
         if chunking.how == "semantic":
-            chunking = replace(chunking, gaps=_gaps(corpus, ctx))
+            chunking = replace(chunking, gaps=_gaps(corpus, self.options, ctx))
         analyzer = Analyzer(values["stems"])
         parts = Parts(corpus, chunking, analyzer, ctx.settings.cache / "chunks")
         key, cut = (chunking, analyzer.stems, self.reads), parts.joined if self.reads else parts.unread
@@ -181,7 +181,7 @@ class RetrievalLearner(Generic[P]):
         assert self.options.reranker is not None
         model = self.options.reranker
         reranker = ctx.shared.get("reranker", lambda: Reranker(model, ctx.settings), common=True)
-        with _weights_at_hand():
+        with _model_at_hand():
             reranker.to_dict()
         return reranker
 
@@ -189,31 +189,31 @@ class RetrievalLearner(Generic[P]):
         self, corpus: Corpus, chunks: Chunks, chunking: Chunking, train: pl.DataFrame, ctx: Context
     ) -> Dense:
         asked = _asked(train, ctx)
-        embedder = _embedder(ctx)
+        embedder = _embedder(self.options, ctx)
 
         def embed() -> np.ndarray:
             heads, texts = chunks.heads(corpus), chunks.texts(corpus)
             whole = [f"{head}. {text}" for head, text in zip(heads, texts)]
             return embedder.texts(whole, deadline=ctx.deadline, events=ctx.events)
 
-        with _weights_at_hand():
+        with _model_at_hand():
             ctx.shared.get("asked", lambda: embedder.remember(asked), common=True)
             return Dense(Arrays(ctx.shared.get(("vectors", chunking), embed, common=True)), embedder)
 
 
 @contextmanager
-def _weights_at_hand() -> Iterator[None]:
-    """FitFailed in place of a SourceError."""
+def _model_at_hand() -> Iterator[None]:
+    """FitFailed in place of an error of who has them."""
     try:
         yield
-    except SourceError as error:
+    except (SourceError, UnreachableError) as error:
         raise FitFailed(f"{error.what} {error.do}") from error
 
 
-def _gaps(corpus: Corpus, ctx: Context) -> Gaps:
+def _gaps(corpus: Corpus, wish: RetrievalOptions, ctx: Context) -> Gaps:
     """Between all sentences, found out once per search."""
-    embedder = _embedder(ctx)
-    with _weights_at_hand():
+    embedder = _embedder(wish, ctx)
+    with _model_at_hand():
         return ctx.shared.get(
             "gaps",
             lambda: Gaps.of(corpus, embedder, deadline=ctx.deadline, events=ctx.events),
@@ -246,10 +246,10 @@ def _writer(wish: AnswerOptions, ctx: Context) -> AnswerOptions:
     return ctx.shared.get("writer", lambda: pinned(wish, ctx.settings), common=True)
 
 
-def _embedder(ctx: Context) -> Embedder:
+def _embedder(wish: RetrievalOptions, ctx: Context) -> Embedder:
     """On all cores: other folds wait for the vectors meanwhile."""
     threads = ctx.settings.workers or os.cpu_count() or 1
-    return ctx.shared.get("embedder", lambda: Embedder(ctx.settings, threads), common=True)
+    return ctx.shared.get("embedder", lambda: Embedder(ctx.settings, threads, wish.embedder), common=True)
 
 
 def questions(model: RetrievalModel, train: pl.DataFrame) -> Iterator[tuple[str, dict[str, float]]]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,16 @@ def test_a_source_is_opened_at_the_place_with_the_passage_marked(look, url):
     assert "About wheels" in seen.page.locator("#source-title").inner_text()
     seen.page.get_by_role("button", name="Close").click()
     assert not seen.page.locator("dialog").is_visible()
+
+
+def test_a_file_of_questions_is_answered(look, url, tmp_path):
+    (tmp_path / "asked.csv").write_text("question\nWhat do the wheels cost?\n")
+    seen = look(f"{url}/models/handbook")
+    seen.page.get_by_label(re.compile("A file of questions")).set_input_files(tmp_path / "asked.csv")
+    seen.page.get_by_role("button", name="Answer the file").click()
+    with seen.page.expect_download() as got:
+        seen.page.locator("#download").click()
+    assert "All wheels cost 20 euros." in Path(got.value.path()).read_text()
 
 
 def test_documents_stay_text(look, url):

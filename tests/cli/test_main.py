@@ -145,7 +145,7 @@ def test_ids_of_runs_are_completed(history, monkeypatch):
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path):
     rows = "\n".join(f"{at % 17},{at % 5},{at * 37 % 101},{'ab'[at * 7 % 3 > 0]}" for at in range(400))
     (tmp_path / "rows.csv").write_text("x,y,z,kind\n" + rows, encoding="utf-8")
-    slow = ["--learners", "random_forest", "--folds", "4", "--trials", "2", "--budget", "120s"]
+    slow = ["--learners", "random_forest", "--folds", "4", "--trials", "2", "--budget", "30s"]
     command = [*PROGRAM, "train", "rows.csv", "-t", "kind", *slow]
     environment = {**os.environ, "NORIA_HOME": str(tmp_path / "home")}
     process = subprocess.Popen(

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
-from noria.cli import options
+from noria.cli import app, options
 from noria.core.recipe import Search
 
 VERBS = (
@@ -25,10 +26,15 @@ VERBS = (
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 
 
-def test_help_lists_the_verbs(noria):
+def test_help_lists_the_verbs_on_a_narrow_terminal(noria, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     done = noria("--help")
     assert done.code == 0
     assert [verb for verb in VERBS if not re.search(rf"^  {verb} ", done.out, re.MULTILINE)] == []
+    listed = done.out.partition("From data to answers:")[2]
+    assert [line for line in listed.splitlines() if len(line) > 80 or line.endswith("...")] == []
+    told = re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
+    assert sorted(told) == sorted(set(told)) == sorted(get_command(app).commands)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 DEV_EXTRAS := alerts,boost,deep,excel,forecast,http,imbalance,llm,mlflow,onnx,pgvector,postgres,rag,recipes,s3
 
+unexport PYTHONDONTWRITEBYTECODE  # the commands that tests start would compile Noria each time
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs pictures bench bench-smoke wheel clean
 

@@ -298,7 +298,9 @@ class Looked:
         """What keeps people from reading it: rules of axe-core of serious or critical impact, with places."""
         from axe_core_python.sync_playwright import Axe
 
-        found = Axe().run(self.page)["violations"]
+        self.page.evaluate(Axe().axe_script)
+        ask = "axe.run({resultTypes: ['violations']}).then((found) => found.violations)"  # not what is right
+        found = self.page.evaluate(ask)
         return [
             f"{rule['id']}: {node['html'][:200]}"
             for rule in found

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
-from noria.cli import options
+from noria.cli import app, options
 from noria.core.recipe import Search
 
 VERBS = (
@@ -25,10 +26,15 @@ VERBS = (
 PROGRAM = [sys.executable, "-c", "from noria.cli import main; main()"]
 
 
-def test_help_lists_the_verbs(noria):
+def test_help_lists_the_verbs_on_a_narrow_terminal(noria, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     done = noria("--help")
     assert done.code == 0
     assert [verb for verb in VERBS if not re.search(rf"^  {verb} ", done.out, re.MULTILINE)] == []
+    listed = done.out.partition("From data to answers:")[2]
+    assert [line for line in listed.splitlines() if len(line) > 80 or line.endswith("...")] == []
+    told = re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
+    assert sorted(told) == sorted(set(told)) == sorted(get_command(app).commands)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -145,7 +151,7 @@ def test_ids_of_runs_are_completed(history, monkeypatch):
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path):
     rows = "\n".join(f"{at % 17},{at % 5},{at * 37 % 101},{'ab'[at * 7 % 3 > 0]}" for at in range(400))
     (tmp_path / "rows.csv").write_text("x,y,z,kind\n" + rows, encoding="utf-8")
-    slow = ["--learners", "random_forest", "--folds", "4", "--trials", "2", "--budget", "120s"]
+    slow = ["--learners", "random_forest", "--folds", "4", "--trials", "2", "--budget", "30s"]
     command = [*PROGRAM, "train", "rows.csv", "-t", "kind", *slow]
     environment = {**os.environ, "NORIA_HOME": str(tmp_path / "home")}
     process = subprocess.Popen(

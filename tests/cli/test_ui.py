@@ -10,9 +10,10 @@ import time
 import pytest
 from rich.console import Console
 
-from noria.cli import ui
+from noria.cli import summary, ui
 from noria.cli.progress import Lines, Screen, State
 from noria.core.events import Event
+from noria.core.result import Evaluation, Leader, Score
 from noria.pages import units
 
 SEARCH = {"budget": 10.0, "metric": "rmse", "rows": 90, "folds": 5, "learners": ["ridge", "lasso"]}
@@ -53,10 +54,11 @@ def drawn(screen: Screen, width: int) -> list[str]:
 def test_the_screen_tells_time_best_and_what_is_tried(width):
     screen = Screen(Console(file=io.StringIO(), width=width), "b")
     heard(screen)
-    first, second = drawn(screen, width)
+    first, second, third = drawn(screen, width)
     assert first.startswith("a  searching")
     assert "0:10 left" in first
     assert second.split("   ") == ["  best rmse 2.5000 (ridge)", "6 trials, 1 cut short", "trying ridge"]
+    assert third == "  Ctrl-C stops, the same command goes on; --budget 10s is a first look"
 
 
 def test_the_screen_says_when_time_is_up():
@@ -116,3 +118,16 @@ def test_embedding_says_how_far_it_is_and_for_whom():
     for done in (16, 32):
         state.take(Event("embedding.progress", {"done": done, "total": 1_400}))
     assert state.trying == "dense, 32 of 1,400 texts embedded"
+
+
+@pytest.mark.parametrize(("width", "last"), [(80, "657 kB"), (72, "4.8 s"), (64, "2")])
+def test_the_names_of_learners_are_whole_on_a_narrow_terminal(capsys, monkeypatch, width, last):
+    monkeypatch.setattr(ui, "_PIPE_WIDTH", width)
+    score = Score("accuracy", 0.8267, 0.8009, 0.8438)
+    leader = Leader("linear_discriminant", {}, 0.8267, 0.5, 4.8, 0.001, 657_000, 2, low=0.8009, high=0.8438)
+    evaluation = Evaluation(9, "held out", "accuracy", {"accuracy": score}, {}, (), (leader,) * 7, ())
+    ui.show(summary._leaderboard(evaluation))
+    _, _, *lines, rest = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {"linear_discriminant"}
+    assert all(line.endswith(last) for line in lines)
+    assert rest.split() == ["2", "more", "100%"]

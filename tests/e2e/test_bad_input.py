@@ -582,14 +582,14 @@ for limit in limits:
     session.events.listen(lambda event: stages.append(event.data.get("stage")) if event.kind == "stage.started" else None)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     try:
-        noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["extra_trees"])
+        noria.train(table, "y", name="toy", session=session, budget="20s", trials=2, folds=2, learners=["extra_trees"])
         told = None
     except noria.NoriaError as error:
         told = error.to_dict()
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     left = [str(path.relative_to(session.settings.home)) for path in session.settings.home.rglob("*")]
     names, stage = session.artefacts.names(), stages[-1]
-    again = noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["extra_trees"])
+    again = noria.train(table, "y", name="toy", session=session, budget="20s", trials=2, folds=2, learners=["extra_trees"])
     runs = len(list(session.settings.runs.iterdir()))
     print(json.dumps({"limit": limit, "stage": stage, "told": told, "left": left, "names": names,
                       "version": again.version, "runs": runs}), flush=True)

@@ -100,12 +100,13 @@ def test_every_link_is_relative_and_leads_somewhere(site):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 820, 1280])
-def test_its_pages_can_be_read(look, site, width, scheme):
-    for name in ("index.html", "recipes/toy/index.html", "recipes/idle/index.html"):
-        seen = look(site / name, width=width, scheme=scheme)
-        assert (seen.errors, seen.faults(), seen.overflows()) == ([], [], False), name
-        assert seen.page.evaluate("window.hacked") is None
+@pytest.mark.parametrize("name", ["index.html", "recipes/toy/index.html", "recipes/idle/index.html"])
+def test_its_pages_can_be_read(look, site, name, scheme):
+    seen = look(site / name, scheme=scheme)
+    for width in (1280, 820, 390):
+        seen.page.set_viewport_size({"width": width, "height": 900})
+        assert (seen.errors, seen.faults(), seen.overflows()) == ([], [], False)
+    assert seen.page.evaluate("window.hacked") is None
 
 
 def test_its_reports_draw_their_figures_from_the_shared_library(look, site):

@@ -48,12 +48,11 @@ def page(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 820, 1280])
-def test_it_can_be_read(look, page, width, scheme):
-    seen = look(page, width=width, scheme=scheme)
-    assert seen.errors == []
-    assert seen.faults() == []
-    assert not seen.overflows()
+def test_it_can_be_read(look, page, scheme):
+    seen = look(page, scheme=scheme)
+    for width in (1280, 820, 390):
+        seen.page.set_viewport_size({"width": width, "height": 900})
+        assert (seen.errors, seen.faults(), seen.overflows()) == ([], [], False)
     for name in ("Findings", "Compared", "Target", "Columns", "Associations", "Missing", "Time", "Rows"):
         assert seen.page.get_by_role("navigation").get_by_text(name, exact=True).count() == 1
 

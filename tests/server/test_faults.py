@@ -116,21 +116,11 @@ def talk(service, *parts: bytes, pause: float = 0.0) -> bytes:
 HEAD = b"POST /v1/models/line/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
-def test_slow_clients_do_not_wait_for_ever(process):
-    """One that never sends its headers, one that never sends its body; meanwhile others are answered."""
-    service = process("line")
-    with ThreadPoolExecutor(2) as pool:
-        headless = pool.submit(talk, service, HEAD)
-        bodiless = pool.submit(talk, service, HEAD + b"content-length: 100\r\n\r\n", b'{"rows":')
-        assert service.predict([{"x": 1}]).status_code == 200
-        assert headless.result().startswith(b"HTTP/1.1 408 ")
-        assert bodiless.result().startswith(b"HTTP/1.1 408 ")
-    assert service.predict([{"x": 1}]).status_code == 200
-
-
 def test_what_is_no_http(process):
     service = process("line")
-    assert talk(service, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    refused = talk(service, b"\x16\x03\x01 hello\r\n\r\n")
+    assert refused.startswith(b"HTTP/1.1 400 ")
+    assert b'"The request is not HTTP."' in refused, "the connections are not those of noria.server.patient"
     assert talk(service, HEAD + b"content-length: 999999999999\r\n\r\n").startswith(b"HTTP/1.1 413 ")
     assert service.stop()[0] == 0
 

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import httpx
@@ -82,6 +83,17 @@ def test_headers_that_do_not_come_to_their_end(url):
     ((status, headers, told),) = said(url, GOOD[:30])
     assert (status, told["what"]) == (408, "The request came too slowly.")
     assert headers["connection"] == "close"
+
+
+def test_slow_clients_hold_up_nobody(url):
+    """One that never ends its headers, one that never sends its body; meanwhile others are answered."""
+    head = b"POST /v1/models/line/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    with ThreadPoolExecutor(2) as pool:
+        slow = [
+            pool.submit(said, url, head), pool.submit(said, url, head + b"content-length: 100\r\n\r\n", b"{")
+        ]  # fmt: skip
+        assert httpx.post(f"{url}/v1/models/line/predict", json={"rows": [{"x": 1}]}).status_code == 200
+        assert [one.result()[0][0] for one in slow] == [408, 408]
 
 
 def test_a_connection_on_which_nothing_comes_is_just_closed(url, monkeypatch):

@@ -9,10 +9,12 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from types import TracebackType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from noria._version import __version__
@@ -52,21 +54,43 @@ from noria.errors import Interrupted, NoriaError, ParamError, StorageError
 
 __all__ = ["app", "main"]
 
-_VERBS: tuple[Callable[..., Any], ...] = (
-    *(run, train, predict, explain, profile, recipes, new),
-    *(serve, predictions, feedback, watch, retrain, export),
-    *(runs, show, report, compare, reproduce, publish),
-    *(models, history, promote, rollback, tag, prune),
-    *(mirror, import_model, reindex, learners, findings, version),
-)
+_VERBS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "From data to answers": (run, train, predict, explain, profile, recipes, new),
+    "A service": (serve, predictions, feedback, watch, retrain, export),
+    "Runs": (runs, show, report, compare, reproduce, publish),
+    "Models": (models, history, promote, rollback, tag, prune),
+    "More": (mirror, import_model, reindex, learners, findings, version),
+}
 _NAMES = {import_model: "import"}  # a word that Python keeps for itself
 _NEED_NOTHING = (recipes, runs, models, prune, publish, reindex, learners, findings, version)
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 _BROKEN_PIPE = 141
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
+
+class _Verbs(TyperGroup):
+    """Help that lists the verbs by what they are for."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        known = {name: self.commands[name] for name in self.list_commands(ctx)}
+        room = formatter.width - 6 - max(map(len, known))
+        parts = {
+            title: [_NAMES.get(verb, verb.__name__) for verb in verbs] for title, verbs in _VERBS.items()
+        }
+        listed = {name for names in parts.values() for name in names}
+        parts["A service"] += [name for name in known if name not in listed]
+        for title, names in parts.items():
+            with formatter.section(title):
+                rows = [
+                    (f"{name:<{max(map(len, known))}}", known[name].get_short_help_str(room))
+                    for name in names
+                ]
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="noria",
+    cls=_Verbs,
     help="From raw data to a good model in one command.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -74,7 +98,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with:  noria run titanic   or   noria train houses.csv --target price",
 )
-for _verb in _VERBS:
+for _verb in chain.from_iterable(_VERBS.values()):
     app.command(_NAMES.get(_verb), no_args_is_help=_verb not in _NEED_NOTHING)(_verb)
 app.add_typer(keys)
 

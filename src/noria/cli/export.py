@@ -49,7 +49,7 @@ def export(
     ] = False,
     **flags: Any,
 ) -> None:
-    """Write a model into a folder with everything that it needs elsewhere.
+    """Write a model and what it needs elsewhere into a folder.
 
     \b
     Targets:

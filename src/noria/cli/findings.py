@@ -23,7 +23,7 @@ def findings(
     ] = None,
     **flags: Any,
 ) -> None:
-    """List what can be found wrong with a run or a table, or explain one code.
+    """List what can be wrong with a run or a table.
 
     \b
     Examples:

@@ -92,6 +92,5 @@ def _tell(rows: int, output: Path, seconds: float, *, as_json: bool) -> None:
         size = output.stat().st_size
         print_json({"rows": rows, "output": str(output), "bytes": size, "seconds": round(seconds, 3)})
         return
-    speed = f"{duration(seconds)}, {rows / seconds:,.0f} rows/s"
     verb = "is" if rows == 1 else "are"
-    typer.echo(f"{times(rows, 'row')} with predictions {verb} in {output} ({speed})")
+    typer.echo(f"{times(rows, 'row')} with predictions {verb} in {output} ({duration(seconds)})")

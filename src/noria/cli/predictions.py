@@ -34,7 +34,9 @@ def predictions(
     ] = None,
     **flags: Any,
 ) -> None:
-    """List or export what a service has answered, with inputs, outputs and labels.
+    """List or export what a service has answered.
+
+    Each answer comes with its inputs, outputs and labels.
 
     \b
     Examples:

@@ -46,9 +46,9 @@ def profile(
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     **flags: Any,
 ) -> None:
-    """Say what a table is like: columns, relations, and what should be looked at.
+    """Say what a table is like, and what should be looked at.
 
-    Writes one HTML page that needs no network. Files may be larger than memory.
+    Writes one HTML page of its columns and relations that needs no network. Files may be larger than memory.
 
     \b
     Examples:

@@ -30,6 +30,7 @@ _DOING = {
     "index": "writing the index",
     "profile": "relating columns",
 }
+_MEANWHILE = "Ctrl-C stops, the same command goes on; --budget 10s is a first look"
 _PER_SECOND = 8
 _BAR = 40
 
@@ -128,7 +129,7 @@ class State:
 
 
 class Screen:
-    """Two lines that are kept up to date: time left, and what is known and tried.
+    """Lines that are kept up to date: time left, what is known and tried, and what can be done meanwhile.
 
     Parameters
     ----------
@@ -164,7 +165,7 @@ class Screen:
             self._console.print(said(event.data), style="dim")
 
     def draw(self) -> RenderableType:
-        """The two lines as of now."""
+        """The lines as of now."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -183,7 +184,10 @@ class Screen:
         )
         title = Text.assemble((state.name, "bold"), f"  {state.doing}")
         head.add_row(title, bar, Text(_left(state.budget, left), style="cyan"))
-        return Group(head, Text("  " + self._details(), overflow="ellipsis", no_wrap=True, style="dim"))
+        lines = [self._details(), *([_MEANWHILE] if state.doing == "searching" else [])]
+        return Group(
+            head, *(Text("  " + line, overflow="ellipsis", no_wrap=True, style="dim") for line in lines)
+        )
 
     def _details(self) -> str:
         state = self.state

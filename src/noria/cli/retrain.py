@@ -48,9 +48,10 @@ def retrain(
     ] = None,
     **flags: Any,
 ) -> None:
-    """Train a challenger on fresh rows with labels, and promote it if it is better than the champion.
+    """Train on fresh rows with labels, and promote what is better.
 
-    The latest fresh rows are kept to judge by: both versions answer them, and the new one must be better by
+    The new version challenges the champion. The latest fresh rows are kept to judge by: both versions answer
+    them, and the new one must be better by
     more than chance, as the recipe's 'promote:' says. `noria rollback` undoes it.
 
     \b

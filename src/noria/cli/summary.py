@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.cli.ui import console, grid, show, table
+from noria.cli.ui import console, grid, show, table, table_of
 from noria.core.result import Score
 from noria.pages.units import ago, data_size, duration, interval, number
 
@@ -208,10 +208,12 @@ def _verdict(goal: Goal | None, value: float, *, tick: bool) -> Text | str:
 
 
 def _leaderboard(evaluation: Evaluation) -> Table:
+    from rich.text import Text
+
     numeric = (evaluation.metric, "95% interval", "share", "trials", "fit", "size")
-    made = table("learner", *numeric, right=numeric)
+    lines: list[dict[str, str | Text]] = []
     for leader in evaluation.leaderboard[:_LEADERS]:
-        made.add_row(
+        cells = (
             leader.learner,
             number(leader.score),
             interval(Score(evaluation.metric, leader.score, leader.low, leader.high)),
@@ -220,11 +222,13 @@ def _leaderboard(evaluation: Evaluation) -> Table:
             duration(leader.fit_seconds),
             data_size(leader.bytes),
         )
+        lines.append(dict(zip(("learner", *numeric), cells, strict=True)))
     rest = evaluation.leaderboard[_LEADERS:]
     weight = sum(leader.weight for leader in rest)
     if rest:
-        made.add_row(f"{len(rest)} more", "", "", f"{weight:.0%}" if weight else "-", "", "", "", style="dim")
-    return made
+        last = {"learner": f"{len(rest)} more", "share": f"{weight:.0%}" if weight else "-"}
+        lines.append({head: Text(last.get(head, ""), "dim") for head in ("learner", *numeric)})
+    return table_of(lines, right=numeric, spared=("size", "fit"))
 
 
 def _notes(notes: list[str]) -> Table:

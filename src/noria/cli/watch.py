@@ -64,10 +64,11 @@ def watch(
     ],
     **flags: Any,
 ) -> None:
-    """Look at what a service has answered: drift, quality, how good the model is, latency and errors.
+    """Look at what a service has answered, and raise alarms.
 
-    An alarm opens when something is found in two windows in a row, and is told once. If the recipe says so,
-    it begins a retraining. The exit code is 12 while an alarm is open.
+    It looks at drift, quality, how good the model is, latency and errors. An alarm opens when something is
+    found in two windows in a row, and is told once. If the recipe says so, it begins a retraining. The exit
+    code is 12 while an alarm is open.
 
     \b
     Examples:

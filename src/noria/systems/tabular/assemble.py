@@ -29,6 +29,7 @@ _BACKGROUND = 100
 _ROWS = 10_000
 _TRIFLE = 1e-3
 _MODELS = 6
+_PLENTY = 200_000  # rows
 _PARTS = 4
 _FEWEST_STACKED = 1_000
 _SURE = 0.9
@@ -122,7 +123,7 @@ def join(
             encoders.update(model.encoders)
         learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
         bag = [model.members[0] for model in models]
-        if learner.bags:
+        if learner.bags or _suffices(bag, table.height):
             bag, bags = _some(bag, weight, bags), bags + 1
             members += _bag(bag, float(weight))
         else:
@@ -131,6 +132,11 @@ def join(
     background = background.sample(min(_BACKGROUND, table.height), seed=ctx.seed)
     finish = _finish(target, options, outputs, target.encode(truth[target.name]))
     return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
+
+
+def _suffices(bag: Sequence[Member], rows: int) -> bool:
+    """Whether a model of most of very many rows may stand for one of all, which would take long to fit."""
+    return len(bag) == 1 and rows > _PLENTY
 
 
 def _whole(learner: TabularLearner[Any], table: pl.DataFrame, ctx: Context, bag: Sequence[Member]) -> Member:

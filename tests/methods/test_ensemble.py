@@ -5,7 +5,7 @@ import pytest
 
 from noria.core.deadline import Deadline
 from noria.errors import ParamError
-from noria.methods.ensemble import greedy_selection, stacking
+from noria.methods.ensemble import greedy_selection, mean_loss, stacking
 from noria.methods.metrics import log_loss
 
 
@@ -124,6 +124,29 @@ def test_stacking_finds_the_blend_of_least_loss(loss: str) -> None:
     for seed in range(20):
         nearby = 0.9 * weights + 0.1 * np.random.default_rng(seed).dirichlet(np.ones(6))
         assert best <= of(y, blended(nearby, stack)) + 2e-4
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+def test_a_stack_within_tolerance_is_lighter_and_loses_its_dearest_models_first(loss: str) -> None:
+    rng = np.random.default_rng(1)
+    y, skill = np.zeros(2000), rng.normal(size=2000)
+    stack = np.stack([skill + rng.normal(size=2000) for _ in range(4)])
+    if loss == "log_loss":
+        stack = 1 / (1 + np.exp(-stack))
+    stack[3] = stack[2] + 0.001 * rng.normal(size=2000)  # one model in two copies, of which one costs more
+    stack = np.clip(stack, 0.01, None)
+    costs = np.array([1.0, 1.0, 1.0, 50.0])
+    full = stacking(stack, y, loss)
+    least = mean_loss(full @ stack, y, loss)
+    sizes = []
+    for tolerance in (1e-3 * least, 1e-2 * least, 10 * least):
+        light = stacking(stack, y, loss, tolerance=tolerance, costs=costs)
+        assert light.sum() == pytest.approx(1)
+        assert light[3] == 0
+        assert mean_loss(light @ stack, y, loss) <= least + tolerance
+        sizes.append(np.count_nonzero(light))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1
 
 
 def test_models_with_nan_are_never_taken_and_errors_say_why() -> None:

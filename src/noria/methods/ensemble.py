@@ -18,7 +18,7 @@ from noria.methods._weighted import check_classification, truth_probability
 if TYPE_CHECKING:
     from noria.core.deadline import Deadline
 
-__all__ = ["greedy_selection", "stacking"]
+__all__ = ["greedy_selection", "mean_loss", "stacking"]
 
 _EPSILON = 1e-15
 _SMALLEST = 0.02  # a smaller weight is not worth the time that its model takes
@@ -126,11 +126,15 @@ def stacking(
     loss: str = "log_loss",
     *,
     rounds: int = 300,
+    tolerance: float = 0.0,
+    costs: np.ndarray | None = None,
 ) -> np.ndarray:
     """Weights of the blend with the least loss of all blends: stacked generalisation, convex.
 
     Where `greedy_selection` stops at a coarse share of few models, this solves for the optimum, which pays
-    with many rows and many unlike models, and overfits with few.
+    with many rows and many unlike models, and overfits with few. With a tolerance, models leave the blend
+    again, first the one that costs most for what it gains, for as long as what the others reach is within
+    the tolerance of the optimum.
 
     Parameters
     ----------
@@ -139,6 +143,10 @@ def stacking(
     loss : {"log_loss", "squared_error"}
     rounds : int
         Steps of expectation maximisation, for the log-loss.
+    tolerance : float
+        As in `greedy_selection`.
+    costs : (m,) array, optional
+        Cost of predicting with each model, above 0; the same for all by default.
 
     Returns
     -------
@@ -160,7 +168,42 @@ def stacking(
     solvers = {"log_loss": _mixture, "squared_error": _least_squares}
     if loss not in solvers:
         raise ParamError("There is no such loss.", got=repr(loss), do=f"Use one of: {', '.join(solvers)}.")
-    return _prune(solvers[loss](stack, np.asarray(y, dtype=np.float64), rounds))
+    truth, solve = np.asarray(y, dtype=np.float64), solvers[loss]
+    weights = _prune(solve(stack, truth, rounds))
+    worst = mean_loss(np.tensordot(weights, stack, 1), truth, loss) + tolerance
+    price = np.ones(len(stack)) if costs is None else np.asarray(costs, dtype=np.float64)
+    asked = weights > 0
+    while tolerance > 0 and asked.any() and np.count_nonzero(weights) > 1:
+        at = _dearest(weights, stack, truth, loss, np.where(asked, price, 0.0))
+        others, lighter = np.setdiff1d(np.flatnonzero(weights), at), np.zeros(len(stack))
+        lighter[others] = _prune(solve(stack[others], truth, rounds))
+        asked[at] = False
+        if mean_loss(np.tensordot(lighter, stack, 1), truth, loss) <= worst:
+            weights = lighter
+            asked &= weights > 0
+    return weights
+
+
+def mean_loss(blended: np.ndarray, y: np.ndarray, loss: str) -> float:
+    """The mean loss of blended predictions, (n,) or (n, K), as `stacking` takes them.
+
+    Examples
+    --------
+    >>> mean_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0]), "squared_error")
+    2.0
+    """
+    if loss == "log_loss":
+        return float(-np.log(np.maximum(blended, _EPSILON)).mean())
+    return float(np.square(blended - y).mean())
+
+
+def _dearest(weights: np.ndarray, stack: np.ndarray, y: np.ndarray, loss: str, costs: np.ndarray) -> int:
+    """The model of a blend that costs most for what the loss would grow without it."""
+    members, mix = np.flatnonzero(weights), np.tensordot(weights, stack, 1)
+    least = mean_loss(mix, y, loss)
+    without = [(mix - weights[at] * stack[at]) / (1.0 - weights[at]) for at in members]
+    growth = np.array([mean_loss(rest, y, loss) - least for rest in without])
+    return int(members[np.argmax(costs[members] / np.maximum(growth, max(_GAIN * least, 1e-300)))])
 
 
 def _mixture(truth: np.ndarray, y: np.ndarray, rounds: int) -> np.ndarray:  # noqa: ARG001

@@ -3,18 +3,40 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import noria
 from noria.methods.ensemble import greedy_selection, stacking
+from noria.systems.tabular import assemble
 from noria.systems.tabular.assemble import _MODELS, _blend, _some
 
 
-def test_the_joint_model_keeps_about_eight_fold_models_that_have_seen_every_row():
+def test_the_joint_model_keeps_about_six_fold_models_that_have_seen_every_row():
     bag = list(range(8))
     weights = [0.5, 0.3, 0.2]
     kept = [_some(bag, weight, first) for first, weight in enumerate(weights)]
     assert sum(map(len, kept)) == pytest.approx(_MODELS, abs=1)
     assert all(len(set(part)) == len(part) for part in kept)
-    assert _some(bag, 1.0, 0) == bag
+    assert _some(bag[:_MODELS], 1.0, 0) == bag[:_MODELS]
     assert len({part[0] for part in (_some(bag, 0.01, first) for first in range(8))}) == 8
+
+
+@pytest.mark.parametrize(("plenty", "fitted"), [(400, 0), (500, 2)])
+def test_of_very_many_rows_the_model_of_one_fold_is_not_fitted_again(
+    plenty, fitted, people, session, monkeypatch
+):
+    whole, again = assemble._whole, []
+
+    def count(learner, *rest):
+        again.append(learner.name)
+        return whole(learner, *rest)
+
+    monkeypatch.setattr(assemble, "_PLENTY", plenty)
+    monkeypatch.setattr(assemble, "_whole", count)
+    rows = people(500, "number")
+    noria.train(
+        rows, "y", test=people(50, "number", seed=1), learners=["ridge"], trials=2, folds=1, budget="60s",
+        session=session,
+    )  # fmt: skip
+    assert len(again) == fitted
 
 
 def noisy(rng, y, sizes):
@@ -29,7 +51,8 @@ def test_weights_are_stacked_only_where_it_helps_on_unseen_rows():
     costs, loss = np.ones(30), "squared_error"
     price = 0.05
     stacked = _blend(sample, y, loss, 1e-3 * price, costs)
-    assert stacked == pytest.approx(stacking(np.stack(sample), y, loss))
+    light = stacking(np.stack(sample), y, loss, tolerance=1e-3 * price, costs=costs)
+    assert stacked.tolist() == light.tolist()
     few = [one[:200] for one in sample]
     assert _blend(few, y[:200], loss, price, costs) == pytest.approx(
         greedy_selection(few, y[:200], loss, tolerance=price, costs=costs)

@@ -23,22 +23,18 @@ _ROWS, _WORDS = 2048, 64  # worked on at once, so that they stay in the cache
 _BINS = 256  # small tables are joined into one of at most so many rows
 
 
+_EXPONENT, _BIAS = 52, 1023  # of a float64: which bit of a word is the highest
+
+
 class _Width(NamedTuple):
-    """A word of so many leaves, and the float whose exponent, at `shift`, tells which bit is the highest."""
+    """A word of so many leaves, and what it costs against others."""
 
     leaves: int
     word: type[np.unsignedinteger]
-    real: type[np.floating]
-    view: type[np.integer]
-    shift: int
-    bias: int
+    cost: float
 
 
-_WIDTHS = (
-    _Width(15, np.uint16, np.float32, np.uint32, 23, 127),
-    _Width(31, np.uint32, np.float32, np.uint32, 23, 127),
-    _Width(63, np.uint64, np.float64, np.int64, 52, 1023),
-)
+_WIDTHS = (_Width(15, np.uint16, 4), _Width(31, np.uint32, 5), _Width(63, np.uint64, 8))
 
 
 class _Part(NamedTuple):
@@ -46,19 +42,20 @@ class _Part(NamedTuple):
 
     Attributes
     ----------
-    full : array, (words,)
-        The bits of all leaves, and bit 0, which is always set and stands for no leaf.
     groups : list of (list of (column, array), array)
-        A table (rows, words), and by column what each of its bins adds to the number of the row.
+        A table (rows, words), and by column what each of its bins adds to the number of the row. Bit 0 of a
+        word is always set and stands for no leaf.
     start : array of int, (words,)
         The place of bit 0 among all values, less the bias of the exponent.
-    output : array, (words, outputs)
+    columns : slice
+        The outputs that the words' trees are of.
+    output : array, (words, columns)
         One where a word is part of a tree of the output.
     """
 
-    full: np.ndarray
     groups: list[tuple[list[tuple[int, np.ndarray]], np.ndarray]]
     start: np.ndarray
+    columns: slice
     output: np.ndarray
 
 
@@ -73,11 +70,14 @@ class MaskedTrees:
     """
 
     def __init__(self, trees: Trees, outputs: int) -> None:
-        most = trees.leaves.max()
         self._trees, self._outputs = trees, outputs
-        self._width = next((width for width in _WIDTHS if most <= width.leaves), _WIDTHS[-1])
+        self._width = min(_WIDTHS, key=lambda width: width.cost * (-(-trees.leaves // width.leaves)).sum())
         self._sets, self._first_set = bit_sets(trees)
         self._words = -(-trees.leaves // self._width.leaves)  # of each tree; a word holds some of its leaves
+        turn = np.argsort(np.arange(len(trees.leaves)) % outputs, kind="stable")  # output by output
+        self._tree = np.repeat(turn, self._words[turn])  # of each word
+        self._first_word = np.empty_like(self._words)
+        self._first_word[turn] = np.cumsum(self._words[turn]) - self._words[turn]
         self._edges = [
             self._edges_of(np.flatnonzero(trees.feature == column))
             for column in range(trees.feature.max(initial=-1) + 1)
@@ -92,7 +92,7 @@ class MaskedTrees:
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Raw scores, float64, (rows, outputs), of float32 rows."""
         total = np.zeros((len(X), self._outputs))
-        kinds = (self._width.word, self._width.word, self._width.real, np.int64, np.float64)
+        kinds = (self._width.word, self._width.word, np.float64, np.float64)
         room = [np.empty(min(_ROWS, len(X)) * _WORDS, kind) for kind in kinds]
         for at in range(0, len(X), _ROWS):
             self._add(X[at : at + _ROWS], total[at : at + _ROWS], room)
@@ -102,29 +102,34 @@ class MaskedTrees:
         """Add the scores of some rows, in arrays made once: new memory costs more than the work."""
         columns = X.T.astype(np.float64, order="C")
         bins = [np.searchsorted(edges, x) + np.isnan(x) for edges, x in zip(self._edges, columns)]
+        row, step = np.zeros((2, len(X)), np.int64)
         for part in self._parts:
-            shape = len(X), len(part.full)
-            reached, found, power, place, value = (r[: math.prod(shape)].reshape(shape) for r in room)
-            reached[:] = part.full
-            for steps, table in part.groups:
-                row = sum(step[bins[column]] for column, step in steps)
-                np.take(table, row, axis=0, out=found, mode="clip")
-                reached &= found
+            shape = len(X), len(part.start)
+            reached, found, power, value = (r[: math.prod(shape)].reshape(shape) for r in room)
+            for number, (steps, table) in enumerate(part.groups):
+                for at, (column, sizes) in enumerate(steps):
+                    np.take(sizes, bins[column], out=step if at else row, mode="clip")
+                    if at:
+                        row += step
+                np.take(table, row, axis=0, out=found if number else reached, mode="clip")
+                if number:
+                    reached &= found
             power[:] = reached
-            np.right_shift(power.view(self._width.view), self._width.shift, out=place)
+            place = power.view(np.int64)
+            place >>= _EXPONENT
             place += part.start
             np.take(self._values, place, out=value, mode="clip")
-            total += value @ part.output
+            total[:, part.columns] += value @ part.output
 
     def _part(
         self, first: int, node: np.ndarray, word: np.ndarray, left: np.ndarray, right: np.ndarray
     ) -> _Part:
         """The words from `first` on, of the nodes with leaves in them: which leaves lie left and right."""
-        width, tree = self._width, np.repeat(np.arange(len(self._words)), self._words)
-        place = np.arange(len(tree)) - np.repeat(np.cumsum(self._words) - self._words, self._words)
-        held = np.minimum(self._trees.leaves[tree] - place * width.leaves, width.leaves)
-        own = slice(first, first + _WORDS)
-        full = width.word(np.iinfo(width.word).max) >> (width.leaves - held[own]).astype(width.word)
+        width, tree = self._width, self._tree[first : first + _WORDS]
+        number = first + np.arange(len(tree))
+        before = (number - self._first_word[tree]) * width.leaves
+        held = np.minimum(self._trees.leaves[tree] - before, width.leaves)
+        full = width.word(np.iinfo(width.word).max) >> (width.leaves - held).astype(width.word)
         tables = []
         for column in np.unique(self._trees.feature[node]).tolist():
             some = np.flatnonzero(self._trees.feature[node] == column)
@@ -136,8 +141,10 @@ class MaskedTrees:
             table[:, words] &= ~np.bitwise_or.reduceat(lost, starts, axis=1)
             bins = np.searchsorted(edges, [*self._edges[column], np.inf])
             tables.append(([(column, np.append(bins, len(edges) + 1))], table))
-        start = np.arange(len(tree))[own] * (width.leaves + 1) - width.bias
-        return _Part(full, _joined(tables), start, np.eye(self._outputs)[tree[own] % self._outputs])
+        start, output = number * (width.leaves + 1) - _BIAS, tree % self._outputs
+        columns = slice(output[0], output[-1] + 1)
+        whole = [([], full[None])] if not tables else _joined(tables)
+        return _Part(whole, start, columns, np.eye(self._outputs)[output][:, columns])
 
     def _reach(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Each node once for each word of its tree: node, word, and that word's leaves left and right."""
@@ -159,7 +166,7 @@ class MaskedTrees:
         while True:
             left, right = (bits | reached[below] for bits, below in sides)
             if (reached[:-1] == left | right).all():
-                return node, (np.cumsum(words) - words)[tree[node]] + place, left, right
+                return node, self._first_word[tree[node]] + place, left, right
             reached[:-1] = left | right
 
     def _values_of_bits(self) -> np.ndarray:
@@ -167,7 +174,7 @@ class MaskedTrees:
         leaves, capacity = self._trees.leaves, self._width.leaves
         tree = np.repeat(np.arange(len(leaves)), leaves)
         leaf = np.arange(len(tree)) - (np.cumsum(leaves) - leaves)[tree]
-        word = (np.cumsum(self._words) - self._words)[tree] + leaf // capacity
+        word = self._first_word[tree] + leaf // capacity
         values = np.zeros((self._words.sum(), capacity + 1))
         values[word, leaf % capacity + 1] = self._trees.value
         return values.ravel()

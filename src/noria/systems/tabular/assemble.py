@@ -13,7 +13,7 @@ from noria.core.protocol import Context, Metric, Trial
 from noria.methods import threshold
 from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
-from noria.methods.ensemble import greedy_selection, stacking
+from noria.methods.ensemble import greedy_selection, mean_loss, stacking
 from noria.methods.trees import TreePredictor
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.frame import Frame
@@ -28,7 +28,8 @@ _CANDIDATES = 40
 _BACKGROUND = 100
 _ROWS = 10_000
 _TRIFLE = 1e-3
-_MODELS = 8
+_MODELS = 6
+_PLENTY = 200_000  # rows
 _PARTS = 4
 _FEWEST_STACKED = 1_000
 _SURE = 0.9
@@ -73,11 +74,14 @@ def _blend(
     def stacked(rows: np.ndarray) -> np.ndarray:
         return stacking(stack[:, rows], y[rows], loss)
 
+    def light() -> np.ndarray:
+        return stacking(stack, y, loss, tolerance=tolerance, costs=costs)
+
     if len(y) < _FEWEST_STACKED or not np.isfinite(stack).all():
         return greedy(every)
     parts = [np.arange(len(y)) % _PARTS == part for part in range(_PARTS)]
     mean = {make: _cross_loss(make, stack, y, loss, parts) for make in (greedy, stacked)}
-    return stacked(every) if mean[stacked] < mean[greedy] - tolerance else greedy(every)
+    return light() if mean[stacked] < mean[greedy] - tolerance else greedy(every)
 
 
 def _cross_loss(
@@ -88,11 +92,7 @@ def _cross_loss(
     parts: Sequence[np.ndarray],
 ) -> float:
     """The mean loss of weights on the rows of each part, made from the other parts."""
-    measure = {
-        "log_loss": lambda mix, _: -np.log(np.maximum(mix, 1e-15)).mean(),
-        "squared_error": lambda mix, truth: ((mix - truth) ** 2).mean(),
-    }[loss]
-    return float(np.mean([measure(make(~part) @ stack[:, part], y[part]) for part in parts]))
+    return float(np.mean([mean_loss(make(~part) @ stack[:, part], y[part], loss) for part in parts]))
 
 
 def _cost(learner: TabularLearner[Any]) -> float:
@@ -123,7 +123,7 @@ def join(
             encoders.update(model.encoders)
         learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
         bag = [model.members[0] for model in models]
-        if learner.bags:
+        if learner.bags or _suffices(bag, table.height):
             bag, bags = _some(bag, weight, bags), bags + 1
             members += _bag(bag, float(weight))
         else:
@@ -134,6 +134,11 @@ def join(
     return TabularModel(ctx.schema, target, encoders, members, finish, background, _example(background))
 
 
+def _suffices(bag: Sequence[Member], rows: int) -> bool:
+    """Whether a model of most of very many rows may stand for one of all, which would take long to fit."""
+    return len(bag) == 1 and rows > _PLENTY
+
+
 def _whole(learner: TabularLearner[Any], table: pl.DataFrame, ctx: Context, bag: Sequence[Member]) -> Member:
     """A learner that gains nothing from folds, fitted on all rows of the search."""
     family = learner.family
@@ -142,7 +147,7 @@ def _whole(learner: TabularLearner[Any], table: pl.DataFrame, ctx: Context, bag:
 
 
 def _some(bag: Sequence[Member], weight: float, first: int) -> list[Member]:
-    """As many fold models of a trial as its weight calls for, so that the joint model has about eight in all.
+    """As many fold models of a trial as its weight calls for, so that the joint model has about six in all.
 
     The other trials' models average out what the folds that are left out would have; each trial begins
     with another fold, so that together they have seen every row.

@@ -50,8 +50,13 @@ def watch(
     ------
     NotFoundError
         If there is no such model.
+    ParamError
+        If the age is none.
+    RecipeError
+        If the rows are fewer than 50.
     """
-    changes: dict[str, Any] = {"window": since, "rows": rows, "notify": notify}
+    window = None if since is None else seconds(since, "An age")
+    changes: dict[str, Any] = {"window": window, "rows": rows, "notify": notify}
     given = {key: value for key, value in changes.items() if value is not None}
     return watcher(session).check(model, **given)
 
@@ -71,15 +76,23 @@ def silence(
     model : str
         A name.
     duration : str or float
-        ``"2h"``.
+        ``"2h"``; 0 ends every silence of the model.
     kinds : sequence of str
         ``drift``, ``quality``, ``decay``, ``estimate``, ``unanswered``, ``latency``, ``errors``; all if
         empty.
     why : str
         For the history.
     session : Session, optional
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    ParamError
+        If there is no such kind, or the duration is none.
     """
-    return watcher(session).silence(model, seconds(duration, "A silence"), kinds, why)
+    lasts = seconds(duration, "A silence") if duration else 0.0
+    return watcher(session).silence(model, lasts, kinds, why)
 
 
 def checks(model: str, *, limit: int = 100, session: Session | None = None) -> list[Check]:

@@ -27,6 +27,7 @@ from noria.lifecycle.serve.limits import Limits
 from noria.lifecycle.serve.lines import Asked, Privacy, lines
 from noria.lifecycle.serve.meter import Meter
 from noria.lifecycle.serve.serving import Answer, Row, Serving
+from noria.lifecycle.watch.window import table
 
 __all__ = ["Answers", "Desk"]
 
@@ -90,6 +91,7 @@ class Desk:
         self._talks = ThreadPoolExecutor(_TALKS, "noria-ask")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
         self._reasons = ThreadPoolExecutor(1, "noria-explain")
+        self._finds = ThreadPoolExecutor(1, "noria-find")  # one reads the whole log at a time
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
         self._shadowed, self._said = 0, ""
@@ -236,18 +238,39 @@ class Desk:
             If they cannot be kept.
         """
         signatures = [one.model.signature for one in self.endpoint(name).servings.values()]
+        work = partial(feedback.tell, self._told_to, name, signatures, labels, replace=replace)
+        return await self._told(None, work, len(labels))
+
+    async def tell_forecasts(
+        self, name: str, rows: Sequence[Row], *, replace: bool = False, caller: str | None = None
+    ) -> list[Outcome]:
+        """Keep what forecasts should have been, found in the log by series and time; as `tell` otherwise.
+
+        ParamError if the model does not forecast, ColumnError if rows have no series, time or target.
+        """
+        folder = self.endpoint(name).serving.folder
+        work = partial(
+            feedback.tell_forecasts, self._told_to, name, folder, table(rows), replace=replace, caller=caller
+        )
+        return await self._told(self._finds, work, len(rows))
+
+    @property
+    def _told_to(self) -> PredictionLog:
         if self.log is None:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
             )
+        return self.log
+
+    async def _told(
+        self, threads: ThreadPoolExecutor | None, work: Callable[[], list[Outcome]], count: int
+    ) -> list[Outcome]:
         try:
             with self._discreet():
                 async with asyncio.timeout(self.limits.seconds):
-                    return await asyncio.to_thread(
-                        feedback.tell, self.log, name, signatures, labels, replace=replace
-                    )
+                    return await asyncio.get_running_loop().run_in_executor(threads, work)
         except TimeoutError as error:
-            raise self._late("labels", len(labels)) from error
+            raise self._late("labels", count) from error
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -268,7 +291,7 @@ class Desk:
         """Wait for what is still to be kept, and let go of the log."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
-        for threads in (self._threads, self._talks, self._shade, self._reasons):
+        for threads in (self._threads, self._talks, self._shade, self._reasons, self._finds):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)

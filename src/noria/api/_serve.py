@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.api._session import Session
+from noria.api._watch import course
 from noria.core import registry
 from noria.core.deadline import seconds
 from noria.core.schema import Role
@@ -96,7 +98,7 @@ def desk(
     if not 0 <= share <= 1:
         raise ParamError("The share of answers that is logged is a number from 0 to 1.", got=share)
     kept = _log(session) if share else None
-    return Desk(endpoints, kept, limits, Privacy(share, frozenset(mask)))
+    return Desk(endpoints, kept, limits, Privacy(share, frozenset(mask)), partial(course, session=session))
 
 
 def keyring(session: Session | None = None) -> Keyring:

@@ -12,11 +12,11 @@ from noria.core import registry
 from noria.core.deadline import seconds
 
 if TYPE_CHECKING:
-    from noria.core.watch import Check, Entry
+    from noria.core.watch import Check, Entry, Step
     from noria.lifecycle.retrain import Retrained, Retrainer
     from noria.lifecycle.watch import Watcher
 
-__all__ = ["checks", "retrain", "retrainer", "retrainings", "silence", "watch", "watcher"]
+__all__ = ["checks", "course", "retrain", "retrainer", "retrainings", "silence", "watch", "watcher"]
 
 
 def watch(
@@ -163,6 +163,30 @@ def _entries(model: str, kind: str, limit: int, session: Session | None) -> list
     session = session or Session()
     name = session.registry.find(model).name
     return registry.backend("ledger", "sql")(session.settings).entries(name, kind, limit=limit)
+
+
+def course(model: str, *, limit: int = 60, session: Session | None = None) -> tuple[list[Check], list[Step]]:
+    """What was found of a served model, and what was done about it, latest first."""
+    from noria.core.watch import Step
+
+    session = session or Session()
+    name = session.registry.find(model).name
+    steps = [
+        Step(one.when, one.who, f"{one.kind} {one.alias or ''}".strip(), one.version, one.why)
+        for one in session.registry.state.changes(name)
+        if one.kind != "tagged"
+    ]
+    steps += [
+        Step(when, who, f"retraining: {done.outcome}", done.version, done.reason or done.why)
+        for at, (when, who, done) in enumerate(retrainings(model, limit=limit, session=session))
+        if done.outcome != "started" or at == 0
+    ]
+    steps += [
+        Step(one.when, one.who, "silence", None, one.body["why"])
+        for one in _entries(model, "silence", limit, session)
+    ]
+    latest = sorted(steps, key=lambda one: one.when, reverse=True)
+    return checks(model, limit=limit, session=session), latest[:limit]
 
 
 def watcher(session: Session | None = None) -> Watcher:

@@ -14,7 +14,7 @@ from noria.core.words import number, percent
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Alarm", "Check", "Entry", "Realised", "Usage"]
+__all__ = ["Alarm", "Check", "Entry", "Realised", "Step", "Usage"]
 
 Kind = Literal["check", "retraining", "silence"]
 
@@ -41,6 +41,26 @@ class Entry(NamedTuple):
     when: float
     who: str
     body: dict[str, Any]
+
+
+class Step(NamedTuple):
+    """Something that was done about a served model: a promotion, a retraining, a silence.
+
+    Attributes
+    ----------
+    when : float
+        Seconds since 1970.
+    who, what : str
+    version : int, optional
+        That it was about.
+    why : str
+    """
+
+    when: float
+    who: str
+    what: str
+    version: int | None
+    why: str
 
 
 @dataclass(frozen=True)

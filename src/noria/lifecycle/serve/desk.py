@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.protocol import Turn
 from noria.core.serving import Label, Outcome
+from noria.core.watch import Check, Step
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
 from noria.lifecycle import feedback
 from noria.lifecycle.serve.batch import Batcher
@@ -30,6 +31,8 @@ from noria.lifecycle.serve.serving import Answer, Row, Serving
 from noria.lifecycle.watch.window import table
 
 __all__ = ["Answers", "Desk"]
+
+Course: TypeAlias = tuple[Sequence[Check], Sequence[Step]]
 
 _FEW = 256  # rows whose lines the event loop writes down itself
 _THREADS = 2
@@ -71,6 +74,8 @@ class Desk:
     limits : Limits, optional
     privacy : Privacy, optional
         What the log is spared.
+    course : callable, optional
+        From a name to what was found of it when somebody looked, and what was done, latest first.
     """
 
     def __init__(
@@ -79,9 +84,11 @@ class Desk:
         log: PredictionLog | None = None,
         limits: Limits | None = None,
         privacy: Privacy | None = None,
+        course: Callable[[str], Course] | None = None,
     ) -> None:
         self.endpoints = dict(endpoints)
         self.log, self.limits, self.privacy = log, limits or Limits(), privacy or Privacy()
+        self.course: Callable[[str], Course] = course or (lambda _: ([], []))
         self.meter = Meter()
         self.waiting = 0
         self._ahead = dict.fromkeys(self.endpoints, 0)

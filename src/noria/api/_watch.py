@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria._lazy import installed
 from noria.api._session import Session
 from noria.core import registry
 from noria.core.deadline import seconds
@@ -212,7 +211,7 @@ def watcher(session: Session | None = None) -> Watcher:
         load,
         lambda: registry.backend("alerts", "apprise")(),
         (session.settings.notify or "").split(),
-        embed if installed("onnxruntime") and installed("tokenizers") else None,
+        embed,
     )
 
 

@@ -33,6 +33,15 @@ def test_rows_like_those_of_the_training_raise_nothing(service, rows):
     assert check.frame()["drifted"].sum() == 0
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}'])
+def test_what_rows_are_compared_with_is_damaged(service, rows, content):
+    service.answer(rows(60, 1))
+    (service.watcher.watched("toy").folder / "reference.json").write_text(content)
+    check = service.check()
+    assert (check.verdict, check.usage.rows, check.report.drifts) == ("ok", 60, ())
+    assert check.notes == ("What new rows are compared with cannot be read. Train the model again.",)
+
+
 def test_nobody_has_asked_yet(service):
     check = service.check()
     assert (check.verdict, check.usage.rows, check.alarms) == ("no rows", 0, ())
@@ -147,7 +156,7 @@ def test_another_version_begins_anew(service, rows):
     (folder / "reference.json").unlink()
     service.log([{"age": 1.0}] * 60, [{"prediction": "yes"}] * 60, version=7)
     check = service.check()
-    assert "Nothing was kept to compare new rows with: train the model again." in check.notes
+    assert "What new rows are compared with cannot be read. Train the model again." in check.notes
     assert (check.usage.rows, check.report.drifts) == (600, ())
 
 

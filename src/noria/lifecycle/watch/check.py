@@ -158,9 +158,9 @@ class Watcher:
         notes: list[str] = []
         try:
             reference = Reference.load(model.folder)
-        except ArtifactError:
+        except ArtifactError as error:
             reference = None
-            notes.append("Nothing was kept to compare new rows with: train the model again.")
+            notes.append(f"{error.what} {error.do}")
         span = Span(now - rule.window, rule.rows)
         loaded = self.load(model.folder / "model")
         logged = read(self.log, version.name, version.number, span, reference, loaded, now)

@@ -134,6 +134,10 @@ def test_labels_are_told_by_id(client):
     one = client.predict({"x": 3.0}, "line", ids=True)
     told = client.feedback({one["id"]: 6.5, "nobody": 1}, "line")
     assert told == {one["id"]: "kept", "nobody": "unknown"}
+    table = pl.DataFrame({"id": [one["id"]], "label": [7.5]})
+    assert client.feedback(table, "line", replace=True) == {one["id"]: "replaced"}
+    with pytest.raises(ParamError, match="The model 'line' does not forecast"):
+        client.feedback(pl.DataFrame({"x": [3.0], "y": [7.5]}), "line")
 
 
 def test_an_unknown_model_is_told_by_the_service(client):

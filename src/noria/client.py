@@ -202,15 +202,21 @@ class Client:
         about = found[0] if found else {"unit": "", "method": "exact"}
         return Explanation.from_dict({"unit": about["unit"], "method": about["method"], "rows": found})
 
+    @overload
     def feedback(
         self, labels: Mapping[str, Any], model: str | None = None, *, replace: bool = False
-    ) -> dict[str, str]:
+    ) -> dict[str, str]: ...
+    @overload
+    def feedback(self, labels: Any, model: str | None = None, *, replace: bool = False) -> dict[str, Any]: ...
+    def feedback(self, labels: Any, model: str | None = None, *, replace: bool = False) -> dict[str, Any]:
         """Say what predictions should have been.
 
         Parameters
         ----------
-        labels : mapping of str to value
-            By the ids of the rows.
+        labels : mapping of str to value, table, or sequence of mapping
+            By the ids of the rows; or with the columns ``id`` and ``label``. For forecasts also what came
+            true, with the columns of the series, the time and the target: every forecast of that moment gets
+            its truth.
         model : str, optional
         replace : bool
             Whether a label that is there already may be changed.
@@ -218,12 +224,23 @@ class Client:
         Returns
         -------
         dict
-            What became of each: ``kept``, ``known already``, ``replaced``, ``contradicts``, ``unknown``,
-            ``is no number`` or ``is no class of this model``.
+            What became of each by its id: ``kept``, ``known already``, ``replaced``, ``contradicts``,
+            ``unknown``, ``is no number`` or ``is no class of this model``. Without ids: how many came to
+            which end.
         """
-        sent = {"labels": [{"id": id_, "label": label} for id_, label in labels.items()], "replace": replace}
-        answer = self._call("POST", self._path(model, "feedback"), _dumped(sent), kind=_JSON)
-        return {one["id"]: one["outcome"] for one in orjson.loads(answer.body)["results"]}
+        if not isinstance(labels, Mapping):
+            table = _polars(labels)
+            if "id" not in table.columns:
+                told = self._feedback(model, "rows", table.to_dicts(), replace)["outcomes"]
+                return dict(told)
+            labels = dict(table.select("id", "label").iter_rows())
+        named = [{"id": id_, "label": label} for id_, label in labels.items()]
+        told = self._feedback(model, "labels", named, replace)["results"]
+        return {one["id"]: one["outcome"] for one in told}
+
+    def _feedback(self, model: str | None, key: str, told: list[Any], replace: bool) -> Any:
+        sent = _dumped({key: told, "replace": replace})
+        return orjson.loads(self._call("POST", self._path(model, "feedback"), sent, kind=_JSON).body)
 
     # --- rows -----------------------------------------------------------------------------------------------
 

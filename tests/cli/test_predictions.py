@@ -64,6 +64,7 @@ def test_all_are_exported(answered, tmp_path, ending, read):
         "version",
         "role",
         "seconds",
+        "cpu",
         "caller",
         "inputs",
         "outputs",

@@ -82,6 +82,14 @@ def test_a_silence(watched):
     told = json.loads(watched("watch", "pets", "--silence", "2h", "--json").out)
     assert (told["kind"], told["body"]["kinds"]) == ("silence", [])
     assert watched("watch", "pets", "--silence", "soon").code == 2
+    done = watched("watch", "pets", "--silence", "2h", "--kinds", "drift,decoy")
+    assert (done.code, done.err) == (2, "error: There is no alarm 'decoy'.\n  do:  Did you mean 'decay'?\n")
+    assert watched("watch", "pets", "--silence", "off").out == "Alarms of pets are told again.\n"
+
+
+def test_an_age_that_is_none(watched):
+    done = watched("watch", "pets", "--since", "banana")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: An age is a positive duration.")
 
 
 def test_what_a_retraining_would_do_and_what_is_missing(watched):

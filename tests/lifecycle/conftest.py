@@ -93,7 +93,7 @@ class Service:
         return self.log(inputs.to_dicts(), outputs, rows["y"] if labels else (), version=version, **facts)
 
     def log(
-        self, inputs, outputs, labels=(), *, version=1, role="champion", seconds=0.002, step=0.01
+        self, inputs, outputs, labels=(), *, version=1, role="champion", seconds=0.002, step=0.01, cpu=0.002
     ) -> list[str]:
         self.count += 1
         ids = [f"{self.count}-{at}" for at in range(len(inputs))]
@@ -104,7 +104,7 @@ class Service:
             [
                 LoggedPrediction(
                     one, one, "toy", version, role, begun + step * at, seconds, None, json.dumps(sent),
-                    json.dumps(said),
+                    json.dumps(said), cpu,
                 )
                 for at, (one, sent, said) in enumerate(zip(ids, inputs, outputs))
             ]

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
+import httpx
 import polars as pl
 import pytest
 
 import noria
+from noria.api import desk
 from noria.api._watch import watcher
 from noria.core.schema import Schema, Type
 from noria.core.serving import Label, LoggedPrediction, Outcome
 from noria.core.signature import Output, Signature
 from noria.errors import ColumnError
 from noria.lifecycle.feedback import tell
+from noria.server import create_app
 from noria.settings import Settings
 
 NUMBER = Signature(Schema(()), (Output("prediction", Type.NUMBER),))
@@ -66,6 +70,18 @@ def test_one_that_is_none_spoils_no_other():
     assert [label.id for label in log.labels] == ["a", "c"]
 
 
+async def told_over_http(served, known, later):
+    """What a service answers to truth: known, of no forecast, without its value, of no moment."""
+    app, found = create_app(served), []
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        for rows in (known, later, [{"shop": "a", "day": "2024-05-01"}], [{**known[0], "day": "soon"}]):
+            answer = await client.post("/v1/models/sales/feedback", json={"rows": rows})
+            told = answer.json()
+            found.append((answer.status_code, told if answer.status_code == 200 else told["what"]))
+    await served.close()
+    return found
+
+
 def test_forecasts_get_their_truth_by_series_and_time(tmp_path):
     session = noria.Session(Settings(home=tmp_path / "home", workers=2))
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 4, 29), eager=True)
@@ -97,6 +113,13 @@ def test_forecasts_get_their_truth_by_series_and_time(tmp_path):
     assert {one.value: count for one, count in told.items() if count} == {"kept": 70, "unknown": 1}
     again = noria.feedback("sales", truth.head(5), session=session)
     assert again[Outcome.SAME] == 5
+    served = desk("sales", session=session)
+    assert asyncio.run(told_over_http(served, truth.head(3).to_dicts(), later.to_dicts())) == [
+        (200, {"outcomes": {"known already": 3}, "kept": 0}),
+        (200, {"outcomes": {"unknown": 1}, "kept": 0}),
+        (422, "The labels have no column 'sales'."),
+        (422, "The column 'day' should hold dates."),
+    ]
     check = noria.watch("sales", session=session)
     assert check.labelled == 70
     scores = {one.score.metric: one for one in check.scores}

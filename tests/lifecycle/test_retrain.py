@@ -14,6 +14,7 @@ import pytest
 
 import noria
 from noria.core.recipe import Recipe
+from noria.core.serving import Label
 from noria.errors import DataError, NoriaError, ParamError
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.retrain import Retrained, due, joined
@@ -77,6 +78,30 @@ def test_the_wheel_turns_again_and_a_row_is_learned_once(service, rows):
     service.answer(rows(100, 3))
     fourth = noria.refit("toy@4", session=service.session)
     assert (fourth.version, fourth.record["rows"]) == (5, 1_500 + 700 + 500 + 100)
+
+
+def test_a_label_that_is_corrected_later_is_learned_once_as_it_is_now(service, rows):
+    service.now -= 3 * 3_600
+    ids = service.answer(rows(700, 1, odd=3.0))
+    assert service.retrain("toy").outcome == "promoted"
+    labels = {one.id: json.loads(one.label) for one in service.watcher.log.labels("toy")}
+    told = service.now + 60
+    corrected = [Label.of(one, "no" if labels[one] == "yes" else "yes", told) for one in ids[:40]]
+    corrected += [Label.of(one, "yes", told) for one in ids[-1:]]  # known already, or among those that judged
+    service.watcher.log.tell("toy", corrected, replace=True)
+    service.answer(rows(500, 2, odd=-4.0))
+    before = service.retrain("toy", dry_run=True)
+    assert (before.learned, before.judged) == (350, 150)
+    done = service.retrain("toy")
+    model = service.watcher.watched(f"toy@{done.version}")
+    assert model.record["rows"] == 1_500 + 700 + 350
+    own = service.retrain._own(model)
+    truth = {row["row of the log"]: row["y"] for row in own.iter_rows(named=True)}
+    assert {one.id: json.loads(one.label) for one in corrected}.items() <= truth.items()
+    assert own["row of the log"].drop_nulls().is_unique().all()
+    assert own["row of the log"].null_count() == 1_500
+    again = noria.refit(f"toy@{done.version}", session=service.session)
+    assert again.record["rows"] == 1_500 + 700 + 500
 
 
 def test_rows_of_a_file_use_up_none_of_the_log(service, rows):

@@ -56,6 +56,12 @@ async def test_what_becomes_of_feedback(inside):
         ({"labels": [{"id": "a", "label": None}]}, "Label 0 is no single value."),
         ({"labels": [{"id": "a\0", "label": 1}]}, "Label 0 holds a NUL character."),
         ({"labels": [{"id": "a", "label": "\0"}]}, "Label 0 holds a NUL character."),
+        ({"labels": [], "rows": []}, "The request has no list of rows."),
+        ({"rows": {}}, "The request has no list of rows."),
+        ({"rows": [1]}, "Row 0 is no object of single values."),
+        ({"rows": [{"x": [1]}]}, "Row 0 is no object of single values."),
+        ({"rows": [{"x": "\0"}]}, "Row 0 holds a NUL character."),
+        ({"rows": [{"x": 1, "y": 2}]}, "The model 'line' does not forecast."),
     ],
 )
 async def test_feedback_that_is_none(inside, body, what):

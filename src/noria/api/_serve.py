@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria.api._models import model_folder
 from noria.api._session import Session
+from noria.api._watch import course
 from noria.core import registry
 from noria.core.deadline import seconds
 from noria.core.schema import Role
 from noria.core.serving import Key, Label, Outcome
 from noria.core.signature import Signature
-from noria.errors import ColumnError, ParamError, suggestion
+from noria.errors import ParamError, suggestion
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +98,7 @@ def desk(
     if not 0 <= share <= 1:
         raise ParamError("The share of answers that is logged is a number from 0 to 1.", got=share)
     kept = _log(session) if share else None
-    return Desk(endpoints, kept, limits, Privacy(share, frozenset(mask)))
+    return Desk(endpoints, kept, limits, Privacy(share, frozenset(mask)), partial(course, session=session))
 
 
 def keyring(session: Session | None = None) -> Keyring:
@@ -249,32 +249,16 @@ def feedback(
     session = session or Session()
     session.registry.model(model)
     table = sources.read(source, settings=session.settings, events=session.events)
-    log, now, unknown = _log(session), time.time(), 0
-    signature = Signature.from_dict(artifact.read_manifest(model_folder(model, session))["signature"])
-    times = signature.inputs.with_role(Role.TIME)
-    if times and "id" not in table.columns:
-        recipe = json.loads((session.registry.folder(model) / "run.json").read_text(encoding="utf-8"))[
-            "recipe"
-        ]
-        target = recipe["data"]["target"]
-        series = signature.inputs.with_role(Role.SERIES)
-        _demand(table, [*(column.name for column in (*series, *times)), target])
-        labels, unknown = work.matched(log, model, signature.inputs, table, target, now)
+    log, folder = _log(session), session.registry.folder(model)
+    signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
+    if signature.inputs.with_role(Role.TIME) and "id" not in table.columns:
+        outcomes = work.tell_forecasts(log, model, folder, table, replace=replace)
     else:
-        _demand(table, ["id", "label"])
-        told = table.select("id", "label").drop_nulls().rows()
+        work.demand(table, ["id", "label"])
+        told, now = table.select("id", "label").drop_nulls().rows(), time.time()
         labels = [Label.of(str(one), label, now) for one, label in told]
-    outcomes = work.tell(log, model, [signature], labels, replace=replace) + unknown * [Outcome.UNKNOWN]
+        outcomes = work.tell(log, model, [signature], labels, replace=replace)
     return {outcome: outcomes.count(outcome) for outcome in Outcome}
-
-
-def _demand(table: pl.DataFrame, names: Sequence[str]) -> None:
-    """See that labels have these columns."""
-    for name in names:
-        if name not in table.columns:
-            raise ColumnError(
-                f"The labels have no column {name!r}.", do=f"There are: {', '.join(table.columns)}."
-            )
 
 
 def _log(session: Session) -> PredictionLog:

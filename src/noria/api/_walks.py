@@ -268,7 +268,7 @@ def refit(model: str, source: Any = None, *, test: Any = None, session: Session 
     kept = retrainer(session).kept(model) if source is None else None
     questions = once_more.given_questions(record) if source is None else None
     if kept is not None:
-        wish |= {"source": kept[0], "learned_until": kept[1]}
+        wish |= {"source": kept[0], "learned": kept[1]}
     elif questions is not None:
         session.artefacts.snapshots.fetch(questions)
         wish["source"] = open_snapshot(questions, session.settings)

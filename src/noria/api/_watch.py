@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from noria._lazy import installed
 from noria.api._session import Session
 from noria.core import registry
 from noria.core.deadline import seconds
 
 if TYPE_CHECKING:
-    from noria.core.watch import Check, Entry
+    from noria.core.watch import Check, Entry, Step
     from noria.lifecycle.retrain import Retrained, Retrainer
     from noria.lifecycle.watch import Watcher
 
-__all__ = ["checks", "retrain", "retrainer", "retrainings", "silence", "watch", "watcher"]
+__all__ = ["checks", "course", "retrain", "retrainer", "retrainings", "silence", "watch", "watcher"]
 
 
 def watch(
@@ -50,8 +49,13 @@ def watch(
     ------
     NotFoundError
         If there is no such model.
+    ParamError
+        If the age is none.
+    RecipeError
+        If the rows are fewer than 50.
     """
-    changes: dict[str, Any] = {"window": since, "rows": rows, "notify": notify}
+    window = None if since is None else seconds(since, "An age")
+    changes: dict[str, Any] = {"window": window, "rows": rows, "notify": notify}
     given = {key: value for key, value in changes.items() if value is not None}
     return watcher(session).check(model, **given)
 
@@ -71,15 +75,23 @@ def silence(
     model : str
         A name.
     duration : str or float
-        ``"2h"``.
+        ``"2h"``; 0 ends every silence of the model.
     kinds : sequence of str
         ``drift``, ``quality``, ``decay``, ``estimate``, ``unanswered``, ``latency``, ``errors``; all if
         empty.
     why : str
         For the history.
     session : Session, optional
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model.
+    ParamError
+        If there is no such kind, or the duration is none.
     """
-    return watcher(session).silence(model, seconds(duration, "A silence"), kinds, why)
+    lasts = seconds(duration, "A silence") if duration else 0.0
+    return watcher(session).silence(model, lasts, kinds, why)
 
 
 def checks(model: str, *, limit: int = 100, session: Session | None = None) -> list[Check]:
@@ -152,6 +164,30 @@ def _entries(model: str, kind: str, limit: int, session: Session | None) -> list
     return registry.backend("ledger", "sql")(session.settings).entries(name, kind, limit=limit)
 
 
+def course(model: str, *, limit: int = 60, session: Session | None = None) -> tuple[list[Check], list[Step]]:
+    """What was found of a served model, and what was done about it, latest first."""
+    from noria.core.watch import Step
+
+    session = session or Session()
+    name = session.registry.find(model).name
+    steps = [
+        Step(one.when, one.who, f"{one.kind} {one.alias or ''}".strip(), one.version, one.why)
+        for one in session.registry.state.changes(name)
+        if one.kind != "tagged"
+    ]
+    steps += [
+        Step(when, who, f"retraining: {done.outcome}", done.version, done.reason or done.why)
+        for at, (when, who, done) in enumerate(retrainings(model, limit=limit, session=session))
+        if done.outcome != "started" or at == 0
+    ]
+    steps += [
+        Step(one.when, one.who, "silence", None, one.body["why"])
+        for one in _entries(model, "silence", limit, session)
+    ]
+    latest = sorted(steps, key=lambda one: one.when, reverse=True)
+    return checks(model, limit=limit, session=session), latest[:limit]
+
+
 def watcher(session: Session | None = None) -> Watcher:
     """What looks at the models of a session."""
     from noria.core import artifact
@@ -175,7 +211,7 @@ def watcher(session: Session | None = None) -> Watcher:
         load,
         lambda: registry.backend("alerts", "apprise")(),
         (session.settings.notify or "").split(),
-        embed if installed("onnxruntime") and installed("tokenizers") else None,
+        embed,
     )
 
 

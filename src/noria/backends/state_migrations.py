@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIGRATIONS", "SCHEMA", "migrate"]
 
-SCHEMA = 4
+SCHEMA = 5
 """The version of `noria.backends.state_tables`. Whoever changes a table raises it and adds a step."""
 
 
@@ -81,7 +81,19 @@ def _add_ledger(operations: Any) -> None:
     )
 
 
-MIGRATIONS: Mapping[int, Callable[[Any], None]] = {1: _add_service, 2: _count_rows_once, 3: _add_ledger}
+def _add_cpu(operations: Any) -> None:
+    """What a row cost the service that answered it."""
+    from sqlalchemy import Column, Double
+
+    operations.add_column("predictions", Column("cpu", Double))
+
+
+MIGRATIONS: Mapping[int, Callable[[Any], None]] = {
+    1: _add_service,
+    2: _count_rows_once,
+    3: _add_ledger,
+    4: _add_cpu,
+}
 """What makes version n + 1 of version n on either database, given ``alembic.operations.Operations``.
 
 A step names the tables as they were then: today's metadata may be of a later version."""

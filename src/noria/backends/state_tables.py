@@ -114,6 +114,7 @@ class PredictionRow(Table):
     caller: Mapped[str | None]
     inputs: Mapped[str] = mapped_column(Text)
     outputs: Mapped[str] = mapped_column(Text)
+    cpu: Mapped[float | None]
 
 
 class LabelRow(Table):

@@ -45,7 +45,9 @@ LOOP: Mapping[str, Any] = {
 """When it looks, and what it does."""
 
 SILENCE: Mapping[str, Any] = {
-    "silence": Annotated[str | None, typer.Option(metavar="TIME", help="Tell nobody of alarms for so long.")],
+    "silence": Annotated[
+        str | None, typer.Option(metavar="TIME", help="Tell nobody of alarms for so long; 'off' ends that.")
+    ],
     "kinds": Annotated[
         str | None,
         typer.Option(
@@ -76,18 +78,22 @@ def watch(
       noria watch titanic --every 1h --notify slack://token_a/token_b/token_c
       noria watch titanic --since 1d --json
       noria watch titanic --silence 2h --kinds drift --why "a campaign"
+      noria watch titanic --silence off
     """  # noqa: D301 - \b keeps click from joining the lines
     import noria
     from noria.cli.ui import print_json
     from noria.core.deadline import seconds
 
     if flags["silence"]:
-        entry = noria.silence(name, flags["silence"], kinds=words(flags["kinds"]), why=flags["why"] or "")
+        lasts = 0.0 if flags["silence"] == "off" else flags["silence"]
+        entry = noria.silence(name, lasts, kinds=words(flags["kinds"]), why=flags["why"] or "")
         told = ", ".join(entry.body["kinds"]) or "any alarm"
         if flags["json"]:
             print_json(entry._asdict())
+        elif lasts:
+            typer.echo(f"Nobody is told of {told} of {name} for {lasts}.")
         else:
-            typer.echo(f"Nobody is told of {told} of {name} for {flags['silence']}.")
+            typer.echo(f"Alarms of {name} are told again.")
     elif flags["history"]:
         _show_history(noria.checks(name), flags)
     elif flags["every"]:
@@ -149,7 +155,7 @@ def _parts(check: Check) -> list[Any]:
     from rich.text import Text
 
     from noria.cli.ui import grid, table
-    from noria.core.words import percent
+    from noria.core.words import percent, times
     from noria.pages.units import number
 
     colour = {"ok": "green", "alarm": "bold red"}.get(check.verdict, "yellow")
@@ -157,12 +163,14 @@ def _parts(check: Check) -> list[Any]:
     usage = check.usage
     if usage.rows:
         facts = grid()
-        rows = f"{usage.rows:,} in {usage.requests:,} requests, {percent(usage.errors)} refused"
-        facts.add_row("rows", f"{rows}, {number(usage.per_hour)} per hour")
+        rows = f"{usage.rows:,} in {times(usage.requests, 'request')}, {percent(usage.errors)} refused"
+        pace = f", {number(usage.per_hour)} per hour" if usage.last > usage.first else ""
+        facts.add_row("rows", rows + pace)
         spent = " / ".join(f"{1000 * one:.3g}" for one in (usage.median, usage.slow, usage.slowest))
         facts.add_row("latency", f"{spent} ms (50 / 95 / 99% of the requests)")
-        if usage.cost is not None:
-            facts.add_row("cost", f"{usage.cost:.3g} per thousand rows")
+        if usage.cpu is not None:
+            cost = "" if usage.cost is None else f", which cost {usage.cost:.3g}"
+            facts.add_row("cpu", f"{usage.cpu:.3g} s per thousand rows{cost}")
         facts.add_row("labels", f"{check.labelled:,}")
         for share in check.shares:
             told = f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"

@@ -149,7 +149,7 @@ class Monitor(_Part):
     )
     helpful: float = Field(0.5, ge=0, le=1, description="The share of thumbs up below which is an alarm.")
     latency: Duration | None = Field(None, description="What 95% of the requests should stay within.")
-    price: float | None = Field(None, ge=0, description="Of an hour of the machine, to tell what rows cost.")
+    price: float | None = Field(None, ge=0, description="Of an hour of one core, to tell what rows cost.")
     notify: list[str] = Field(default_factory=list, description="Whom to tell: addresses of apprise.")
     masked: list[str] = Field(
         default_factory=list, description="Columns no text of which is kept to compare."

@@ -45,6 +45,8 @@ class LoggedPrediction(NamedTuple):
         The id of the key that was used.
     inputs, outputs : str
         JSON objects; outputs hold ``error`` if the row was refused.
+    cpu : float, optional
+        CPU seconds that it took the service; unknown of what earlier versions of Noria have logged.
     """
 
     id: str
@@ -57,6 +59,7 @@ class LoggedPrediction(NamedTuple):
     caller: str | None
     inputs: str
     outputs: str
+    cpu: float | None = None
 
 
 class Label(NamedTuple):

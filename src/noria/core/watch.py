@@ -14,7 +14,7 @@ from noria.core.words import number, percent
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Alarm", "Check", "Entry", "Realised", "Usage"]
+__all__ = ["Alarm", "Check", "Entry", "Realised", "Step", "Usage"]
 
 Kind = Literal["check", "retraining", "silence"]
 
@@ -43,6 +43,26 @@ class Entry(NamedTuple):
     body: dict[str, Any]
 
 
+class Step(NamedTuple):
+    """Something that was done about a served model: a promotion, a retraining, a silence.
+
+    Attributes
+    ----------
+    when : float
+        Seconds since 1970.
+    who, what : str
+    version : int, optional
+        That it was about.
+    why : str
+    """
+
+    when: float
+    who: str
+    what: str
+    version: int | None
+    why: str
+
+
 @dataclass(frozen=True)
 class Usage:
     """What a service was asked in a window.
@@ -55,8 +75,10 @@ class Usage:
         When, seconds since 1970.
     median, slow, slowest : float
         Seconds of requests: quantiles 0.5, 0.95 and 0.99.
+    cpu : float, optional
+        CPU seconds of a thousand rows, where the log knows it.
     cost : float, optional
-        Of a thousand rows, where the price of an hour of the machine is known.
+        Of a thousand rows, where the price of an hour of a processor core is known too.
     """
 
     requests: int = 0
@@ -67,6 +89,7 @@ class Usage:
     median: float = math.nan
     slow: float = math.nan
     slowest: float = math.nan
+    cpu: float | None = None
     cost: float | None = None
 
     @property
@@ -232,7 +255,7 @@ class Check:
         """The inverse of `to_dict`."""
         known = {name: value for name, value in fields.items() if name not in ("verdict", "reasons")}
         usage: dict[str, Any] = {
-            name: math.nan if value is None and name != "cost" else value
+            name: math.nan if value is None and name not in ("cpu", "cost") else value
             for name, value in known["usage"].items()
         }
         known["usage"] = Usage(**usage)

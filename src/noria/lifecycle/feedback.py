@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 
 import polars as pl
 
+from noria.core import artifact, manifest
 from noria.core.ports import PredictionLog
 from noria.core.schema import Role, Schema, Type
 from noria.core.serving import Label, Outcome
 from noria.core.signature import Signature
 from noria.data.conform import FALSE_WORDS, TRUE_WORDS, conform
+from noria.errors import ColumnError, ParamError
 from noria.lifecycle.watch.window import table as rows_of
 
-__all__ = ["matched", "tell"]
+__all__ = ["demand", "tell", "tell_forecasts"]
 
 _PAGE = 5_000
 _WORDS = {**dict.fromkeys(TRUE_WORDS, "true"), **dict.fromkeys(FALSE_WORDS, "false")}
@@ -48,29 +52,67 @@ def tell(
     return [next(kept) if isinstance(one, Label) else one for one in read]
 
 
-def matched(
-    log: PredictionLog, name: str, inputs: Schema, table: pl.DataFrame, target: str, now: float
-) -> tuple[list[Label], int]:
-    """What forecasts should have been, found by series and time, and how many rows no forecast was asked for.
+def tell_forecasts(
+    log: PredictionLog,
+    name: str,
+    folder: Path,
+    table: pl.DataFrame,
+    *,
+    replace: bool = False,
+    caller: str | None = None,
+) -> list[Outcome]:
+    """Keep what forecasts should have been, found by series and time; what became of each of their labels.
 
-    Every forecast of a moment gets its truth, whenever and by whichever version it was made.
+    Every forecast of a moment gets its truth, whenever and by whichever version it was made. A row that no
+    forecast was asked for is ``unknown``.
 
     Parameters
     ----------
     log : PredictionLog
     name : str
         Of the model.
-    inputs : Schema
-        What the model is asked with.
+    folder : Path
+        Of the run of a version.
     table : Table
-        What came true; of several rows of a moment the last counts.
-    target : str
-        Its column of values.
-    now : float
-        When it is told, seconds since 1970.
+        What came true, as in the training data: the columns of series, time and target; of several rows of a
+        moment the last counts.
+    replace : bool
+        Whether a label may take the place of another one that was told before.
+    caller : str, optional
+        The id of the key that was used.
+
+    Raises
+    ------
+    ParamError
+        If the model does not forecast.
+    ColumnError
+        If a column is missing, or cannot be read.
     """
+    signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
+    inputs = signature.inputs
+    if not inputs.with_role(Role.TIME):
+        raise ParamError(f"The model {name!r} does not forecast.", do="Name the rows by their ids.")
+    target = (manifest.read_json(folder / "run.json") or {})["recipe"]["data"]["target"]
     keys = Schema(tuple(column for column in inputs if column.role in (Role.SERIES, Role.TIME)))
-    names = [column.name for column in keys]
+    demand(table, [*(column.name for column in keys), target])
+    labels, unknown = _matched(log, name, keys, table, target, caller)
+    return tell(log, name, [signature], labels, replace=replace) + unknown * [Outcome.UNKNOWN]
+
+
+def demand(table: pl.DataFrame, names: Sequence[str]) -> None:
+    """See that labels have these columns. ColumnError if they do not."""
+    for name in names:
+        if name not in table.columns:
+            raise ColumnError(
+                f"The labels have no column {name!r}.", do=f"There are: {', '.join(table.columns)}."
+            )
+
+
+def _matched(
+    log: PredictionLog, name: str, keys: Schema, table: pl.DataFrame, target: str, caller: str | None
+) -> tuple[list[Label], int]:
+    """The labels of forecasts, and how many rows no forecast was asked for."""
+    names, now = [column.name for column in keys], time.time()
     truth = conform(table.select(names), keys).with_columns(label=table[target]).drop_nulls()
     truth = truth.unique(names, keep="last", maintain_order=True).with_row_index("row")
     labels: list[Label] = []
@@ -82,7 +124,9 @@ def matched(
             asked = conform(sent.select(names), keys).with_columns(id=pl.Series([line.id for line in page]))
             pairs = asked.join(truth, on=names)
             found.update(pairs["row"])
-            labels += [Label.of(one, value, now) for one, value in pairs.select("id", "label").iter_rows()]
+            labels += [
+                Label.of(one, value, now, caller) for one, value in pairs.select("id", "label").iter_rows()
+            ]
     return labels, truth.height - len(found)
 
 

@@ -22,6 +22,7 @@ _SCHEMA: Mapping[str, Any] = {
     "version": pl.Int64,
     "role": pl.String,
     "seconds": pl.Float64,
+    "cpu": pl.Float64,
     "caller": pl.String,
     "inputs": pl.String,
     "outputs": pl.String,
@@ -58,8 +59,8 @@ def write(pieces: Iterable[pl.DataFrame], output: Path) -> int:
 def _table(lines: Sequence[LoggedPrediction], labels: Mapping[str, str]) -> pl.DataFrame:
     rows = [
         (
-            line.id, int(line.when * 1e6), line.version, line.role, line.seconds, line.caller, line.inputs,
-            line.outputs, labels.get(line.id),
+            line.id, int(line.when * 1e6), line.version, line.role, line.seconds, line.cpu, line.caller,
+            line.inputs, line.outputs, labels.get(line.id),
         )
         for line in lines
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial, reduce
 from typing import Any
@@ -19,6 +20,7 @@ from noria.data.snapshot import open_snapshot
 from noria.errors import DataError, NoriaError, ParamError
 from noria.lifecycle import refit
 from noria.lifecycle.contest import Contest, Gain, contest
+from noria.lifecycle.learned import Learned
 from noria.lifecycle.promote import Judged, Verdict
 from noria.lifecycle.train import Training, Walk
 from noria.lifecycle.trial import Trial
@@ -32,6 +34,7 @@ __all__ = ["Retrained", "Retrainer", "due"]
 _SHARE, _FEWEST, _LARGEST = 0.3, 100, 10_000  # of the fresh rows that judge: the share, and how many
 _LEASE = 600.0
 _DECIDED = ("won", "lost")
+_ID = "row of the log"  # a column beside those of the data while a retraining is prepared
 _AGAIN = 86_400.0  # seconds after which a champion that has held its place is challenged again
 
 
@@ -96,8 +99,12 @@ class Retrained:
 
 @dataclass(frozen=True)
 class _Fresh:
-    """Rows with their truth, as they came, oldest first: to learn from and to judge by."""
+    """Rows with their truth, as they came, oldest first: to learn from and to judge by.
 
+    `own` are those of the champion, with labels as they are now.
+    """
+
+    own: pl.DataFrame
     learn: pl.DataFrame
     judge: pl.DataFrame
 
@@ -175,15 +182,16 @@ class Retrainer:
                 return replace(told, outcome="would", reason="nothing was done: a dry run")
             return self._walked(model, fresh, told, search)
 
-    def kept(self, reference: str) -> tuple[pl.DataFrame, float] | None:
-        """What a retrained version can be fitted on again, and until when labels are among it.
+    def kept(self, reference: str) -> tuple[pl.DataFrame, Learned] | None:
+        """What a retrained version can be fitted on again, and which rows of the log are among it.
 
         Its own rows and those of the log whose label was told since; None if no retraining made the version.
         """
         model, now = self.watcher.watched(reference), self.watcher.clock()
         if model.record.get("learned_until") is None:
             return None
-        return joined(self._own(model), self._logged(model, now), model.recipe.data.weight), now
+        rows = joined(*self._rows(model, now), model.recipe.data.weight)
+        return rows.drop(_ID), Learned(now, rows[_ID])
 
     def _walked(self, model: Watched, fresh: _Fresh, told: Retrained, search: bool | None) -> Retrained:
         """Train and judge; whatever comes of it is written down."""
@@ -207,13 +215,23 @@ class Retrainer:
     ) -> Walk:
         recipe, record = refit.again(model.folder, self.trusts)
         anew = recipe.monitor.retrain.search if search is None else search
-        old = self._own(model)
-        source = joined(old, fresh.learn, recipe.data.weight)
+        source = joined(fresh.own, fresh.learn, recipe.data.weight)
+        test = joined(fresh.own.clear(), fresh.judge, recipe.data.weight)
         return self.training(
-            refit.as_kept(recipe), source=source, test=joined(old.clear(), fresh.judge, recipe.data.weight),
+            refit.as_kept(recipe), source=source.drop(_ID), test=test.drop(_ID),
             replay=() if anew else refit.pipeline(record),
-            judge=partial(self._judge, model, fresh, told, held), learned_until=told.until,
+            judge=partial(self._judge, model, fresh, told, held),
+            learned=Learned(told.until, pl.concat([source[_ID], test[_ID]])),
         )()  # fmt: skip
+
+    def _rows(self, model: Watched, until: float) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """A version's own rows, with labels as they were corrected by then, and further ones of the log."""
+        own, told = self._own(model), self._logged(model, until)
+        again = told[_ID].is_in(own[_ID].drop_nulls().implode())
+        if again.any():
+            stays = ~own[_ID].is_in(told[_ID].filter(again).implode()).fill_null(False)
+            own = joined(own.filter(stays), told.filter(again), model.recipe.data.weight)
+        return own, told.filter(~again)
 
     def _own(self, model: Watched) -> pl.DataFrame:
         """The rows that a version was trained on and, if a retraining made it, those that judged it."""
@@ -223,7 +241,8 @@ class Retrainer:
         for digest in filter(None, (record["snapshot"], again)):
             self.watcher.registry.artefacts.snapshots.fetch(digest)
             tables.append(open_snapshot(digest, self.settings))
-        return reduce(partial(joined, weight=model.recipe.data.weight), tables)
+        rows = reduce(partial(joined, weight=model.recipe.data.weight), tables)
+        return rows.with_columns(Learned.ids(model.folder, rows.height).alias(_ID))
 
     def _judge(
         self,
@@ -235,7 +254,8 @@ class Retrainer:
         evaluation: Evaluation,
     ) -> Judged:
         """Champion and challenger on the rows that are kept to judge by."""
-        held.append(self._contest(model, challenger, fresh.judge, metric=evaluation.metric))
+        rows = fresh.judge.drop(_ID, strict=False)
+        held.append(self._contest(model, challenger, rows, metric=evaluation.metric))
         found = held[0].verdict
         trial = model.recipe.monitor.retrain.trial
         if found.promoted and trial:
@@ -260,8 +280,10 @@ class Retrainer:
         """Rows with their truth: the latest are kept to judge by."""
         target = model.recipe.data.target
         if source is None:
-            source = self._logged(model, until)
-        elif target not in source.columns:
+            own, source = self._rows(model, until)
+        elif target in source.columns:
+            own = self._own(model)
+        else:
             raise ParamError(f"The new rows have no column {target!r}.", do="Name the truth as in training.")
         if model.recipe.data.time in source.columns:
             source = source.sort(model.recipe.data.time, maintain_order=True)
@@ -272,16 +294,17 @@ class Retrainer:
                 got=times(source.height, "row"),
                 do=f"Give {2 * _FEWEST} or more: noria feedback {model.version.name} labels.csv",
             )
-        return _Fresh(source.head(source.height - count), source.tail(count))
+        return _Fresh(own, source.head(source.height - count), source.tail(count))
 
     def _logged(self, model: Watched, until: float) -> pl.DataFrame:
-        """The rows of the log whose label was told by a moment, but for those that the model knows."""
+        """The rows of the log whose label was told by a moment, and after the model was made."""
         log, name, target = self.watcher.log, model.version.name, model.recipe.data.target
         pairs = list(labelled(log, name, since=model.learned_until, until=until))
         if Task(model.record["task"]) is Task.QUESTION_ANSWERING:  # a thumb names no document
             pairs = [(line, label) for line, label in pairs if not isinstance(label, bool)]
-        sent = _inputs([line for line, _ in pairs])
-        return sent.with_columns(table([{target: label} for _, label in pairs])) if pairs else sent
+        sent = table([json.loads(line.inputs) for line, _ in pairs])
+        ids = pl.Series(_ID, [line.id for line, _ in pairs], pl.String)
+        return sent.with_columns(ids, *table([{target: label} for _, label in pairs]))
 
     def _tried(self, model: Watched) -> tuple[Retrained, float] | None:
         """The trial beside this champion, or one that is decided and not carried out, and since when."""
@@ -413,9 +436,3 @@ def joined(old: pl.DataFrame, new: pl.DataFrame, weight: str | None) -> pl.DataF
     ]
     texts = [pl.col(name).cast(pl.String) for name in odd]
     return pl.concat([old.with_columns(texts), below.with_columns(texts)], how="diagonal_relaxed")
-
-
-def _inputs(lines: Sequence[Any]) -> pl.DataFrame:
-    import json
-
-    return table([json.loads(line.inputs) for line in lines])

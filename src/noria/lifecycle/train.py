@@ -21,17 +21,7 @@ from noria.core.events import Events
 from noria.core.features import FeaturedModel
 from noria.core.insight import Finding
 from noria.core.ports import Executor
-from noria.core.protocol import (
-    Completes,
-    Context,
-    Evidence,
-    Fold,
-    Inspects,
-    Learner,
-    Metric,
-    Model,
-    System,
-)
+from noria.core.protocol import Completes, Context, Evidence, Fold, Inspects, Learner, Metric, Model, System
 from noria.core.recipe import Recipe, validated
 from noria.core.result import Evaluation
 from noria.core.runs import Condition, RunEntry, RunQuery
@@ -52,6 +42,7 @@ from noria.lifecycle._attempt import attempt
 from noria.lifecycle.diagnose import check_silence
 from noria.lifecycle.examine import Case, examine
 from noria.lifecycle.journal import EventLog, Journal
+from noria.lifecycle.learned import Learned
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.prepare import Preparation, Prepared
 from noria.lifecycle.promote import Judged, Verdict, verdict
@@ -104,8 +95,8 @@ class Training:
         Whether the model becomes a version of its name.
     judge : callable, optional
         Says, in place of the recipe's rule, whether a model and its evaluation beat one version of its name.
-    learned_until : float, optional
-        Rows of the log are among the data, those whose label was told by then, seconds since 1970.
+    learned : Learned, optional
+        Which rows of the log are among the data.
     """
 
     recipe: Recipe
@@ -120,7 +111,7 @@ class Training:
     replay: Sequence[Mapping[str, Any]] = ()
     register: bool = True
     judge: Callable[[Model | FeaturedModel, Evaluation], Judged] | None = None
-    learned_until: float | None = None
+    learned: Learned | None = None
     _origin: lineage.Origin = field(init=False, repr=False)
     _log: EventLog = field(init=False, repr=False)
 
@@ -431,7 +422,7 @@ class Training:
             "tested": data.tested,
             "documents": data.corpus,
             "rows": data.table.height,
-            "learned_until": self.learned_until,
+            "learned_until": self.learned.until if self.learned else None,
             "notes": found.notes,
             "evaluation": evaluation.to_dict(),
             "insight": found.insight.to_dict(),
@@ -451,6 +442,8 @@ class Training:
         files.write_text(folder / report.PAGE, report.page(report.story(folder, record)))
         if origin.code and origin.code.diff:
             files.write_text(folder / lineage.DIFF, origin.code.diff)
+        if self.learned:
+            self.learned.save(folder)
         files.write_text(folder / "run.json", json.dumps(record, indent=1))
         self.events.emit("run.kept", run=run_id, seconds=found.seconds)
         self._log.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -36,6 +37,7 @@ __all__ = ["create_app"]
 
 _HIDDEN = "See the log of the service, or ask with a key for admin."
 _SHAPE = 'Send {"labels": [{"id": "...", "label": ...}, ...]}.'
+_ROWS = 'Send {"rows": [{...}, ...]} with the columns of series, time and target.'
 
 
 def create_app(
@@ -205,17 +207,15 @@ def _add_models(app: FastAPI, desk: Desk) -> None:
         caller = check(request.scope, name, Verb.FEEDBACK, filtered=True)
         desk.endpoint(name)
         told = await read_json(request.scope, request.receive, desk.limits, _SHAPE)
-        labels, replace = _labels(told, caller)
-        if len(labels) > desk.limits.rows:
-            raise RequestError(
-                "Too many labels were sent at once.",
-                status=413,
-                got=f"{len(labels):,}",
-                do=f"Send at most {desk.limits.rows:,}.",
-            )
-        outcomes = await desk.tell(name, labels, replace=replace)
-        results = [{"id": label.id, "outcome": outcome} for label, outcome in zip(labels, outcomes)]
-        return {"results": results, "kept": sum(one.counts for one in outcomes)}
+        rows, replace = _told(told, desk.limits.rows)
+        if "rows" in told:
+            outcomes = await desk.tell_forecasts(name, _truths(rows), replace=replace, caller=caller)
+            results: Any = {"outcomes": Counter(outcomes)}
+        else:
+            labels = _labels(rows, caller)
+            outcomes = await desk.tell(name, labels, replace=replace)
+            results = {"results": [{"id": one.id, "outcome": end} for one, end in zip(labels, outcomes)]}
+        return {**results, "kept": sum(one.counts for one in outcomes)}
 
 
 def _open(request: Request, desk: Desk) -> dict[str, Endpoint]:
@@ -223,12 +223,35 @@ def _open(request: Request, desk: Desk) -> dict[str, Endpoint]:
     return {name: one for name, one in desk.endpoints.items() if may(request.scope, name, Verb.PREDICT)}
 
 
-def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
-    """The labels of ``{"labels": [{"id": ..., "label": ...}], "replace": false}``."""
-    listed = told.get("labels") if isinstance(told, dict) else None
+def _told(told: Any, most: int) -> tuple[list[Any], bool]:
+    """The list of ``{"labels": [...], "replace": false}``, or of ``rows`` in place of ``labels``."""
+    key = "rows" if isinstance(told, dict) and "rows" in told else "labels"
+    listed = told.get(key) if isinstance(told, dict) else None
     replace = told.get("replace", False) if isinstance(told, dict) else False
-    if not isinstance(listed, list) or not isinstance(replace, bool) or set(told) - {"labels", "replace"}:
-        raise ParamError("The request has no list of labels.", got=type(told).__name__, do=_SHAPE)
+    if not isinstance(listed, list) or not isinstance(replace, bool) or set(told) - {key, "replace"}:
+        do = _ROWS if key == "rows" else _SHAPE
+        raise ParamError(f"The request has no list of {key}.", got=type(told).__name__, do=do)
+    if len(listed) > most:
+        raise RequestError(
+            f"Too many {key} were sent at once.", status=413, got=f"{len(listed):,}",
+            do=f"Send at most {most:,}.",
+        )  # fmt: skip
+    return listed, replace
+
+
+def _truths(listed: list[Any]) -> list[dict[str, Any]]:
+    """Rows of single values, like those of the training."""
+    for at, one in enumerate(listed):
+        values = one.values() if isinstance(one, dict) else [[]]
+        if not all(isinstance(value, str | int | float | None) for value in values):
+            raise ParamError(f"Row {at} is no object of single values.", got=repr(one)[:80], do=_ROWS)
+        if any("\0" in str(value) for value in values):
+            raise ParamError(f"Row {at} holds a NUL character.", got=repr(one)[:80], do=_ROWS)
+    return listed
+
+
+def _labels(listed: list[Any], caller: str | None) -> list[Label]:
+    """The labels of ``[{"id": ..., "label": ...}]``."""
     labels, now = [], time.time()
     for at, one in enumerate(listed):
         if not isinstance(one, dict) or set(one) != {"id", "label"} or not isinstance(one["id"], str):
@@ -238,7 +261,7 @@ def _labels(told: Any, caller: str | None) -> tuple[list[Label], bool]:
         if "\0" in f"{one['id']}{one['label']}":
             raise ParamError(f"Label {at} holds a NUL character.", got=repr(one)[:80], do=_SHAPE)
         labels.append(Label.of(one["id"], one["label"], now, caller))
-    return labels, replace
+    return labels
 
 
 async def _failed(request: Request, error: Any) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from noria._version import __version__
-from noria.core.schema import Type
+from noria.core.schema import Role, Type
 from noria.lifecycle.serve import Endpoint, Serving
 
 __all__ = ["described"]
@@ -118,7 +118,13 @@ def _of_model(name: str, serving: Serving, by: str | None) -> dict[str, Any]:
     label = _object({"id": _text(), "label": {"type": ["string", "number", "boolean"]}}, ["id", "label"])
     labels = _object({"labels": _list(label), "replace": {"type": "boolean"}}, ["labels"])
     label["additionalProperties"] = labels["additionalProperties"] = False
-    results = _object({"results": {"type": "array"}, "kept": {"type": "integer"}}, ["results", "kept"])
+    results = _object({"results": {"type": "array"}, "kept": {"type": "integer"}}, ["kept"])
+    if signature.inputs.with_role(Role.TIME):  # forecasts are found by series and time as well
+        came = {"description": "What came true: the columns of series, time and target.", "type": "object"}
+        by_time = _object({"rows": _list(came), "replace": {"type": "boolean"}}, ["rows"])
+        by_time["additionalProperties"] = False
+        labels = {"anyOf": [labels, by_time]}
+        results["properties"]["outcomes"] = {"type": "object", "description": "How many came to which end."}
     place = f"/v1/models/{name}"
     talks = _of_talk(name, place, serving.example) if signature.question else {}
     told_label = {"labels": [{"id": "0123456789abcdef0123456789abcdef", "label": "yes"}]}

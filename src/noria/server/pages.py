@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from noria.lifecycle.serve.uploads import TAKEN, documents_of
 from noria.pages.form import Field, fields
 from noria.pages.render import asset, render
 from noria.pages.units import data_size, number
+from noria.pages.watch import course
 from noria.pages.words import measure
 from noria.server.guard import check, may
 
@@ -51,9 +53,11 @@ def page_routes(desk: Desk) -> APIRouter:
         kept = "public, max-age=31536000, immutable" if v == _digest(name) else "no-cache"
         return Response(asset(name), media_type=_ASSETS[name], headers={"cache-control": kept})
 
-    def locked(request: Request, name: str | None, *, filtered: bool = True) -> Response | None:
+    def locked(
+        request: Request, name: str | None, *, verb: Verb = Verb.PREDICT, filtered: bool = True
+    ) -> Response | None:
         try:
-            check(request.scope, name, Verb.PREDICT, filtered=filtered)
+            check(request.scope, name, verb, filtered=filtered)
         except AccessError as error:
             return _page("key.html", error.http_status, title="A key is needed")
         return None
@@ -71,10 +75,19 @@ def page_routes(desk: Desk) -> APIRouter:
             return refused
         serving = desk.endpoint(name).serving
         told = _model(serving, desk.limits.file)
+        told["watch"] = may(request.scope, name, Verb.ADMIN)
         if not serving.model.signature.question:
             return _page("model.html", **told)
         takes = may(request.scope, name, Verb.UPLOAD) and documents_of(serving) is not None
         return _page("ask.html", **told, kinds=TAKEN if takes else ())
+
+    @routes.get("/models/{name}/watch")
+    def watch(name: str, request: Request) -> Response:
+        if refused := locked(request, name, verb=Verb.ADMIN):
+            return refused
+        about = _about(desk.endpoint(name).serving)
+        title = f"Watching {about['title']}"
+        return _page("watch.html", title=title, model=about, **course(*desk.course(name), now=time.time()))
 
     @routes.get("/models/{name}/report")
     def report(name: str, request: Request) -> Response:

@@ -333,7 +333,7 @@ def test_texts_whose_meaning_cannot_be_had_are_compared_by_length_and_the_check_
         raise SourceError("The weights are not here.")
 
     for embed, why in (
-        (None, "their meaning needs the extra 'rag'."),
+        (None, "nothing makes vectors of them."),
         (fails, "The weights are not here."),
     ):
         found = compared(notes(500, 1, MONEY), embed)

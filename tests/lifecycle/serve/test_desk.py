@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import pytest
@@ -194,6 +195,34 @@ async def test_too_many_rows_and_no_model(endpoint):
     assert (caught.value.http_status, caught.value.got) == (413, "4")
     with pytest.raises(NotFoundError):
         await desk.predict("lime", [], "r")
+
+
+def busy(endpoint, seconds):
+    """An endpoint whose model computes for so long."""
+    made = endpoint(seconds=0.0)
+    predict = made.serving.model.predict
+
+    def working(rows):
+        begun = time.thread_time()
+        while time.thread_time() - begun < seconds:
+            pass
+        return predict(rows)
+
+    made.serving.model.predict = working
+    return made
+
+
+async def test_the_log_knows_the_cpu_seconds_of_each_row_and_none_of_waiting(endpoint, session):
+    log = SqlPredictions(session.settings)
+    computing, sleeping = Desk({"line": busy(endpoint, 0.1)}, log), Desk({"line": endpoint(seconds=0.1)}, log)
+    for name, desk in (("computing", computing), ("sleeping", sleeping)):
+        for turn in range(2):
+            await desk.predict("line", [{"x": 1.0}] * 100, f"{name}{turn}")
+    spent = {one.request: 0.0 for one in log.read()}
+    for one in log.read():
+        spent[one.request] += one.cpu
+    assert spent["computing1"] > 0.1 > spent["sleeping1"] > 0
+    await computing.close()
 
 
 async def test_a_split_answers_each_row_by_its_version(endpoint, session):

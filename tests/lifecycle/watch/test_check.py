@@ -33,6 +33,15 @@ def test_rows_like_those_of_the_training_raise_nothing(service, rows):
     assert check.frame()["drifted"].sum() == 0
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"a": 1}'])
+def test_what_rows_are_compared_with_is_damaged(service, rows, content):
+    service.answer(rows(60, 1))
+    (service.watcher.watched("toy").folder / "reference.json").write_text(content)
+    check = service.check()
+    assert (check.verdict, check.usage.rows, check.report.drifts) == ("ok", 60, ())
+    assert check.notes == ("What new rows are compared with cannot be read. Train the model again.",)
+
+
 def test_nobody_has_asked_yet(service):
     check = service.check()
     assert (check.verdict, check.usage.rows, check.alarms) == ("no rows", 0, ())
@@ -68,14 +77,15 @@ def test_decay_is_seen_with_labels_alone(service, rows):
 def test_refused_rows_and_slow_requests_are_alarms(service, rows):
     bad = [{"age": "old", "town": "Delft", "income": 1.0}] * 40
     for _ in range(2):
-        service.answer(rows(100, 1), seconds=0.5)
+        service.answer(rows(100, 1), seconds=0.5, cpu=0.3)
         service.log(bad, [{"error": {"what": "no"}}] * 40)
         check = service.check(rows=140, latency="0.1s", price=3.6)
     assert {"errors", "latency", "quality"} <= set(kinds(check))
     assert "29% of the rows were refused, 5.0% are allowed." in check.reasons
     assert "95% of the requests take up to 500 ms, 100 ms are allowed." in check.reasons
     assert any(why.startswith("age should hold values of the type number; 29%") for why in check.reasons)
-    assert check.usage.cost == pytest.approx(1000 * 3.6 / 3600 * (100 * 0.5 + 40 * 0.002) / 140)
+    assert check.usage.cpu == pytest.approx(1000 * (100 * 0.3 + 40 * 0.002) / 140)
+    assert check.usage.cost == pytest.approx(check.usage.cpu * 3.6 / 3600)
 
 
 def test_a_window_of_three_rows_is_no_reason_for_anything(service, rows):
@@ -146,7 +156,7 @@ def test_another_version_begins_anew(service, rows):
     (folder / "reference.json").unlink()
     service.log([{"age": 1.0}] * 60, [{"prediction": "yes"}] * 60, version=7)
     check = service.check()
-    assert "Nothing was kept to compare new rows with: train the model again." in check.notes
+    assert "What new rows are compared with cannot be read. Train the model again." in check.notes
     assert (check.usage.rows, check.report.drifts) == (600, ())
 
 
@@ -240,6 +250,15 @@ def test_a_silence_keeps_alarms_and_tells_them_when_it_ends(service, rows, hook)
     service.watcher.silence("toy", 2.5 * 3_600, ["drift", "quality"], "a campaign")
     seen = [len(drifting(service, rows, seed, hook).acted) for seed in range(4)]
     assert seen == [0, 0, 0, 1] or seen == [0, 0, 1, 0]
+    assert "drift" in hook.got[0]["title"]
+
+
+def test_a_silence_can_be_ended(service, rows, hook):
+    service.watcher.silence("toy", 30 * 86_400.0)
+    service.watcher.silence("toy", 86_400.0, ["drift"])
+    assert [len(drifting(service, rows, seed, hook).acted) for seed in range(3)] == [0, 0, 0]
+    service.watcher.silence("toy", 0.0)
+    assert len(drifting(service, rows, 3, hook).acted) == 1
     assert "drift" in hook.got[0]["title"]
 
 

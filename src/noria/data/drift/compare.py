@@ -211,13 +211,13 @@ def _meant(
     name, texts = here.column.name, (here.drawn(), there.drawn())
     alone = f"The texts of {name} are compared by length alone:"
     if embed is None:
-        return [], [f"{alone} their meaning needs the extra 'rag'."]
+        return [], [f"{alone} nothing makes vectors of them."]
     if min(map(len, texts)) < _FEWEST:
         return [], [f"{alone} {len(texts[1])} new ones and {len(texts[0])} old ones are kept."]
     try:
         found = embedding_two_sample(*(embed(side) for side in texts), seed=seed)
     except NoriaError as error:
-        return [], [f"{alone} {error.what}"]
+        return [], [f"{alone} {error.what} {error.do or ''}".strip()]
     change = "a classifier tells new texts from old ones"
     drift = Drift(f"the meaning of {name}", part, "embedding", found.value, p_value=found.p_value)
     return [_Tested(drift, found.critical, 0.5 + rule.least / 2, change)], []

@@ -8,9 +8,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from noria.errors import RequestError
+from noria.lifecycle.serve.cpu import timed
 from noria.lifecycle.serve.serving import Answer, Row, Serving
 
 __all__ = ["Batcher"]
@@ -20,10 +21,13 @@ _EASY = 0.8  # of the rows that there is time for
 _SURE = 1.0  # seconds after which the time of some rows tells that of all
 
 
+_Done: TypeAlias = tuple[list[Answer], float]
+
+
 class _Asked(NamedTuple):
     serving: Serving
     rows: Sequence[Row]
-    answered: asyncio.Future[list[Answer]]
+    answered: asyncio.Future[_Done]
 
 
 class Batcher:
@@ -42,23 +46,27 @@ class Batcher:
         self._waiting: deque[_Asked] = deque()
         self._working = False
 
-    async def answers(self, serving: Serving, rows: Sequence[Row], seconds: float = math.inf) -> list[Answer]:
-        """The outputs of each row, or its ``error``.
+    async def answers(
+        self, serving: Serving, rows: Sequence[Row], seconds: float = math.inf
+    ) -> tuple[list[Answer], float]:
+        """The outputs of each row, or its ``error``, and the CPU seconds that all of them took.
 
         RequestError as soon as it is plain that all of them would take longer than `seconds`.
         """
         answers: list[Answer] = []
-        begun = time.perf_counter()
+        cpu, begun = 0.0, time.perf_counter()
         for start in range(0, len(rows), _PIECE):
-            answers += await self._add(serving, rows[start : start + _PIECE])
+            piece, used = await self._add(serving, rows[start : start + _PIECE])
+            answers += piece
+            cpu += used
             spent = time.perf_counter() - begun
             if spent > _SURE and spent * len(rows) > seconds * len(answers):
                 raise _too_many(len(rows), len(answers), spent, seconds)
-        return answers
+        return answers, cpu
 
-    def _add(self, serving: Serving, rows: Sequence[Row]) -> asyncio.Future[list[Answer]]:
+    def _add(self, serving: Serving, rows: Sequence[Row]) -> asyncio.Future[_Done]:
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[list[Answer]] = loop.create_future()
+        answered: asyncio.Future[_Done] = loop.create_future()
         self._waiting.append(_Asked(serving, rows, answered))
         if not self._working:
             self._working = True
@@ -72,7 +80,7 @@ class Batcher:
             return
         rows = [row for asked in group for row in asked.rows]
         work = group[0].serving.answers
-        thread = asyncio.get_running_loop().run_in_executor(self._threads, work, rows)
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, timed, work, rows)
         thread.add_done_callback(lambda ended: self._done(group, ended))
 
     def _group(self) -> list[_Asked]:
@@ -90,12 +98,14 @@ class Batcher:
                 rows += len(asked.rows)
         return group
 
-    def _done(self, group: Sequence[_Asked], ended: asyncio.Future[list[Answer]]) -> None:
+    def _done(self, group: Sequence[_Asked], ended: asyncio.Future[_Done]) -> None:
         error, start = ended.exception(), 0
+        answers, cpu = ([], 0.0) if error else ended.result()
         for asked in group:
             if not asked.answered.done():
                 if error is None:
-                    asked.answered.set_result(ended.result()[start : start + len(asked.rows)])
+                    mine = answers[start : start + len(asked.rows)]
+                    asked.answered.set_result((mine, cpu * len(mine) / len(answers)))
                 else:
                     asked.answered.set_exception(error)
             start += len(asked.rows)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from noria.core.ports import PredictionLog
 from noria.core.serving import LoggedPrediction
+from noria.lifecycle.serve.cpu import Cpu
 
 __all__ = ["GroupCommit"]
 
@@ -32,6 +33,8 @@ class GroupCommit:
     log : PredictionLog
     told : callable, optional
         Called with the number of lines that were kept and the seconds that the first of them waited.
+    cpu : Cpu, optional
+        Counts what a thread spends on it.
 
     Attributes
     ----------
@@ -39,8 +42,10 @@ class GroupCommit:
         Why the last lines could not be kept.
     """
 
-    def __init__(self, log: PredictionLog, told: Callable[[int, float], None] | None = None) -> None:
-        self._log, self._told = log, told
+    def __init__(
+        self, log: PredictionLog, told: Callable[[int, float], None] | None = None, cpu: Cpu | None = None
+    ) -> None:
+        self._log, self._told, self._cpu = log, told, cpu or Cpu()
         self._waiting: list[_Added] = []
         self._writing = False
         self.failed: str | None = None
@@ -80,7 +85,7 @@ class GroupCommit:
         if kept:
             self._done(group, None)
             return
-        thread = loop.run_in_executor(None, self._log.append, lines)
+        thread = loop.run_in_executor(None, self._cpu.counted, self._log.append, lines)
         thread.add_done_callback(lambda ended: self._done(group, ended.exception()))
 
     def _group(self) -> list[_Added]:

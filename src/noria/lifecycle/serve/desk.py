@@ -10,23 +10,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from noria.core.deadline import Deadline
 from noria.core.ports import PredictionLog
 from noria.core.protocol import Turn
 from noria.core.serving import Label, Outcome
+from noria.core.watch import Check, Step
 from noria.errors import NotFoundError, OverloadError, ParamError, RequestError, StorageError, suggestion
 from noria.lifecycle import feedback
 from noria.lifecycle.serve.batch import Batcher
 from noria.lifecycle.serve.commit import GroupCommit
+from noria.lifecycle.serve.cpu import Cpu, timed
 from noria.lifecycle.serve.endpoint import Endpoint
 from noria.lifecycle.serve.limits import Limits
 from noria.lifecycle.serve.lines import Asked, Privacy, lines
 from noria.lifecycle.serve.meter import Meter
 from noria.lifecycle.serve.serving import Answer, Row, Serving
+from noria.lifecycle.watch.window import table
 
 __all__ = ["Answers", "Desk"]
+
+Course: TypeAlias = tuple[Sequence[Check], Sequence[Step]]
 
 _FEW = 256  # rows whose lines the event loop writes down itself
 _THREADS = 2
@@ -68,6 +74,8 @@ class Desk:
     limits : Limits, optional
     privacy : Privacy, optional
         What the log is spared.
+    course : callable, optional
+        From a name to what was found of it when somebody looked, and what was done, latest first.
     """
 
     def __init__(
@@ -76,17 +84,21 @@ class Desk:
         log: PredictionLog | None = None,
         limits: Limits | None = None,
         privacy: Privacy | None = None,
+        course: Callable[[str], Course] | None = None,
     ) -> None:
         self.endpoints = dict(endpoints)
         self.log, self.limits, self.privacy = log, limits or Limits(), privacy or Privacy()
+        self.course: Callable[[str], Course] = course or (lambda _: ([], []))
         self.meter = Meter()
         self.waiting = 0
         self._ahead = dict.fromkeys(self.endpoints, 0)
-        self._commit = GroupCommit(log, self.meter.kept) if log is not None else None
+        self._cpu = Cpu()
+        self._commit = GroupCommit(log, self.meter.kept, self._cpu) if log is not None else None
         self._threads = ThreadPoolExecutor(_THREADS, "noria-predict")
         self._talks = ThreadPoolExecutor(_TALKS, "noria-ask")
         self._shade = ThreadPoolExecutor(1, "noria-shadow")
         self._reasons = ThreadPoolExecutor(1, "noria-explain")
+        self._finds = ThreadPoolExecutor(1, "noria-find")  # one reads the whole log at a time
         self._batchers = {name: Batcher(self._threads) for name in self.endpoints}
         self._shadows = {name: Batcher(self._shade) for name in self.endpoints}
         self._shadowed, self._said = 0, ""
@@ -160,11 +172,11 @@ class Desk:
             told: list[Answer | None] | None = None
             async with asyncio.timeout(self.limits.seconds):
                 if count and not explain and servings[0].pace.quick(count) and len(set(servings)) == 1:
-                    answers = servings[0].answers(rows)
+                    answers, cpu = servings[0].answers(rows), [0.0] * count
                 else:
-                    answers, told = await self._answered(name, rows, servings, explain)
+                    answers, told, cpu = await self._answered(name, rows, servings, explain)
                 with self._discreet():
-                    await self._kept(asked, rows, servings, answers)
+                    await self._kept(asked, rows, servings, answers, cpu)
         self._count(servings, answers, time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, rows, asked)
@@ -210,9 +222,11 @@ class Desk:
             [serving] = endpoint.routed([row], key or request)
             async with asyncio.timeout(self.limits.seconds):
                 loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._talks, serving.converse, row, history, within, tell)
+                answer, cpu = await loop.run_in_executor(
+                    self._talks, timed, serving.converse, row, history, within, tell
+                )
                 with self._discreet():
-                    await self._kept(asked, [row], [serving], [answer])
+                    await self._kept(asked, [row], [serving], [answer], [cpu])
         self._count([serving], [answer], time.perf_counter() - asked.begun)
         if endpoint.shadow is not None:
             self._cast(endpoint.shadow, [row], asked)
@@ -231,18 +245,39 @@ class Desk:
             If they cannot be kept.
         """
         signatures = [one.model.signature for one in self.endpoint(name).servings.values()]
+        work = partial(feedback.tell, self._told_to, name, signatures, labels, replace=replace)
+        return await self._told(None, work, len(labels))
+
+    async def tell_forecasts(
+        self, name: str, rows: Sequence[Row], *, replace: bool = False, caller: str | None = None
+    ) -> list[Outcome]:
+        """Keep what forecasts should have been, found in the log by series and time; as `tell` otherwise.
+
+        ParamError if the model does not forecast, ColumnError if rows have no series, time or target.
+        """
+        folder = self.endpoint(name).serving.folder
+        work = partial(
+            feedback.tell_forecasts, self._told_to, name, folder, table(rows), replace=replace, caller=caller
+        )
+        return await self._told(self._finds, work, len(rows))
+
+    @property
+    def _told_to(self) -> PredictionLog:
         if self.log is None:
             raise ParamError(
                 "Nothing is logged here, so that no label can be kept.", do="Serve without --no-log."
             )
+        return self.log
+
+    async def _told(
+        self, threads: ThreadPoolExecutor | None, work: Callable[[], list[Outcome]], count: int
+    ) -> list[Outcome]:
         try:
             with self._discreet():
                 async with asyncio.timeout(self.limits.seconds):
-                    return await asyncio.to_thread(
-                        feedback.tell, self.log, name, signatures, labels, replace=replace
-                    )
+                    return await asyncio.get_running_loop().run_in_executor(threads, work)
         except TimeoutError as error:
-            raise self._late("labels", len(labels)) from error
+            raise self._late("labels", count) from error
 
     def refresh(self) -> None:
         """Take up the versions that the aliases mean now; to be called from a thread, every second or so."""
@@ -263,7 +298,7 @@ class Desk:
         """Wait for what is still to be kept, and let go of the log."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self.limits.seconds)
-        for threads in (self._threads, self._talks, self._shade, self._reasons):
+        for threads in (self._threads, self._talks, self._shade, self._reasons, self._finds):
             threads.shutdown(wait=False, cancel_futures=True)
         if self.log is not None:
             await asyncio.to_thread(self.log.close)
@@ -309,37 +344,54 @@ class Desk:
 
     async def _answered(
         self, name: str, rows: Sequence[Row], servings: Sequence[Serving], explain: bool
-    ) -> tuple[list[Answer], list[Answer | None] | None]:
-        """Answers of the version that each row goes to, and explanations if they are wanted."""
+    ) -> tuple[list[Answer], list[Answer | None] | None, list[float]]:
+        """Answers of the version that each row goes to, explanations if they are wanted, and CPU seconds.
+
+        What the event loop itself has spent is not among these.
+        """
         answers: list[Answer] = [{}] * len(rows)
+        cpu = [0.0] * len(rows)
         told: list[Answer | None] | None = [None] * len(rows) if explain else None
         for serving in dict.fromkeys(servings):
             places = [at for at, one in enumerate(servings) if one is serving]
             mine = rows if len(places) == len(rows) else [rows[at] for at in places]
+            used = 0.0
             if serving.pace.quick(len(mine)):
                 found = serving.answers(mine)
             else:
                 seconds = _ANSWERING * self.limits.seconds
-                found = await self._batchers[name].answers(serving, mine, seconds)
-            for at, answer in zip(places, found):
-                answers[at] = answer
+                found, used = await self._batchers[name].answers(serving, mine, seconds)
             if told is not None:
                 loop = asyncio.get_running_loop()
                 deadline = Deadline(self.limits.explaining)
-                why = await loop.run_in_executor(self._reasons, serving.explanations, mine, deadline)
+                why, more = await loop.run_in_executor(
+                    self._reasons, timed, serving.explanations, mine, deadline
+                )
+                used += more
                 for at, one in zip(places, why):
                     told[at] = one
-        return answers, told
+            for at, answer in zip(places, found):
+                answers[at], cpu[at] = answer, used / len(mine)
+        return answers, told, cpu
 
     async def _kept(
-        self, asked: Asked, rows: Sequence[Row], servings: Sequence[Serving], answers: Sequence[Answer]
+        self,
+        asked: Asked,
+        rows: Sequence[Row],
+        servings: Sequence[Serving],
+        answers: Sequence[Answer],
+        cpu: Sequence[float],
     ) -> None:
+        """Keep answers with what they cost: their own work, and what the loop has done since the last."""
+        shared = self._cpu.take()
         if self._commit is None or not rows or not self.privacy.keeps(asked.request):
             return
+        cpu = [used + shared / len(rows) for used in cpu]
         if len(rows) <= _FEW:
-            made = lines(asked, rows, servings, answers, self.privacy)
+            made = lines(asked, rows, servings, answers, self.privacy, cpu)
         else:
-            made = await asyncio.to_thread(lines, asked, rows, servings, answers, self.privacy)
+            work = partial(lines, asked, rows, servings, answers, self.privacy, cpu)
+            made = await asyncio.to_thread(self._cpu.counted, work)
         await self._commit.add(made)
 
     @contextmanager
@@ -377,10 +429,11 @@ class Desk:
         task.add_done_callback(lambda ended: self._shadow_gone(ended, shadow, len(rows)))
 
     async def _in_shadow(self, shadow: Serving, rows: Sequence[Row], asked: Asked) -> None:
-        answers = await self._shadows[shadow.name].answers(shadow, rows)
+        answers, used = await self._shadows[shadow.name].answers(shadow, rows)
         if self._commit is not None and self.privacy.keeps(asked.request):
             role: Any = [shadow] * len(rows)
-            made = lines(asked, rows, role, answers, self.privacy, role="shadow")
+            cpu = [used / len(rows)] * len(rows)
+            made = lines(asked, rows, role, answers, self.privacy, cpu, role="shadow")
             await self._commit.add(made)
 
     def _shadow_gone(self, ended: asyncio.Task[None], shadow: Serving, rows: int) -> None:

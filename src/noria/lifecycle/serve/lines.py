@@ -87,10 +87,14 @@ def lines(
     servings: Sequence[Serving],
     answers: Sequence[Answer],
     privacy: Privacy,
+    cpu: Sequence[float],
     *,
     role: str | None = None,
 ) -> list[LoggedPrediction]:
-    """The lines of one request; of the role of the versions, unless another is given."""
+    """The lines of one request, with the CPU seconds of each row.
+
+    They are of the role of the versions, unless another is given.
+    """
     now, seconds = time.time(), time.perf_counter() - asked.begun
     request, single = asked.request, len(rows) == 1
     return [
@@ -105,8 +109,9 @@ def lines(
             asked.caller,
             (_refused if "error" in answer else _json)(privacy.inputs(row, serving.check.names)),
             _json(privacy.outputs(answer)),
+            used,
         )
-        for at, (row, serving, answer) in enumerate(zip(rows, servings, answers, strict=True))
+        for at, (row, serving, answer, used) in enumerate(zip(rows, servings, answers, cpu, strict=True))
     ]
 
 

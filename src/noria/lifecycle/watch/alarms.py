@@ -16,9 +16,10 @@ from noria.errors import NoriaError
 from noria.lifecycle.watch.realised import FEWEST
 from noria.methods.intervals import share_interval
 
-__all__ = ["deliver", "found", "messages", "posted", "stepped"]
+__all__ = ["KINDS", "deliver", "found", "messages", "posted", "stepped"]
 
-_KINDS = ("errors", "latency", "quality", "drift", "unanswered", "decay", "estimate")
+KINDS = ("errors", "latency", "quality", "drift", "unanswered", "decay", "estimate")
+"""What may be alarming."""
 _ENOUGH = 50  # requests that tell of latency
 _PATIENCE = 30.0  # seconds that all messages of one check may take
 _LASTING = 7 * 86_400.0  # after which a message is not worth sending any more
@@ -28,7 +29,7 @@ _MOST = 100
 def found(check: Check, rule: Monitor) -> dict[str, tuple[str, ...]]:
     """By kind of alarm, the reasons that a window gives."""
     usage, report = check.usage, check.report
-    reasons: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    reasons: dict[str, list[str]] = {kind: [] for kind in KINDS}
     if usage.rows:
         import numpy as np
 

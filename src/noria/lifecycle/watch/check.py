@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from noria.core import manifest
 from noria.core.drift import DriftReport
 from noria.core.ports import Alerts, Ledger, PredictionLog
 from noria.core.protocol import Model, Task
-from noria.core.recipe import Monitor, Recipe
+from noria.core.recipe import Monitor, Recipe, validated
 from noria.core.result import Score
 from noria.core.runs import Version
 from noria.core.watch import Check, Entry
 from noria.data.drift import Reference, Rule, compare
-from noria.errors import ArtifactError
+from noria.errors import ArtifactError, ParamError, suggestion
 from noria.lifecycle.register import Registry
 from noria.lifecycle.watch import alarms
 from noria.lifecycle.watch.realised import realised, shares, system_of
@@ -109,7 +110,7 @@ class Watcher:
             Keys of the recipe's ``monitor`` that count instead.
         """
         model = self.watched(reference)
-        rule = Monitor.model_validate({**model.recipe.monitor.model_dump(), **changes})
+        rule = validated(Monitor, {**model.recipe.monitor.model_dump(), **changes}, "monitor")
         name = model.version.name
         with alone(self.ledger, f"watch {name}", _LEASE) as other:
             earlier = [Check.from_dict(one.body) for one in self.ledger.entries(name, "check", limit=_LOOKED)]
@@ -130,7 +131,13 @@ class Watcher:
             )
 
     def silence(self, reference: str, seconds: float, kinds: Collection[str] = (), why: str = "") -> Entry:
-        """Tell nobody of alarms, of some kinds or of all, for so long; they are kept all the same."""
+        """Tell nobody of alarms, of some kinds or of all, for so long; they are kept all the same.
+
+        0 seconds end every silence. ParamError if there is no such kind.
+        """
+        for kind in kinds:
+            if kind not in alarms.KINDS:
+                raise ParamError(f"There is no alarm {kind!r}.", do=suggestion(kind, alarms.KINDS))
         name, now = self.registry.find(reference).name, self.clock()
         body = {"until": now + seconds, "kinds": list(kinds), "why": why}
         entry = Entry(name, "silence", now, self.registry.who, body)
@@ -138,7 +145,8 @@ class Watcher:
         return entry
 
     def _silent(self, name: str, kind: str) -> bool:
-        told = self.ledger.entries(name, "silence", limit=_SILENCES)
+        latest = self.ledger.entries(name, "silence", limit=_SILENCES)
+        told = takewhile(lambda one: one.body["until"] > one.when, latest)  # 0 seconds end those before
         now = self.clock()
         return any(
             one.body["until"] > now and (not one.body["kinds"] or kind in one.body["kinds"]) for one in told
@@ -150,15 +158,15 @@ class Watcher:
         notes: list[str] = []
         try:
             reference = Reference.load(model.folder)
-        except ArtifactError:
+        except ArtifactError as error:
             reference = None
-            notes.append("Nothing was kept to compare new rows with: train the model again.")
+            notes.append(f"{error.what} {error.do}")
         span = Span(now - rule.window, rule.rows)
         loaded = self.load(model.folder / "model")
         logged = read(self.log, version.name, version.number, span, reference, loaded, now)
         usage = logged.usage
-        if rule.price is not None and usage.rows:
-            usage = replace(usage, cost=1000 * rule.price / 3600 * logged.busy / usage.rows)
+        if rule.price is not None and usage.cpu is not None:
+            usage = replace(usage, cost=rule.price / 3600 * usage.cpu)
         report = DriftReport(usage.rows, reference.rows if reference else 0)
         if logged.reference is not None and logged.window is not None:
             usual = self._usual(model, rule, earlier, now)

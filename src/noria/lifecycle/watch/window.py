@@ -75,8 +75,6 @@ class Logged:
     known : Labelled
     last : str
         The id of the last row.
-    busy : float
-        Seconds that all requests took.
     answers, unanswered : int
         Rows of what says whether it has found an answer, and those where it has not.
     notes : list of str
@@ -88,7 +86,6 @@ class Logged:
     window: Window | None = None
     known: Labelled = field(default_factory=lambda: Labelled([], [], [], []))
     last: str = ""
-    busy: float = 0.0
     answers: int = 0
     unanswered: int = 0
     notes: list[str] = field(default_factory=list)
@@ -112,6 +109,7 @@ def read(
     labels = {one.id: one for one in log.labels(name, since=span.since - _DAY)}
     seconds: dict[str, float] = {}
     refused, rows, ids, clock = 0, 0, set[str](), _Clock(now)
+    cpu: list[float] = []
     lines = log.read(name, since=span.since, limit=span.rows)
     for page in _pages(lines):
         ids.update(line.id for line in page)
@@ -120,6 +118,7 @@ def read(
             continue
         clock.take(mine)
         seconds.update((line.request, line.seconds) for line in mine)
+        cpu += [line.cpu for line in mine if line.cpu is not None]
         inputs, outputs = _parsed(mine)
         refused += sum("error" in output for output in outputs)
         found.answers += sum("found" in output for output in outputs)
@@ -135,10 +134,9 @@ def read(
     if not rows:
         return found
     spent = np.fromiter(seconds.values(), np.float64, len(seconds))
-    found.usage = Usage(
-        len(seconds), rows, refused, clock.first, clock.last, *np.quantile(spent, [0.5, 0.95, 0.99]).tolist()
-    )  # fmt: skip
-    found.busy = float(spent.sum())
+    median, slow, slowest = np.quantile(spent, [0.5, 0.95, 0.99]).tolist()
+    each = 1000 * sum(cpu) / len(cpu) if cpu else None
+    found.usage = Usage(len(seconds), rows, refused, clock.first, clock.last, median, slow, slowest, each)
     late = sum(one.when >= clock.first for one in labels.values() if one.id not in ids)
     if late:
         found.notes.append(

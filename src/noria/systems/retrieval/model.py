@@ -328,13 +328,13 @@ class RetrievalModel:
         return match
 
     def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
-        """The best documents and passages by the scores of the chunks."""
-        index = self.index
+        """The best documents and passages by the scores of the chunks; none without any word asked."""
+        index, least = self.index, 0.0 if self.strategy.fusion == "lexical" else -np.inf
         each = np.maximum.reduceat(scores, index.chunks.starts)
         documents = top(each, self.strategy.depth)
-        documents = documents[each[documents] > -np.inf]
+        documents = documents[each[documents] > least]
         best = self._unlike(scores) if self.strategy.diversity else top(scores, _READ)
-        best = best[scores[best] > -np.inf]
+        best = best[scores[best] > least]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
         return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
 

@@ -194,7 +194,7 @@ class RetrievalModel:
             outputs = (*outputs, Output("span", Type.TEXT, "the answer in as few words as can be"))
         if self.strategy.queries:
             outputs = (*outputs, Output("reason", Type.TEXT, "why the question was searched for as it is"))
-        return Signature(replace(self.schema, columns=asked), outputs, self._example)
+        return Signature(replace(self.schema, columns=asked), outputs, self._example, (_WITHIN,))
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per question.
@@ -231,7 +231,7 @@ class RetrievalModel:
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as `predict` of a table of this one row."""
-        return self._answer(row[self.question] or "")
+        return self._answer(row[self.question] or "", row.get(_WITHIN))
 
     def converse(
         self,

@@ -174,7 +174,7 @@ class RetrievalModel:
         counts = self.index.lexical.counts
         rows = None if self.index.dense is None else self.index.dense.rows
         held = 0 if rows is None else 2 * rows.size
-        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + held)
+        return int(self.index.corpus.documents.estimated_size() + 12 * len(counts.terms) + held)
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""

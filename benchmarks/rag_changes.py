@@ -124,7 +124,7 @@ def _killed(kills: int, count: int, draw: random.Random) -> list[list[str]]:
                 outcomes["answered as after" if after else "answered as before"] += 1
                 run = noria.refit("notes", session=_session(home))
                 asked = pl.DataFrame({"question": [_NEW.format(number)]})
-                outcomes["faults"] += run.model.predict(asked)["documents"][0].to_list()[0] != name
+                outcomes["faults"] += run.model.predict(asked)["documents"][0].to_list()[:1] != [name]
             except noria.NoriaError as error:
                 say(f"kill {number}: {error}")
                 outcomes["faults"] += 1

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args, overload
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 
@@ -30,6 +31,7 @@ OnError: TypeAlias = Literal["raise", "null"]
 
 _ARROW = "application/vnd.apache.arrow.stream"
 _JSON = "application/json"
+_RAW = "application/octet-stream"
 _BODY = 8 * 2**20  # bytes from which a request is cut in two
 _TABLE, _DICTS, _EXPLAINED = 20_000, 5_000, 100  # rows of one request
 _INFINITE = (float("inf"), float("-inf"))
@@ -241,6 +243,40 @@ class Client:
     def _feedback(self, model: str | None, key: str, told: list[Any], replace: bool) -> Any:
         sent = _dumped({key: told, "replace": replace})
         return orjson.loads(self._call("POST", self._path(model, "feedback"), sent, kind=_JSON).body)
+
+    def upload(
+        self, document: str | Path, model: str | None = None, *, replace: bool = False, wait: float = 300.0
+    ) -> dict[str, Any]:
+        """Add a document to those that a model answers from.
+
+        Parameters
+        ----------
+        document : str or Path
+        model : str, optional
+        replace : bool
+            Whether another one of its name may go.
+        wait : float
+            Seconds to wait until the model was fitted on it; 0 not at all.
+
+        Returns
+        -------
+        dict
+            ``id``, ``state``, once that is ``done`` the ``version``, whether it is ``promoted``, and ``why``.
+
+        Raises
+        ------
+        NoriaError
+            If it is refused, or the model cannot be fitted.
+        """
+        file, path, until = Path(document), self._path(model, "documents"), time.monotonic() + wait
+        query = urlencode({"document": file.name, "replace": str(replace).lower()})
+        told = orjson.loads(self._call("POST", f"{path}?{query}", file.read_bytes(), kind=_RAW).body)
+        while told["state"] in ("waiting", "indexing") and time.monotonic() < until:
+            time.sleep(_WAIT)
+            told = orjson.loads(self._call("GET", f"{path}/{told['id']}").body)
+        if told["state"] == "failed":
+            raise _named(told["error"], 500)
+        return told
 
     # --- rows -----------------------------------------------------------------------------------------------
 

@@ -189,13 +189,13 @@ def written(path, text, ago=3600):
 @pytest.fixture
 def opened(monkeypatch):
     """The names of the files that are opened."""
-    names, real = [], documents._blocks
+    names, real = [], documents._read
 
-    def noted(path, ending):
+    def noted(path, *how):
         names.append(path.name)
-        return real(path, ending)
+        return real(path, *how)
 
-    monkeypatch.setattr(documents, "_blocks", noted)
+    monkeypatch.setattr(documents, "_read", noted)
     return names
 
 

@@ -37,20 +37,20 @@ def test_a_message():
         ("text", "From: Zoë <zoe@example.org>", "Grüße vom Rad"),
         ("text", "To: ann@example.org", "Grüße vom Rad"),
         ("text", "Date: Mon, 02 Nov 2026 10:00:00 +0000", "Grüße vom Rad"),
-        ("text", "They leak at night.", "Grüße vom Rad"),
-        ("text", "Since May.", "Grüße vom Rad"),
+        ("text", "They leak at night.", "Grüße vom Rad > Zoë, 2026-11-02"),
+        ("text", "Since May.", "Grüße vom Rad > Zoë, 2026-11-02"),
     ]
 
 
 def test_html_is_read_where_there_is_no_plain_text():
     made = message(body="<h2>Costs</h2><p>20 euros</p><script>alert(1)</script>", subtype="html")
     assert told("a.eml", made.as_bytes())[4:] == [
-        ("heading", "Costs", "Pumps > Costs"),
-        ("text", "20 euros", "Pumps > Costs"),
+        ("heading", "Costs", "Pumps > Zoë, 2026-11-02 > Costs"),
+        ("text", "20 euros", "Pumps > Zoë, 2026-11-02 > Costs"),
     ]
     made = message()
     made.add_alternative("<p>They leak, in colour.</p>", subtype="html")
-    assert told("a.eml", made.as_bytes())[4:] == [("text", "They leak.", "Pumps")]
+    assert told("a.eml", made.as_bytes())[4:] == [("text", "They leak.", "Pumps > Zoë, 2026-11-02")]
 
 
 def test_attachments_are_read_or_named():
@@ -70,21 +70,38 @@ def test_attachments_are_read_or_named():
         ("text", "From: Zoë <zoe@example.org>", "Pumps > message.eml > Invoices"),
         ("text", "To: ann@example.org", "Pumps > message.eml > Invoices"),
         ("text", "Date: Mon, 02 Nov 2026 10:00:00 +0000", "Pumps > message.eml > Invoices"),
-        ("text", "They are paid.", "Pumps > message.eml > Invoices"),
+        ("text", "They are paid.", "Pumps > message.eml > Invoices > Zoë, 2026-11-02"),
     ]
 
 
-def test_a_box_of_messages():
-    box = b"".join(
-        b"From zoe Mon Nov  2 10:00:00 2026\n"
-        + message(name, f"About {name}.\n>From here on.").as_bytes()
-        + b"\n"
-        for name in ("Pumps", "Wheels")
-    )
-    found = told("in.mbox", box)
-    assert found[0] == ("heading", "Mailbox", "Mailbox")
-    assert found[1] == ("heading", "Pumps", "Mailbox > Pumps")
-    assert found[-1] == ("text", "About Wheels. From here on.", "Mailbox > Wheels")
+FROM = b"From zoe Mon Nov  2 10:00:00 2026\n"
+
+
+def test_each_message_of_a_box_is_a_document(tmp_path):
+    bodies = {
+        name: message(name, f"About {name}.\n>From here on.").as_bytes() for name in ("Pumps", "Wheels")
+    }
+    (tmp_path / "in.mbox").write_bytes(b"".join(FROM + body + b"\n" for body in bodies.values()))
+    (tmp_path / "old.mbox").write_bytes(FROM + bodies["Wheels"] + b"\n" + FROM + b"no header\n")
+    settings = Settings(home=tmp_path / "home")
+    for _ in ("read", "known"):
+        table, notes = documents.read([tmp_path / "in.mbox", tmp_path / "old.mbox"], settings=settings)
+        last = table.filter(document="in.mbox/2").row(-1, named=True)
+        assert (last["title"], last["text"]) == ("Wheels", "About Wheels. From here on.")
+        assert last["heading"] == "Wheels > Zoë, 2026-11-02"
+        assert table.filter(document="old.mbox/2")["text"].to_list() == [
+            "The message is left out: it is no mail."
+        ]
+        assert table["document"].unique(maintain_order=True).to_list() == [
+            "in.mbox/1",
+            "in.mbox/2",
+            "old.mbox/2",
+        ]
+        assert notes == ["1 document left out, it repeats in.mbox/2: old.mbox/1"]
+    with (tmp_path / "in.mbox").open("ab") as box:
+        box.write(FROM + message("Gloves", "They are blue.").as_bytes())
+    table, _ = documents.read(tmp_path / "in.mbox", settings=settings)
+    assert table["title"].unique(maintain_order=True).to_list() == ["Pumps", "Wheels", "Gloves"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +131,7 @@ def test_broken_messages_give_what_they_hold(head, body, text):
         ("a.eml", b"", "it is no mail"),
         ("a.mbox", b"Subject: one\n\nmessage", "it is no box of messages"),
         ("a.mbox", b"", "it is no box of messages"),
+        ("a.mbox", FROM + b"no header\n", "it is no box of messages"),
     ],
 )
 def test_what_is_no_mail_is_left_out(name, content, why):

@@ -13,6 +13,7 @@ import noria
 from noria.core.runs import RunQuery
 from noria.data import snapshot
 from noria.errors import NotFoundError, ParamError
+from noria.lifecycle.prune import Prune
 from noria.settings import Settings
 from noria.testing.artefacts_contract import write_run
 
@@ -120,8 +121,6 @@ def test_a_version_that_is_needed_by_now_stays(local):
 
 
 def test_what_was_needed_after_the_plan_was_made_stays(local):
-    from noria.lifecycle.prune import Prune
-
     for _ in range(4):
         trained(local)
     work = Prune(local.registry, local.events, keep=1)
@@ -227,8 +226,6 @@ def test_old_runs_without_a_version_go_if_that_is_asked_for(local, monkeypatch):
 
 
 def test_a_run_that_is_taken_up_again_after_the_plan_was_made_stays(local):
-    from noria.lifecycle.prune import Prune
-
     run = stopped(local)
     local.artefacts.release(run)
     work = Prune(local.registry, local.events, stopped=True)
@@ -282,8 +279,6 @@ def test_data_of_a_run_that_the_index_does_not_know_stay(local):
 
 
 def test_data_that_are_used_by_now_stay(local):
-    from noria.lifecycle.prune import Prune
-
     digest = kept_data(local, 1)
     work = Prune(local.registry, local.events, data=True)
     plan = work.plan()
@@ -358,3 +353,22 @@ def test_the_result_is_a_table_and_json(local):
     told = found.to_dict()
     assert (told["removed"], told["bytes"], told["items"][0]["what"]) == (False, found.bytes, "demo@1")
     assert "demo" in found._repr_html_()
+
+
+def test_vectors_in_a_database_go_with_the_last_model_and_each_folder_is_read_once(local, monkeypatch):
+    runs = [trained(local) for _ in range(6)]
+    for run, name in zip(runs, ["a", "a", "b", "c", "c", "d"]):
+        (local.artefacts.folder(run) / "model" / "vectors.json").write_text(json.dumps({"name": name}))
+    gone, read = [], []
+
+    class Kept:
+        def __init__(self, name):
+            self.discard = lambda: gone.append(name)
+
+    vectors_of = Prune._vectors_of
+    monkeypatch.setattr(Prune, "_vectors_of", lambda self, run: read.append(run) or vectors_of(self, run))
+    work = Prune(local.registry, local.events, keep=2, vectors=Kept)
+    work(work.plan())
+    assert numbers(local) == [5, 6]
+    assert gone == ["a", "b"]
+    assert len(read) <= 4 + 5  # of each that goes, and each other one once

@@ -108,6 +108,22 @@ async def test_a_question_may_be_held_to_some_documents(client):
         assert found or answer["documents"][0] == "wheels.md"
 
 
+async def test_each_row_of_a_table_of_questions_may_be_held_to_some_documents(client):
+    rows = [
+        {"question": "What do they cost?", "within": within} for within in ("pumps.md", "w*", None, "zzz")
+    ]
+    rows.append({"question": "What do they cost?"})
+    for sent in (rows, [*rows, *rows * 20]):
+        answer = await client.post(PREDICT, json={"rows": sent})
+        told = answer.json()["predictions"][: len(rows)]
+        assert [one.get("documents") for one in told[:2]] == [["pumps.md"], ["wheels.md"]]
+        assert len(told[2]["documents"]) == len(told[4]["documents"]) > 2
+        assert told[3]["error"]["what"] == "No document has a name to search within."
+    for odd in ({"question": "why", "inside": "x"}, {"within": "w*"}, {"question": "why", "within": 3}):
+        answer = await client.post(PREDICT, json={"rows": [odd]})
+        assert answer.status_code == 422, answer.json()
+
+
 async def test_a_wish_narrows_what_a_key_allows_and_never_widens_it(handbook):
     import httpx
 

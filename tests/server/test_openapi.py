@@ -47,9 +47,13 @@ async def test_every_model_has_its_paths_with_a_real_row(inside):
 
 
 @pytest.mark.anyio
-async def test_a_model_that_takes_questions_has_two_paths_more(handbook):
+async def test_a_model_that_takes_questions_has_paths_of_its_own(handbook):
     told = described(desk("handbook", session=handbook).endpoints)["paths"]
-    assert set(told) >= {"/v1/models/handbook/ask", "/v1/models/handbook/documents"}
+    place = "/v1/models/handbook/documents"
+    assert set(told) >= {"/v1/models/handbook/ask", place, f"{place}/{{id}}"}
+    assert set(told[place]) == {"get", "post"}
+    assert set(told[place]["post"]["requestBody"]["content"]) == {"application/octet-stream"}
+    assert set(told[place]["post"]["responses"]) >= {"202", "409", "422", "503"}
     asked = told["/v1/models/handbook/ask"]["post"]["requestBody"]["content"]["application/json"]
     assert asked["example"]["question"].endswith("?")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import shutil
 import time
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -12,6 +15,7 @@ import pytest
 
 import noria
 from noria.api import create_key, desk, keyring
+from noria.data.documents import apart
 from noria.lifecycle.serve import Limits, uploads
 from noria.lifecycle.serve.uploads import Uploads
 from noria.server import create_app
@@ -85,6 +89,29 @@ async def ended(client, answer):
     raise AssertionError(told)
 
 
+def bomb() -> bytes:
+    """A document of Word, 300 kB, that is a hundred times as large once it is unpacked."""
+    held = io.BytesIO()
+    begin = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:body>'
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", f"{begin}{'<w:p/>' * 6_000_000}</w:body></w:document>")
+    return held.getvalue()
+
+
+def patched(monkeypatch, **limits):
+    """Let documents be read within other limits."""
+    run = apart.subprocess.run
+    set_ = "".join(f"apart.{name} = {value}; " for name, value in limits.items())
+    code = f"import sys; from noria.data.documents import apart; {set_}apart._main()"
+
+    def changed(command, **more):
+        return run([command[0], "-c", code, command[-1]], **more)
+
+    for name, value in limits.items():
+        monkeypatch.setattr(apart, name, value)
+    monkeypatch.setattr(apart.subprocess, "run", changed)
+
+
 @pytest.mark.anyio
 async def test_a_document_is_put_beside_the_others_and_indexed(made, trained, refits):
     async with made() as client:
@@ -150,6 +177,68 @@ async def test_what_is_refused(made, trained, refits, name, content, status, wha
     assert (answer.status_code, answer.json()["what"]) == (status, what)
     assert len(list((trained / "pages").iterdir())) == 4
     assert ((trained / "pages" / "pumps.md").read_bytes(), refits) == (before, [])
+
+
+@pytest.mark.anyio
+async def test_the_same_document_sent_again_is_no_error(made, trained, refits):
+    async with made() as client:
+        for _ in range(2):
+            answer = await sent(client, "dragons.md")
+            assert answer.status_code == 202
+            assert (await ended(client, answer))["state"] == "done"
+    assert (trained / "pages" / "dragons.md").read_bytes() == DRAGONS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "limits", "why"),
+    [
+        ("slow.html", lambda: b"<!" * 4_000_000, {"SECONDS": 1}, "reading it takes longer than 1 s"),
+        ("bomb.docx", bomb, {"MEMORY": 2**30}, "reading it takes more than 1 GiB of memory"),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_document_that_asks_too_much_is_refused(
+    made, trained, monkeypatch, name, content, limits, why
+):
+    patched(monkeypatch, **limits)
+    async with made() as client:
+        answer = await sent(client, name, content())
+        assert (answer.status_code, answer.json()["got"]) == (422, why)
+    assert not (trained / "pages" / name).exists()
+
+
+@pytest.mark.anyio
+async def test_only_so_many_wait_to_be_read(made, trained, monkeypatch):
+    monkeypatch.setattr(uploads, "_WAITING", 1)
+    async with made() as client:
+        answers = await asyncio.gather(*(sent(client, f"dragons-{at}.md") for at in range(3)))
+        assert sorted(one.status_code for one in answers) == [202, 503, 503]
+        refused = next(one for one in answers if one.status_code == 503)
+        assert (refused.json()["error"], refused.headers["retry-after"]) == ("OverloadError", "5")
+        assert (await sent(client, "late.md")).status_code == 202
+
+
+def test_a_client_uploads_and_waits(trained, session, live, refits, tmp_path):
+    def refit(name):
+        refits.append(name)
+        if len(refits) > 1:
+            raise noria.errors.StorageError("The disk is full.")
+        return {"version": 7, "promoted": True, "why": "because"}
+
+    file = tmp_path / "dragons.md"
+    file.write_bytes(DRAGONS)
+    taken = Uploads(tmp_path / "uploads", refit)
+    app = create_app(desk("book", session=session), uploads=taken)
+    with noria.Client(live(app).url) as client:
+        told = client.upload(file)
+        assert (told["state"], told["version"], told["document"]) == ("done", 7, "dragons.md")
+        assert (trained / "pages" / "dragons.md").read_bytes() == DRAGONS
+        file.write_bytes(b"# Other")
+        with pytest.raises(noria.errors.RequestError, match="There is a document"):
+            client.upload(file, "book")
+        with pytest.raises(noria.errors.StorageError, match="The disk is full"):
+            client.upload(file, replace=True)
+        assert client.upload(file, replace=True, wait=0)["state"] == "waiting"
 
 
 @pytest.mark.anyio
@@ -290,8 +379,8 @@ def test_the_page_adds_documents_and_shows_the_new_version(look, live, session, 
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_text("version 2 answers from it").wait_for(timeout=60_000)
     assert page.locator("#version").inner_text() == "2"
-    assert "There is a document 'pumps.md' already." in page.locator("#sent").inner_text()
-    assert "This is no name for a document." in page.locator("#sent").inner_text()
+    for refused in ("There is a document 'pumps.md' already.", "This is no name for a document."):
+        page.locator("#sent").get_by_text(refused).wait_for()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert seen.faults() == []

@@ -37,6 +37,8 @@ class Signature:
     outputs : tuple of Output
     example : dict
         One real row of the training data, JSON-ready.
+    also : tuple of str
+        Texts that a row may have beside the inputs.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Signature:
     inputs: Schema
     outputs: tuple[Output, ...]
     example: Mapping[str, Any] | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -81,7 +84,8 @@ class Signature:
             if column.type is Type.DATETIME:
                 prop["format"] = "date-time"
             properties[column.name] = prop
-        return {"type": "object", "properties": properties, "required": list(properties)}
+        beside = {name: {"type": ["string", "null"]} for name in self.also}
+        return {"type": "object", "properties": properties | beside, "required": list(properties)}
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready fields; `from_dict` reads them back."""
@@ -89,10 +93,12 @@ class Signature:
             "inputs": self.inputs.to_dict(),
             "outputs": [asdict(output) for output in self.outputs],
             "example": dict(self.example) if self.example is not None else None,
+            **({"also": list(self.also)} if self.also else {}),
         }
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Signature:
         """The inverse of `to_dict`."""
         outputs = tuple(Output(o["name"], Type(o["type"]), o["doc"]) for o in fields["outputs"])
-        return cls(Schema.from_dict(fields["inputs"]), outputs, fields["example"])
+        inputs, also = Schema.from_dict(fields["inputs"]), tuple(fields.get("also", ()))
+        return cls(inputs, outputs, fields["example"], also)

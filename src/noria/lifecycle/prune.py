@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from noria.core import manifest
@@ -140,6 +140,7 @@ class Prune:
     stopped: bool = False
     data: bool = False
     vectors: Callable[[str], KeptVectors] | None = None
+    _named: dict[str, str | None] = field(default_factory=dict, init=False, repr=False)
 
     def plan(self) -> tuple[Waste, ...]:
         """What would go; nothing is removed.
@@ -209,12 +210,25 @@ class Prune:
         if any(model.versions for model in self.registry.state.models([item.id])):  # registered by now
             return False
         name = self._vectors_of(item.id)
-        if self.vectors is not None and name is not None:
-            others = (run for run in self.registry.artefacts.runs() if run != item.id)
-            if all(self._vectors_of(run) != name for run in others):
-                self.vectors(name).discard()
+        if self.vectors is not None and name is not None and not self._shared(item.id, name):
+            self.vectors(name).discard()
         self.registry.discard(item.id)
         return True
+
+    def _shared(self, run: str, name: str) -> bool:
+        """Whether the model of another run has the same vectors; a folder that is complete is read once."""
+        artefacts, found = self.registry.artefacts, False
+        for other in artefacts.runs():
+            if other == run:
+                continue
+            if other in self._named:
+                its = self._named[other]
+            else:
+                busy, its = artefacts.busy(other), self._vectors_of(other)
+                if not busy:
+                    self._named[other] = its
+            found = found or its == name
+        return found
 
     def _vectors_of(self, run: str) -> str | None:
         """What the vectors of a run's model are called, if they lie in a database."""
@@ -283,8 +297,8 @@ class Prune:
                 yield Waste("data", digest, "no run refers to them", about.bytes, about.used)
 
     def _remove_data(self, item: Waste) -> bool:
-        for field in ("snapshot", "tested"):
-            if self.registry.runs(RunQuery(where=(Condition(field, "=", item.id),), limit=1)):
+        for name in ("snapshot", "tested"):
+            if self.registry.runs(RunQuery(where=(Condition(name, "=", item.id),), limit=1)):
                 return False
         self.registry.artefacts.snapshots.discard(item.id)
         return True

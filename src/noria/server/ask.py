@@ -84,8 +84,9 @@ def _add_documents(routes: APIRouter, desk: Desk, uploads: Uploads) -> None:
         check(request.scope, name, Verb.UPLOAD)
         serving = desk.endpoint(name).serving
         check_raw(request)
-        content = await _body(request, limit)
-        job = await asyncio.to_thread(uploads.take, serving, document, content, replace=replace)
+        with uploads.room():
+            content = await _body(request, limit)
+            job = await asyncio.to_thread(uploads.take, serving, document, content, replace=replace)
         return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})
 
     @routes.get("/v1/models/{name}/documents/{job}")

@@ -53,6 +53,21 @@ _WITHIN = {
     "description": "Documents to search, by patterns of their names: how-to/*; *.pdf. It adds none to "
     "those that the key is for.",
 }
+_UPLOAD = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "model": {"type": "string"},
+        "document": {"type": "string"},
+        "when": {"type": "number", "description": "When it was put beside the others, seconds since 1970."},
+        "state": {"enum": ["waiting", "indexing", "done", "failed"]},
+        "version": {"type": ["integer", "null"], "description": "The first one that has it."},
+        "promoted": {"type": "boolean", "description": "Whether that one answers."},
+        "why": {"type": "string", "description": "Why, or why not."},
+        "error": {"anyOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]},
+    },
+    "required": ["id", "model", "document", "when", "state"],
+}
 _HEALTH = {
     "type": "object",
     "properties": {
@@ -157,7 +172,22 @@ def _of_talk(name: str, place: str, row: Mapping[str, Any] | None) -> dict[str, 
         {"name": key, "in": "query", "required": key == "document", "schema": schema}
         for key, schema in (("document", _text()), ("begin", _count()), ("end", _count()))
     ]
-    return {f"{place}/ask": {"post": ask}, f"{place}/documents": {"get": shown}}
+    add = _operation(name, "add_document", "Add a document, which the next version has.", _UPLOAD)
+    add["parameters"] = [
+        {"name": "document", "in": "query", "required": True, "schema": _text()},
+        {"name": "replace", "in": "query", "schema": {"type": "boolean", "default": False}},
+    ]
+    raw = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    add["requestBody"] = {"required": True, "content": raw}
+    add["responses"] = {"202": add["responses"].pop("200"), **add["responses"]}
+    add["responses"]["409"] = {**add["responses"]["422"], "description": "there is one of this name"}
+    became = _operation(name, "added_document", "What became of a document that was added.", _UPLOAD)
+    became["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": _text()}]
+    return {
+        f"{place}/ask": {"post": ask},
+        f"{place}/documents": {"get": shown, "post": add},
+        f"{place}/documents/{{id}}": {"get": became},
+    }
 
 
 def _of_service() -> dict[str, Any]:

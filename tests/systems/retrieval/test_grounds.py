@@ -4,6 +4,7 @@ import pytest
 
 from noria.systems.retrieval.grounds import (
     answer_relevance,
+    bears_out,
     context_precision,
     context_recall,
     faithfulness,
@@ -41,3 +42,48 @@ def test_what_is_cited_is_held_against_the_true_answer_or_the_documents():
     assert context_recall(said, {"a": 1}, ["308 points", "nothing"]) == 1
     assert context_recall(answer(""), {"a": 1}, ["308"]) == 0
     assert math.isnan(context_recall(said, {}, []))
+
+
+PUMPS = (
+    "Pumps run without oil. A pump is not only loud but heavy. Gloves must be worn, not rings. "
+    "No wheel turns on Sundays. A seal costs 12 euros. A rotor costs 240 euros. Valves were built in 1999."
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "borne"),
+    [
+        ("Pumps run without oil.", True),
+        ("Pumps run with oil.", False),
+        ("Pumps don't run without oil.", False),
+        ("A pump is loud and heavy.", True),
+        ("A pump is not heavy.", False),
+        ("Gloves must be worn.", True),
+        ("Rings must be worn.", False),
+        ("Gloves must not be worn.", False),
+        ("No wheel turns on Sundays.", True),
+        ("Wheels turn on Sundays.", False),
+        ("A seal costs 12 euros and a rotor costs 240 euros.", True),
+        ("A seal costs 12 and a rotor 240 euros.", True),
+        ("A seal costs 240 euros.", False),
+        ("A seal costs 1,250 euros.", False),
+        ("Valves were built in 1998.", False),
+        ("Valves were never built in 1999.", False),
+    ],
+)
+def test_negations_and_numbers_that_the_text_has_otherwise_are_seen(statement, borne):
+    assert bears_out(PUMPS, statement) is borne
+
+
+def test_headings_lend_their_words_and_numbers():
+    assert not bears_out("The service was founded by Ann.", "The service of 2019 was founded by Ann.")
+    assert bears_out(
+        "The service was founded by Ann.", "The service of 2019 was founded by Ann.", "Year 2019"
+    )
+    assert not bears_out("", "Wheels turn.")
+    assert bears_out("", "Wheels turn.", "How wheels turn")
+
+
+def test_a_quoted_sentence_is_borne_out_by_itself():
+    cited = [("a", one) for one in PUMPS.split(". ")]
+    assert faithfulness(answer(PUMPS, *cited)) == 1

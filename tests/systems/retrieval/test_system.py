@@ -82,7 +82,7 @@ def test_a_question_is_asked_by_name(run, session):
 
 
 def test_a_question_may_be_asked_of_some_documents(run, session):
-    answer = noria.predict("pages", ask="lifts", within="page-1?; page-3", session=session)
+    answer = noria.predict("pages", ask="what was seen", within="page-1?; page-3", session=session)
     assert {name[:6] for name in answer["documents"][0]} == {"page-1", "page-3"}
 
 
@@ -182,7 +182,7 @@ def test_a_changed_folder_is_followed_by_a_refit(session, tmp_path):
     noria.train(documents=tmp_path, name="kept", **keys)
     (tmp_path / "page-3.txt").unlink()
     (tmp_path / "new.txt").write_text("Zygomorphic orchids are watered by a noria of bamboo every evening.")
-    assert noria.predict("kept", ask="zygomorphic orchids", session=session)["documents"][0][0] != "new.txt"
+    assert noria.predict("kept", ask="zygomorphic orchids", session=session)["documents"].item().is_empty()
     run = noria.refit("kept", session=session)
     answer = noria.predict(f"kept@{run.version}", ask="zygomorphic orchids", session=session)
     assert answer["documents"][0][0] == "new.txt"

@@ -30,7 +30,7 @@ import polars as pl
 
 from noria.core.events import Events
 from noria.data.documents.blocks import SCHEMA, Block, Unreadable
-from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks
+from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks, parts
 from noria.data.documents.known import WITH_FACTS, Facts, Known
 from noria.data.documents.source import uncut
 from noria.data.sources import collections
@@ -191,20 +191,23 @@ def _files(
             if before is not None and before.still(now):
                 facts[name] = before
                 continue
-            found = _blocks(Path(path), formats.get(name))
+            found = _read(Path(path), name, formats.get(name))
         except OSError as error:
             why.setdefault(error.strerror or "it cannot be read", []).append(name)
         except Unreadable as error:
             why.setdefault(str(error), []).append(name)
         else:
-            facts[name] = now._replace(digest=_digest(found))
-            _add(columns, name, found, facts[name])
+            facts[name] = now
+            for document, held in found.items():
+                _add(columns, document, held, name, now)
             events.emit("document.progress", done=number, total=len(paths), document=name)
     table = known.updated(facts, pl.DataFrame(columns, schema=WITH_FACTS))
-    first = {facts[name].digest: name for name in reversed(facts)}
-    repeated = [name for name in facts if first[facts[name].digest] != name]
-    for name in repeated:
-        why.setdefault(f"it repeats {first[facts[name].digest]}", []).append(name)
+    digests = table.select("document", "digest").unique("document", keep="first", maintain_order=True).rows()
+    first = {digest: name for name, digest in reversed(digests)}
+    repeated = [name for name, digest in digests if first[digest] != name]
+    for name, digest in digests:
+        if first[digest] != name:
+            why.setdefault(f"it repeats {first[digest]}", []).append(name)
     return table.filter(~pl.col("document").is_in(repeated)).select(*SCHEMA), [
         *_told(why),
         *_told_of_code(facts),
@@ -230,7 +233,7 @@ def _digest(found: list[Block]) -> str:
     return hashlib.sha256("\0".join(" ".join(one.text.split()) for one in found).encode()).hexdigest()
 
 
-def _blocks(path: Path, ending: str | None = None) -> list[Block]:
+def _read(path: Path, name: str, ending: str | None = None) -> dict[str, list[Block]]:
     """What a file holds, by its own ending unless another is given.
 
     Raises
@@ -240,19 +243,18 @@ def _blocks(path: Path, ending: str | None = None) -> list[Block]:
     OSError
         If it cannot be opened.
     """
-    name = path.name if ending is None else f"page{ending}"
     if path.stat().st_size > LARGEST:
         raise Unreadable(f"it is larger than {LARGEST // 1_000_000} MB")
-    return blocks(name, path.read_bytes())
+    content = path.read_bytes()
+    return parts(name, content) if ending is None else {name: blocks(f"page{ending}", content)}
 
 
-def _add(columns: dict[str, list[Any]], name: str, found: list[Block], facts: Facts) -> None:
-    title = next((block.text for block in found if block.kind == "heading"), Path(name).stem)
-    columns["document"] += [name] * len(found)
-    columns["title"] += [title] * len(found)
+def _add(columns: dict[str, list[Any]], name: str, found: list[Block], file: str, facts: Facts) -> None:
+    title = next((block.text for block in found if block.kind == "heading"), Path(file).stem)
+    told = {"document": name, "title": title, "digest": _digest(found), "file": file, **facts._asdict()}
     for field, values in zip(Block._fields, zip(*found)):
         columns[field] += values
-    for field, value in facts._asdict().items():
+    for field, value in told.items():
         columns[field] += [value] * len(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import PurePath
 
 from noria.data.documents.blocks import Block, Unreadable
@@ -14,7 +15,7 @@ from noria.data.documents.pdf import pdf
 from noria.data.documents.source import code
 from noria.data.documents.text import delimited, markdown, plain
 
-__all__ = ["CODE", "KINDS", "LARGEST", "blocks"]
+__all__ = ["CODE", "KINDS", "LARGEST", "blocks", "parts"]
 
 LARGEST = 64_000_000
 """Bytes of a document."""
@@ -54,6 +55,30 @@ def blocks(name: str, content: bytes) -> list[Block]:
     return found
 
 
+def parts(name: str, content: bytes) -> dict[str, list[Block]]:
+    r"""What each document of a file holds: messages of a box of mail by their numbers, else the file itself.
+
+    Raises
+    ------
+    Unreadable
+        As `blocks`.
+
+    Examples
+    --------
+    >>> box = b"From ann Mon Nov  2 10:00:00 2026\nSubject: Pumps\n\nThey leak.\n"
+    >>> [(name, one.text) for name, found in parts("in.mbox", box).items() for one in found]
+    [('in.mbox/1', 'Pumps'), ('in.mbox/1', 'They leak.')]
+    """
+    if PurePath(name).suffix.lower() != _BOX:
+        return {name: blocks(name, content)}
+    return {f"{name}/{at}": found for at, found in enumerate(mailbox(content, attached=blocks), 1)}
+
+
+def _box(content: bytes) -> Iterator[Block]:
+    return chain.from_iterable(mailbox(content, attached=blocks))
+
+
+_BOX = ".mbox"
 _READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
     **dict.fromkeys((".md", ".markdown"), markdown),
     **dict.fromkeys((".txt", ".text", ".rst", ".log"), plain),
@@ -62,7 +87,7 @@ _READERS: dict[str, Callable[[bytes], Iterator[Block]]] = {
     **{ending: partial(code, ending=ending) for ending in CODE},
     ".docx": docx,
     ".eml": partial(mail, attached=blocks),
-    ".mbox": partial(mailbox, attached=blocks),
+    _BOX: _box,
     ".pdf": pdf,
 }
 KINDS = tuple(_READERS)

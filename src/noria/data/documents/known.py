@@ -28,15 +28,12 @@ class Facts(NamedTuple):
         Bytes, time of the last change in nanoseconds, and number in the file system.
     read : int
         When it was read, in nanoseconds.
-    digest : str
-        Of its words.
     """
 
     size: int
     changed: int
     inode: int
     read: int
-    digest: str = ""
 
     @classmethod
     def of(cls, path: str) -> Facts:
@@ -54,12 +51,11 @@ FACTS: dict[str, Any] = {
     "changed": pl.Int64,
     "inode": pl.UInt64,
     "read": pl.Int64,
-    "digest": pl.String,
 }
 
 
-WITH_FACTS = SCHEMA | FACTS
-"""The columns of blocks that know their file."""
+WITH_FACTS = SCHEMA | {"digest": pl.String, "file": pl.String} | FACTS
+"""The columns of blocks that know their file, and the digest of their document's words."""
 
 
 class Known:
@@ -91,7 +87,7 @@ class Known:
         self._blocks = pl.DataFrame(schema=WITH_FACTS)
         with suppress(OSError, pl.exceptions.PolarsError):
             self._blocks = pl.read_parquet(self._path).select(*WITH_FACTS)
-        table = self._blocks.unique("document", keep="first").select("document", *FACTS)
+        table = self._blocks.unique("file", keep="first").select("file", *FACTS)
         self.files = {name: Facts(*facts) for name, *facts in table.iter_rows()}
 
     def updated(self, facts: dict[str, Facts], read: pl.DataFrame) -> pl.DataFrame:
@@ -99,9 +95,9 @@ class Known:
         gone = [name for name, known in self.files.items() if facts.get(name) is not known]
         if not gone and read.is_empty() and len(facts) == len(self.files):
             return self._blocks
-        order = pl.DataFrame([pl.Series("document", list(facts), pl.String)]).with_row_index("order")
-        table = pl.concat([self._blocks.filter(~pl.col("document").is_in(gone)), read])
-        table = table.join(order, on="document", maintain_order="left").sort("order", maintain_order=True)
+        order = pl.DataFrame([pl.Series("file", list(facts), pl.String)]).with_row_index("order")
+        table = pl.concat([self._blocks.filter(~pl.col("file").is_in(gone)), read])
+        table = table.join(order, on="file", maintain_order="left").sort("order", maintain_order=True)
         table = table.drop("order")
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ __all__ = ["mail", "mailbox"]
 
 _Attached = Callable[[str, bytes], list[Block]]
 _ENVELOPE = ("from", "to", "cc", "date")
-_BEGIN = re.compile(rb"^From .*\r?\n", re.MULTILINE)
+_BEGIN = re.compile(rb"^From .*\d:\d\d.*\d{4}.*\r?\n", re.MULTILINE)  # with the time that it came
 _BROKEN = (MessageError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
@@ -45,8 +45,8 @@ def mail(content: bytes, attached: _Attached) -> Iterator[Block]:
     yield from _message(content, Outline(), 1, attached)
 
 
-def mailbox(content: bytes, attached: _Attached) -> Iterator[Block]:
-    """Every message of a box in the format mbox, each below its subject.
+def mailbox(content: bytes, attached: _Attached) -> Iterator[list[Block]]:
+    """What each message of a box in the format mbox holds; of one that cannot be read, why.
 
     Raises
     ------
@@ -54,12 +54,15 @@ def mailbox(content: bytes, attached: _Attached) -> Iterator[Block]:
         If it is no box of messages.
     """
     first, *messages = _BEGIN.split(content)
-    if first.strip() or not messages:
+    read = 0
+    for message in messages if not first.strip() else ():
+        try:
+            yield list(_message(re.sub(rb"(?m)^>(>*From )", rb"\1", message), Outline(), 1, attached))
+            read += 1
+        except Unreadable as error:
+            yield [Block("text", f"The message is left out: {error}.")]
+    if not read:
         raise Unreadable("it is no box of messages")
-    outline = Outline()
-    yield Block("heading", "Mailbox", outline.enter(1, "Mailbox"))
-    for message in messages:
-        yield from _message(re.sub(rb"(?m)^>(>*From )", rb"\1", message), outline, 2, attached)
 
 
 def _message(content: bytes, outline: Outline, level: int, attached: _Attached) -> Iterator[Block]:
@@ -74,11 +77,20 @@ def _message(content: bytes, outline: Outline, level: int, attached: _Attached) 
                 yield Block("text", f"{name.title()}: {message[name]}", outline.path)
         body = message.get_body(("plain", "html"))
         if body is not None:
-            yield from (_below(outline.path, block) for block in _written(body))
+            path = " > ".join(filter(None, (outline.path, _by(message))))
+            yield from (_below(path, block) for block in _written(body))
         for part in message.iter_attachments():
             yield from _attachment(part, outline, level + 1, attached)
     except _BROKEN as error:
         raise Unreadable(f"it is damaged: {error}") from error
+
+
+def _by(message: EmailMessage) -> str:
+    """Who wrote a message, and on which day."""
+    people = getattr(message["from"], "addresses", ())
+    when = getattr(message["date"], "datetime", None)
+    said = [one.display_name or one.addr_spec for one in people[:1]]
+    return ", ".join([*filter(None, said), *([when.date().isoformat()] if when else [])])
 
 
 def _written(part: MIMEPart[Any, Any]) -> Iterator[Block]:

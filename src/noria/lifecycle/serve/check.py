@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
-from noria.core.schema import Type
+from noria.core.schema import Column, Type
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer
 from noria.errors import ColumnError, NoriaError, nearest, suggestion
@@ -24,7 +25,7 @@ _SHOWN = 80
 
 
 class RowCheck:
-    """What a signature says of single rows: every field is there, no other, and each can be read.
+    """What a signature says of single rows: every field is there, no unknown one, and each can be read.
 
     Parameters
     ----------
@@ -47,9 +48,12 @@ class RowCheck:
     """
 
     def __init__(self, signature: Signature, also: Iterable[str] = (), text: int = 100_000) -> None:
-        self._read = RowConformer(signature.inputs, strict=True)
+        beside = tuple(Column(name, Type.TEXT) for name in signature.also)
+        inputs = replace(signature.inputs, columns=(*signature.inputs.columns, *beside))
+        self._read = RowConformer(inputs, strict=True)
         self.names = self._read.names
-        self._types = {name: _STORED.get(signature.inputs[name].type) for name in self.names}
+        self._types = {name: _STORED.get(inputs[name].type) for name in self.names}
+        self._blank = dict.fromkeys(signature.also)
         self._known = frozenset([*signature.inputs.names, *also])
         self._width, self._text = len(self.names), text
 
@@ -61,6 +65,7 @@ class RowCheck:
         ColumnError
             If a field is missing, unknown, too long, or cannot be read as what it should be.
         """
+        row = {**self._blank, **row} if self._blank else row
         try:
             if len(row) != self._width or not row.keys() >= self._types.keys():
                 self._check_fields(row)

@@ -155,7 +155,7 @@ class Serving:
                 raise
 
         try:
-            [question] = self.check(row)
+            question, *_ = self.check(row)
         except NoriaError as error:
             return {"error": error.to_dict()}
         return self._guarded(answer, question)

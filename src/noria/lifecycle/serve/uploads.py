@@ -16,13 +16,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
+from threading import BoundedSemaphore
 from typing import Any, Literal
 
 from noria.core import manifest
 from noria.core.files import write_text
+from noria.data.documents import apart
 from noria.data.documents.blocks import Unreadable
-from noria.data.documents.kinds import CODE, KINDS, LARGEST, blocks
-from noria.errors import Interrupted, NoriaError, NotFoundError, ParamError, RequestError, StorageError
+from noria.data.documents.kinds import CODE, KINDS, LARGEST
+from noria.errors import (
+    Interrupted,
+    NoriaError,
+    NotFoundError,
+    OverloadError,
+    ParamError,
+    RequestError,
+    StorageError,
+)
 from noria.lifecycle.refit import documents_folder
 from noria.lifecycle.serve.serving import Serving
 
@@ -32,6 +42,8 @@ TAKEN = tuple(sorted(set(KINDS) - set(CODE)))
 """The endings of what is taken: no source code, which somebody might run where it lies."""
 _LONGEST = 200  # bytes of a name
 _KEPT = 3600.0  # seconds for which can be asked what became of one
+_WAITING = 8  # documents that have not been read yet, all of which are held in memory
+_AT_ONCE = 2  # documents that are read at a time
 _logger = logging.getLogger("noria.serve")
 
 
@@ -97,6 +109,25 @@ class Uploads:
     ) -> None:
         self.folder, self._refit, self._cancel = folder, refit, cancel
         self._turns = ThreadPoolExecutor(1, "noria-documents")
+        self._waiting, self._read = BoundedSemaphore(_WAITING), BoundedSemaphore(_AT_ONCE)
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Room for a document until it is taken.
+
+        Raises
+        ------
+        OverloadError
+            If too many others have come that were not read yet.
+        """
+        if not self._waiting.acquire(blocking=False):
+            raise OverloadError(
+                "Too many documents are being sent at once.", do="Send it again in a moment.", retry_after=5
+            )
+        try:
+            yield
+        finally:
+            self._waiting.release()
 
     def take(self, serving: Serving, name: str, content: bytes, *, replace: bool = False) -> Upload:
         """Put a document beside the others of a model. What follows happens in a thread.
@@ -115,7 +146,7 @@ class Uploads:
             If the model's documents are no folder of this machine, the name is none for a file of it, or the
             document cannot be read.
         RequestError
-            If there is a document of this name.
+            If there is another document of this name.
         StorageError
             If it cannot be written.
         """
@@ -127,7 +158,8 @@ class Uploads:
             )
         _check(name)
         try:
-            blocks(name, content)
+            with self._read:
+                apart.check(name, content)
         except Unreadable as error:
             raise ParamError(f"The document {name!r} cannot be read.", got=str(error)) from error
         _put(place / name, content, replace=replace)
@@ -243,6 +275,8 @@ def _put(path: Path, content: bytes, *, replace: bool) -> None:
         else:
             path.hardlink_to(draft)
     except FileExistsError as error:
+        if path.is_file() and path.read_bytes() == content:
+            return  # sent again by who did not hear that it had come
         raise RequestError(
             f"There is a document {path.name!r} already.",
             status=409,

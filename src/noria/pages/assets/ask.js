@@ -75,11 +75,13 @@ noria.askPage = (model, redraw) => {
 
   const pause = () => new Promise((resolve) => { setTimeout(resolve, 500); });
   const json = async (address, options) => (await call(address, options)).json();
-  const add = async (file, line) => {
+  const send = (file) => {
     const query = new URLSearchParams({ document: file.name, replace: at("replace").checked });
-    let told = await json(`${path}/documents?${query}`, {
+    return json(`${path}/documents?${query}`, {
       method: "POST", headers: { "content-type": "application/octet-stream" }, body: file,
     });
+  };
+  const become = async (told, line) => {
     while (["waiting", "indexing"].includes(told.state)) {
       line.textContent = told.state === "waiting" ? "waits for its turn \u2026" : "is being indexed \u2026";
       await pause();
@@ -95,11 +97,14 @@ noria.askPage = (model, redraw) => {
   };
   const addAll = async (files) => {
     at("add").disabled = true;
+    let before = Promise.resolve();
     await Promise.all(files.map(async (file) => {
       const line = make("span", "soft", "is being sent \u2026");
       at("sent").append(make("li", "", isolated(file.name), " ", line));
+      const sent = before.then(() => send(file));
+      before = sent.catch(() => undefined);
       try {
-        line.textContent = await add(file, line);
+        line.textContent = await become(await sent, line);
       } catch (error) {
         line.className = "error";
         line.textContent = error.message;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 __all__ = ["Corpus", "Place"]
+
+_READ = 32  # documents whose texts are kept decoded
 
 
 class Place(NamedTuple):
@@ -54,7 +56,7 @@ class Corpus:
         self.documents, self.blocks = documents, blocks
         self.names: list[str] = documents["document"].to_list()
         self._titles: list[str] = documents["title"].to_list()
-        self._texts: list[str] = documents["text"].to_list()
+        self._text = lru_cache(_READ)(documents["text"].item)
         self._begins = blocks["begin"].to_numpy()
         self._places = blocks.select("kind", "heading", "page", "line").rows()
         self._first = np.searchsorted(blocks["owner"].to_numpy(), np.arange(documents.height + 1))
@@ -100,7 +102,7 @@ class Corpus:
 
     def text(self, document: int, begin: int = 0, end: int | None = None) -> str:
         """Some characters of a document."""
-        return self._texts[document][begin:end]
+        return self._text(document)[begin:end]
 
     def head(self, document: int, character: int) -> str:
         """The title of a document and the headings above a character of it."""
@@ -116,7 +118,7 @@ class Corpus:
             if heading != above:
                 yield begin, int(self._begins[row])
                 begin, above = int(self._begins[row]), heading
-        yield begin, len(self._texts[document])
+        yield begin, len(self._text(document))
 
     def place(self, document: int, character: int) -> Place:
         """The place of one character."""
@@ -139,7 +141,7 @@ class Corpus:
             of them is in the block, and what stands after.
         """
         first, last = self._first[document], self._first[document + 1]
-        text, found = self._texts[document], []
+        text, found = self._text(document), []
         starts = [*self._begins[first:last].tolist(), len(text) + 1]
         for row, (start, following) in enumerate(pairwise(starts), first):
             low, high = max(start, begin - room), min(following - 1, end + room)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,8 @@ class Counts:
     vocabulary : Series of str
         The terms; their places are their numbers.
     terms, chunks : array of int32, (entries,)
-    body, head : array of float32, (entries,)
+    body, head : array of uint16, (entries,)
+        At most 65,535.
     size : int
         Chunks in all.
     """
@@ -37,8 +38,8 @@ class Counts:
     vocabulary: pl.Series
     terms: NDArray[np.int32]
     chunks: NDArray[np.int32]
-    body: NDArray[np.float32]
-    head: NDArray[np.float32]
+    body: NDArray[np.uint16]
+    head: NDArray[np.uint16]
     size: int
 
     @classmethod
@@ -56,7 +57,9 @@ class Counts:
         both = said.join(above, on=["text", "term"], how="full", coalesce=True)
         vocabulary = both["term"].unique().sort()
         numbers = pl.DataFrame({"term": vocabulary, "number": np.arange(len(vocabulary), dtype=np.int32)})
-        filled = both.with_columns(pl.col("text").cast(pl.Int32), pl.col("body", "head").fill_null(0))
+        most = np.iinfo(np.uint16).max
+        count = pl.col("body", "head").fill_null(0).clip(upper_bound=most).cast(pl.UInt16)
+        filled = both.with_columns(pl.col("text").cast(pl.Int32), count)
         table = filled.join(numbers, on="term").sort("number", "text")
         terms, places, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
         return cls(vocabulary, terms, places, body, head, len(texts))
@@ -73,7 +76,7 @@ class Counts:
         before = np.cumsum([0, *(one.size for one in parts)])
         terms = np.concatenate([numbers[at + one.terms] for at, one in zip(words, parts)])
         chunks = np.concatenate([places[at + one.chunks] for at, one in zip(before, parts)])
-        order = np.lexsort((chunks, terms))
+        order = np.lexsort((chunks, terms)).astype(np.int32)
         body, head = (
             np.concatenate([getattr(one, name) for one in parts])[order] for name in ("body", "head")
         )
@@ -85,22 +88,24 @@ class Counts:
         return {term: number for number, term in enumerate(self.vocabulary.to_list())}
 
     @cached_property
-    def by_chunk(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def by_chunk(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The entries chunk by chunk, and where those of each chunk begin."""
-        order = np.argsort(self.chunks, kind="stable")
+        order = np.argsort(self.chunks, kind="stable").astype(np.int32)
         return order, np.searchsorted(self.chunks[order], np.arange(self.size + 1))
 
     @classmethod
     def none(cls, size: int) -> Counts:
         """Of chunks whose words do not matter."""
-        numbers, counts = np.zeros(0, np.int32), np.zeros(0, np.float32)
+        numbers, counts = np.zeros(0, np.int32), np.zeros(0, np.uint16)
         return cls(pl.Series("term", [], pl.String), numbers, numbers, counts, counts, size)
 
     def postings(self, head_weight: float) -> Postings:
         """The postings where a term of the head counts this many times one of the body."""
-        counts = self.body + head_weight * self.head
-        some = counts > 0
-        return Postings.of(self.terms[some], self.chunks[some], counts[some], len(self.vocabulary), self.size)
+        counts = self.body + np.float32(head_weight) * self.head
+        terms, chunks, some = self.terms, self.chunks, counts > 0
+        if not some.all():  # else they share memory
+            terms, chunks, counts = terms[some], chunks[some], counts[some]
+        return Postings.of(terms, chunks, counts, len(self.vocabulary), self.size)
 
 
 class Lexical:
@@ -134,8 +139,9 @@ class Lexical:
     ) -> None:
         self.counts, self.analyzer = counts, analyzer
         self.settings = {"k1": k1, "b": b, "head_weight": head_weight, "feedback": feedback}
-        self.postings = counts.postings(head_weight)
-        self._weights = self.postings.weights(k1, b)
+        postings = counts.postings(head_weight)
+        self._weights = postings.weights(k1, b)
+        self.postings = replace(postings, counts=postings.counts[:0].copy())  # the weights say all of them
         self._feedback = feedback
 
     @cached_property
@@ -180,7 +186,7 @@ class Lexical:
             weighed[term] = weighed.get(term, 0.0) + (1 - self.OLD) * float(share)
         return weighed
 
-    def _entries(self, chunk: int) -> NDArray[np.int64]:
+    def _entries(self, chunk: int) -> NDArray[np.int32]:
         order, starts = self.counts.by_chunk
         return order[starts[chunk] : starts[chunk + 1]]
 

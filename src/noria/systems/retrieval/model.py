@@ -174,7 +174,7 @@ class RetrievalModel:
         counts = self.index.lexical.counts
         rows = None if self.index.dense is None else self.index.dense.rows
         held = 0 if rows is None else 2 * rows.size
-        return int(self.index.corpus.documents.estimated_size() + 16 * len(counts.terms) + held)
+        return int(self.index.corpus.documents.estimated_size() + 12 * len(counts.terms) + held)
 
     def with_strategy(self, **changes: Any) -> RetrievalModel:
         """The same index, searched in another way."""
@@ -194,7 +194,7 @@ class RetrievalModel:
             outputs = (*outputs, Output("span", Type.TEXT, "the answer in as few words as can be"))
         if self.strategy.queries:
             outputs = (*outputs, Output("reason", Type.TEXT, "why the question was searched for as it is"))
-        return Signature(replace(self.schema, columns=asked), outputs, self._example)
+        return Signature(replace(self.schema, columns=asked), outputs, self._example, (_WITHIN,))
 
     def predict(self, rows: pl.DataFrame) -> pl.DataFrame:
         """One answer per question.
@@ -231,7 +231,7 @@ class RetrievalModel:
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The same as `predict` of a table of this one row."""
-        return self._answer(row[self.question] or "")
+        return self._answer(row[self.question] or "", row.get(_WITHIN))
 
     def converse(
         self,
@@ -328,13 +328,13 @@ class RetrievalModel:
         return match
 
     def found(self, question: str, scores: NDArray[Any], similar: NDArray[Any] | None = None) -> Found:
-        """The best documents and passages by the scores of the chunks."""
-        index = self.index
+        """The best documents and passages by the scores of the chunks; none without any word asked."""
+        index, least = self.index, 0.0 if self.strategy.fusion == "lexical" else -np.inf
         each = np.maximum.reduceat(scores, index.chunks.starts)
         documents = top(each, self.strategy.depth)
-        documents = documents[each[documents] > -np.inf]
+        documents = documents[each[documents] > least]
         best = self._unlike(scores) if self.strategy.diversity else top(scores, _READ)
-        best = best[scores[best] > -np.inf]
+        best = best[scores[best] > least]
         passages = list(dict.fromkeys(self._passage(int(chunk)) for chunk in best))
         return Found(documents.tolist(), passages, self.confidence(question, scores, similar))
 

@@ -24,7 +24,7 @@ __all__ = ["Parts"]
 _PARTS = 64
 _WHOLE = 500  # documents up to which they are one part
 _KEPT = 1_000  # files of parts, those used last
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = ("spans", "terms", "chunks", "body", "head")
 
 

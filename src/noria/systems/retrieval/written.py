@@ -14,7 +14,7 @@ from noria.errors import TooLongError, UnreachableError
 from noria.systems.retrieval.answer import Passage, Sentence, candidates, cited
 from noria.systems.retrieval.chunks import sentences
 from noria.systems.retrieval.corpus import Corpus
-from noria.systems.retrieval.grounds import BORNE, share
+from noria.systems.retrieval.grounds import bears_out, share
 from noria.systems.retrieval.lexical import Lexical
 from noria.systems.retrieval.options import AnswerOptions
 from noria.systems.retrieval.target import NOWHERE
@@ -39,7 +39,6 @@ _QUESTION = 300  # characters of a rewritten question
 _REWRITTEN = 80  # tokens
 _MARKS = re.compile(r"\s*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
 _AFTER = re.compile(r"([.!?。！？]+)((?:\s*\[[\d,; ]+\])+)")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def written(
@@ -54,7 +53,7 @@ def written(
 ) -> tuple[str, list[dict[str, Any]]]:
     """What a language model answers from some passages, statement by statement.
 
-    A statement counts if it cites a passage that has most of its words and all of its numbers; the others are
+    A statement counts if it cites a passage that bears it out (see `grounds.bears_out`); the others are
     dropped, and `tell` never hears of them. If the passages are more than the model can read, the last ones
     are left out.
 
@@ -173,9 +172,8 @@ def _numbers(statement: str) -> list[int]:
 
 def _source(statement: str, passage: Passage, corpus: Corpus, analyzer: Analyzer) -> dict[str, Any] | None:
     """The sentence of a passage that bears a statement out most; None if the passage does not."""
-    text = f"{corpus.head(passage.document, passage.begin)} {corpus.text(*passage)}"
-    unknown = set(_NUMBER.findall(statement)) - set(_NUMBER.findall(text))
-    if unknown or share(statement, text, analyzer) < BORNE:
+    head = corpus.head(passage.document, passage.begin)
+    if not bears_out(corpus.text(*passage), statement, head, analyzer):
         return None
     best = _nearest(statement, passage, corpus, analyzer)
     return None if best is None else cited(best, corpus)

@@ -17,6 +17,7 @@ from noria.core.ports import Spent
 from noria.core.protocol import Context
 from noria.core.schema import Type
 from noria.errors import SourceError, TargetError, UnreachableError, suggestion
+from noria.systems.retrieval.answer import coverage
 from noria.systems.retrieval.chunks import CHUNKINGS, Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.dense import Arrays, Dense
@@ -38,6 +39,9 @@ __all__ = ["ChunkedParams", "FeedbackParams", "LexicalParams", "RetrievalLearner
 P = TypeVar("P", bound=Params)
 _ASKED = 100  # training questions that the threshold is chosen on
 _OVERLAP = 0.25
+_ALL = 0.999  # of a question's words, by weight
+_MADE = 0.8  # share of questions with all words in one passage, from which they are not people's
+_SHARED = 0.6  # what the passage with the answer has of a person's words, by weight, nearly
 _CUTS = tuple(name for name in CHUNKINGS if name not in ("whole", "semantic"))
 
 
@@ -295,29 +299,38 @@ def _threshold(
     """The confidence below which nothing is answered.
 
     It separates questions that the documents answer from the same questions asked of the documents without
-    those that are relevant, and from questions that are known to have no answer.
+    those that are relevant, and from questions that are known to have no answer. Where the questions were
+    made of words of the documents, it is lowered to where it would be for people, who use others too.
     """
     if model.strategy.fusion == "prior":
         return 0.0
-    known: dict[str, tuple[float, float]] = ctx.shared.get(("confidence", how, model.strategy), dict)
-    answered, unanswered = [], []
+    known: dict[str, tuple[float, float, float]] = ctx.shared.get(("confidence", how, model.strategy), dict)
+    answered, unanswered, said = [], [], []
     some = train.sample(min(_ASKED, train.height), seed=ctx.seed)
     for question, relevant in questions(model, some):
         ctx.deadline.check()
         if question not in known:
             known[question] = _confidences(model, question, relevant)
-        whole, without = known[question]
+        whole, without, words = known[question]
         unanswered.append(without)
+        said.append(words if relevant else 0.0)
         if relevant:
             answered.append(whole)
-    return _separating(np.array(answered), np.array(unanswered), refused)
+    threshold = _separating(np.array(answered), np.array(unanswered), refused)
+    if len(answered) < len(unanswered) or np.mean(np.array(said) >= _ALL) < _MADE:
+        return threshold
+    return threshold * (_SHARED if model.index.dense is None else (1 + _SHARED) / 2)
 
 
-def _confidences(model: RetrievalModel, question: str, relevant: Iterable[str]) -> tuple[float, float]:
-    """Of a question to all documents, and to those that are not relevant; the same in all folds."""
+def _confidences(model: RetrievalModel, question: str, relevant: Iterable[str]) -> tuple[float, float, float]:
+    """Of a question to all documents, and to those that are not relevant; the share of it that is found.
+
+    The same in all folds.
+    """
     names, (scores, similar) = model.index.corpus.numbers, model.scores(question)
     without = [names[name] for name in relevant if name in names]
-    return model.confidence(question, scores, similar), model.confidence(question, scores, similar, without)
+    whole, rest = (model.confidence(question, scores, similar, some) for some in ((), without))
+    return whole, rest, coverage(question, int(scores.argmax()), model.index.lexical)
 
 
 def _separating(answered: np.ndarray, unanswered: np.ndarray, refused: float) -> float:

@@ -227,7 +227,7 @@ def scripted():
 def test_overload_is_waited_for_as_long_as_the_service_says(scripted, monkeypatch):
     handler, url = scripted
     slept = []
-    monkeypatch.setattr("noria.client.time.sleep", slept.append)
+    monkeypatch.setattr("noria.client.line.time.sleep", slept.append)
     busy = json.dumps({"error": "BudgetError", "what": "No room."})
     handler.script += [(503, {"retry-after": "3"}, busy), (503, {}, busy), (200, {}, "[]")]
     assert noria.Client(url, key="secret").models() == []

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args, overload
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import orjson
 
-from noria import errors
-from noria._version import __version__
+from noria.client.line import WAIT, Answer, Line, named
+from noria.client.rows import ARROW, JSON, body, dumped
+from noria.client.rows import table as as_table
 from noria.core.explanation import Explanation
 from noria.core.signature import Signature
-from noria.errors import BudgetError, NoriaError, ParamError, UnreachableError, suggestion
+from noria.errors import ParamError, suggestion
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,13 +27,9 @@ __all__ = ["Client", "Served"]
 Row: TypeAlias = Mapping[str, Any]
 OnError: TypeAlias = Literal["raise", "null"]
 
-_ARROW = "application/vnd.apache.arrow.stream"
-_JSON = "application/json"
 _RAW = "application/octet-stream"
 _BODY = 8 * 2**20  # bytes from which a request is cut in two
 _TABLE, _DICTS, _EXPLAINED = 20_000, 5_000, 100  # rows of one request
-_INFINITE = (float("inf"), float("-inf"))
-_WAIT = 0.2  # seconds before the second retry; doubled with each
 
 
 @dataclass(frozen=True)
@@ -84,17 +78,8 @@ class Client:
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 30.0, retries: int = 5) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ParamError(
-                "This is not the address of a service.", got=repr(url), do="Write http://HOST:PORT"
-            )
-        self.url, self.timeout, self.retries = url.rstrip("/"), timeout, retries
-        self._secure, self._at, self._root = parts.scheme == "https", parts.netloc, parts.path.rstrip("/")
-        self._headers = {"user-agent": f"noria/{__version__}"}
-        if key:
-            self._headers["authorization"] = f"Bearer {key}"
-        self._idle: list[http.client.HTTPConnection] = []
+        self._line = Line(url, key, timeout=timeout, retries=retries)
+        self.url, self._call = self._line.url, self._line.call
         self._only: str | None = None
 
     def __enter__(self) -> Self:
@@ -105,8 +90,7 @@ class Client:
 
     def close(self) -> None:
         """Close all connections; the next call opens a new one."""
-        while self._idle:
-            self._idle.pop().close()
+        self._line.close()
 
     def health(self) -> dict[str, Any]:
         """What the service says of its state."""
@@ -179,7 +163,7 @@ class Client:
             return self._dicts([rows], model, on_error, ids)[0]
         if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
             return self._dicts(rows, model, on_error, ids)
-        return self._table(_polars(rows), model, on_error, ids)
+        return self._table(as_table(rows), model, on_error, ids)
 
     def explain(self, rows: Any, model: str | None = None) -> Explanation:
         """What each column added to each prediction.
@@ -195,7 +179,7 @@ class Client:
             If a row is refused, or the model cannot tell.
         """
         listed = [rows] if isinstance(rows, Mapping) else rows
-        listed = listed if isinstance(listed, Sequence) else _polars(listed).to_dicts()
+        listed = listed if isinstance(listed, Sequence) else as_table(listed).to_dicts()
         found: list[dict[str, Any]] = []
         for start, answer in self._pieces(listed, self._path(model, "explain"), _EXPLAINED):
             told = orjson.loads(answer.body)
@@ -231,7 +215,7 @@ class Client:
             which end.
         """
         if not isinstance(labels, Mapping):
-            table = _polars(labels)
+            table = as_table(labels)
             if "id" not in table.columns:
                 told = self._feedback(model, "rows", table.to_dicts(), replace)["outcomes"]
                 return dict(told)
@@ -241,8 +225,8 @@ class Client:
         return {one["id"]: one["outcome"] for one in told}
 
     def _feedback(self, model: str | None, key: str, told: list[Any], replace: bool) -> Any:
-        sent = _dumped({key: told, "replace": replace})
-        return orjson.loads(self._call("POST", self._path(model, "feedback"), sent, kind=_JSON).body)
+        sent = dumped({key: told, "replace": replace})
+        return orjson.loads(self._call("POST", self._path(model, "feedback"), sent, kind=JSON).body)
 
     def upload(
         self, document: str | Path, model: str | None = None, *, replace: bool = False, wait: float = 300.0
@@ -272,10 +256,10 @@ class Client:
         query = urlencode({"document": file.name, "replace": str(replace).lower()})
         told = orjson.loads(self._call("POST", f"{path}?{query}", file.read_bytes(), kind=_RAW).body)
         while told["state"] in ("waiting", "indexing") and time.monotonic() < until:
-            time.sleep(_WAIT)
+            time.sleep(WAIT)
             told = orjson.loads(self._call("GET", f"{path}/{told['id']}").body)
         if told["state"] == "failed":
-            raise _named(told["error"], 500)
+            raise named(told["error"], 500)
         return told
 
     # --- rows -----------------------------------------------------------------------------------------------
@@ -302,7 +286,7 @@ class Client:
 
         found = []
         for start, answer in self._pieces(rows, self._path(model, "predict"), _TABLE):
-            table = pl.read_ipc_stream(io.BytesIO(answer.body)) if answer.kind == _ARROW else pl.DataFrame()
+            table = pl.read_ipc_stream(io.BytesIO(answer.body)) if answer.kind == ARROW else pl.DataFrame()
             if on_error == "raise" and "error" in table.columns:
                 first = table["error"].is_not_null().arg_true()[0]
                 _raise_first([{"error": orjson.loads(table["error"][first])}], start + first)
@@ -320,17 +304,17 @@ class Client:
         """What an answer would have had, where no row got one."""
         return [output.name for output in self.schema(model).outputs]
 
-    def _pieces(self, rows: Any, path: str, most: int) -> Iterator[tuple[int, _Answer]]:
+    def _pieces(self, rows: Any, path: str, most: int) -> Iterator[tuple[int, Answer]]:
         """Answers for pieces of the rows, with the place of their first row."""
         waiting = [(start, min(start + most, len(rows))) for start in range(0, len(rows), most)][::-1]
         while waiting:
             start, end = waiting.pop()
-            body, kind = _body(rows[start:end])
-            if len(body) > _BODY and end - start > 1:
+            content, kind = body(rows[start:end])
+            if len(content) > _BODY and end - start > 1:
                 middle = (start + end) // 2
                 waiting += [(middle, end), (start, middle)]
                 continue
-            yield start, self._call("POST", path, body, kind=kind)
+            yield start, self._call("POST", path, content, kind=kind)
 
     def _path(self, model: str | None, verb: str) -> str:
         return f"/v1/models/{quote(model or self._model(), safe='')}/{verb}"
@@ -346,172 +330,13 @@ class Client:
             self._only = names[0]
         return self._only
 
-    # --- requests -------------------------------------------------------------------------------------------
-
-    def _call(self, method: str, path: str, body: bytes | None = None, *, kind: str | None = None) -> _Answer:
-        """The answer to a request, sent again where that may help."""
-        headers = dict(self._headers)
-        if kind:
-            headers |= {"content-type": kind, "accept": kind}
-        wait = 0.0
-        for left in range(self.retries, -1, -1):
-            try:
-                answer = self._send(method, path, body, headers)
-            except TimeoutError as error:
-                raise BudgetError(
-                    f"The service at {self.url} did not answer within {self.timeout:g} s.",
-                    do="Send fewer rows at once, or give it more time: Client(url, timeout=...).",
-                ) from error
-            except (OSError, http.client.HTTPException) as error:
-                if not left:
-                    raise UnreachableError(
-                        f"The service at {self.url} cannot be reached.",
-                        got=str(error) or type(error).__name__,
-                        do="Check the address, and that noria serve runs there.",
-                    ) from error  # fmt: skip
-                time.sleep(wait)
-                wait = 2 * wait or _WAIT
-                continue
-            if answer.status == 503 and left:
-                time.sleep(answer.retry_after or _WAIT)
-                continue
-            if answer.status >= 400 and not answer.answered:
-                raise _error(answer)
-            return answer
-        raise AssertionError("the last try returns or raises")
-
-    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Answer:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        with contextlib.suppress(IndexError):
-            return self._exchange(self._idle.pop(), method, path, body, headers)
-        return self._exchange(kind(self._at, timeout=self.timeout), method, path, body, headers)
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        path: str,
-        body: bytes | None,
-        headers: Mapping[str, str],
-    ) -> _Answer:
-        with contextlib.ExitStack() as failed:
-            failed.callback(self.close)  # the others are as old
-            failed.callback(connection.close)
-            connection.request(method, self._root + path, body, dict(headers))
-            came = connection.getresponse()
-            answer = _Answer(came.status, came.headers, came.read())
-            failed.pop_all()
-        self._idle.append(connection)
-        return answer
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def kind(self) -> str:
-        return self.headers.get("content-type", "").partition(";")[0]
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds; 0 if none are named, or a date is."""
-        told = self.headers.get("retry-after", "")
-        return min(float(told), 60.0) if told.isdigit() else 0.0
-
-    @property
-    def answered(self) -> bool:
-        """Whether it holds an answer for each row, though all of them were refused."""
-        return self.status == 422 and b'"predictions"' in self.body
-
-    def ids(self, rows: int) -> list[str]:
-        """Of the rows."""
-        request = self.headers.get("x-request-id", "")
-        return [request] if rows == 1 else [f"{request}-{at}" for at in range(rows)]
-
-
-def _body(rows: Any) -> tuple[bytes, str]:
-    """Rows as a request, and of which type it is."""
-    if isinstance(rows, Sequence):
-        return _dumped({"rows": [_finite(row) for row in rows]}), _JSON
-    written = io.BytesIO()
-    rows.write_ipc_stream(written)
-    return written.getvalue(), _ARROW
-
-
-def _finite(row: Any) -> Any:
-    """A row whose infinite numbers are words, which the service refuses: JSON would make nulls of them."""
-    if not isinstance(row, Mapping):
-        return row
-    odd = {name: str(value) for name, value in row.items() if isinstance(value, Real) and value in _INFINITE}
-    return {**row, **odd} if odd else row
-
-
-def _dumped(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
-    except orjson.JSONEncodeError as error:
-        raise ParamError(
-            "The rows hold values that JSON cannot.", got=str(error), do="Send a table."
-        ) from error
-
-
-def _plain(value: Any) -> Any:
-    """A mapping that is no dict, or a number of another library."""
-    return (
-        dict(value) if isinstance(value, Mapping) else value.item() if hasattr(value, "item") else str(value)
-    )
-
-
-def _polars(rows: Any) -> pl.DataFrame:
-    """A table of any kind as one of Polars."""
-    import polars as pl
-
-    if isinstance(rows, pl.LazyFrame):
-        return rows.collect()
-    try:
-        if rows is None or isinstance(rows, str | bytes):
-            raise TypeError
-        return rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
-    except (TypeError, ValueError) as error:
-        raise ParamError(
-            "These are no rows.", got=type(rows).__name__,
-            do="Give a dict, a list of dicts, or a table of Polars, pandas or Arrow.",
-        ) from error  # fmt: skip
-
 
 def _raise_first(answers: Sequence[Mapping[str, Any]], start: int) -> None:
     """Raise the error of the first row that was refused."""
     for at, answer in enumerate(answers, start):
         if "error" in answer:
-            raise _named({**answer["error"], "what": f"Row {at}: {answer['error']['what']}"}, 422)
+            raise named({**answer["error"], "what": f"Row {at}: {answer['error']['what']}"}, 422)
 
 
 def _said(error: Mapping[str, Any]) -> str:
     return " ".join(str(error[part]) for part in ("what", "do") if error.get(part))
-
-
-def _error(answer: _Answer) -> NoriaError:
-    """What a service answered with, as the error that it was there."""
-    try:
-        told = orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        told = None
-    if not isinstance(told, dict) or "what" not in told:
-        told = {
-            "what": f"The service answered with status {answer.status}.",
-            "got": answer.body[:200].decode("utf-8", "replace"),
-        }
-    return _named(told, answer.status)
-
-
-def _named(told: Mapping[str, Any], status: int) -> NoriaError:
-    name = told.get("error")
-    found = getattr(errors, name) if name in errors.__all__ else None
-    kind = found if isinstance(found, type) and issubclass(found, NoriaError) else NoriaError
-    error = kind.__new__(kind)  # some classes ask for more than the service tells
-    NoriaError.__init__(error, told["what"], got=told.get("got"), do=told.get("do"))
-    error.http_status = status
-    return error

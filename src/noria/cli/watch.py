@@ -155,34 +155,23 @@ def _parts(check: Check) -> list[Any]:
     from rich.text import Text
 
     from noria.cli.ui import grid, table
-    from noria.core.words import percent, times
-    from noria.pages.units import number
+    from noria.pages.watch import facts, scores
 
     colour = {"ok": "green", "alarm": "bold red"}.get(check.verdict, "yellow")
     parts: list[Any] = [Text.assemble((check.verdict, colour), f"  {check.name}@{check.version}")]
-    usage = check.usage
-    if usage.rows:
-        facts = grid()
-        rows = f"{usage.rows:,} in {times(usage.requests, 'request')}, {percent(usage.errors)} refused"
-        pace = f", {number(usage.per_hour)} per hour" if usage.last > usage.first else ""
-        facts.add_row("rows", rows + pace)
-        spent = " / ".join(f"{1000 * one:.3g}" for one in (usage.median, usage.slow, usage.slowest))
-        facts.add_row("latency", f"{spent} ms (50 / 95 / 99% of the requests)")
-        if usage.cpu is not None:
-            cost = "" if usage.cost is None else f", which cost {usage.cost:.3g}"
-            facts.add_row("cpu", f"{usage.cpu:.3g} s per thousand rows{cost}")
-        facts.add_row("labels", f"{check.labelled:,}")
-        for share in check.shares:
-            told = f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
-            facts.add_row(share.metric, told)
-        parts += ["", facts]
+    told = list(facts(check))
+    if told:
+        used = grid()
+        for line in told:
+            used.add_row(*line)
+        parts += ["", used]
     for alarm in check.alarms:
         parts += ["", Text(_named(alarm), "bold"), *(f"  {why}" for why in alarm.reasons)]
-    scores = _scores(check)
-    if scores:
+    measured = list(scores(check))
+    if measured:
         made = table("metric", "with labels", "estimated", "when judged")
-        for line in scores:
-            made.add_row(*line)
+        for score in measured:
+            made.add_row(*score)
         parts += ["", made]
     moved = [one for one in check.report.drifts if one.test][:_DRIFTS]
     if moved:
@@ -199,18 +188,6 @@ def _named(alarm: Alarm) -> str:
     if alarm.open:
         return f"{alarm.kind} (not in the last window)" if alarm.quiet else alarm.kind
     return f"{alarm.kind}: not found often enough for an alarm yet"
-
-
-def _scores(check: Check) -> list[tuple[str, str, str, str]]:
-    """Metrics with labels, without, and then."""
-    realised = {one.score.metric: one for one in check.scores}
-    estimated = {one.score.metric: one for one in check.report.estimates}
-    lines = []
-    for metric in dict.fromkeys([*realised, *estimated]):
-        now, guess = realised.get(metric), estimated.get(metric)
-        then = str(now.known) if now else f"{guess.known:.4g}" if guess else ""
-        lines.append((metric, str(now.score) if now else "", str(guess.score) if guess else "", then))
-    return lines
 
 
 def _show_history(checks: list[Check], flags: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from noria.pages.svg import line
 from noria.pages.units import ago, duration, number
 from noria.pages.words import measure
 
-__all__ = ["course"]
+__all__ = ["course", "facts", "scores"]
 
 _COLUMNS = 6  # whose drift is drawn
 _BADGES = {"ok": "met", "alarm": "missed"}
@@ -43,8 +43,8 @@ def course(checks: Sequence[Check], steps: Sequence[Step], now: float) -> dict[s
         "check": last,
         "badge": _BADGES.get(last.verdict, "open"),
         "looked": ago(last.when, now),
-        "facts": list(_facts(last)),
-        "scores": list(_scores(last)),
+        "facts": list(facts(last)),
+        "scores": list(scores(last)),
         "drifts": sorted((one for one in last.report.drifts if one.test), key=_far, reverse=True),
         "pictures": [*_quality(oldest_first), *_drift(oldest_first), *_usage(oldest_first)],
         "looks": len(checks),
@@ -52,40 +52,41 @@ def course(checks: Sequence[Check], steps: Sequence[Step], now: float) -> dict[s
     }
 
 
-def _facts(check: Check) -> Iterator[tuple[str, str]]:
+def facts(check: Check) -> Iterator[tuple[str, str]]:
+    """How a model was used in a window, as names and what is said of them; nothing of an empty one."""
     usage = check.usage
     if not usage.rows:
         return
-    yield "rows", f"{usage.rows:,} in {times(usage.requests, 'request')}, {percent(usage.errors)} refused"
-    if usage.last > usage.first:
-        yield "per hour", number(usage.per_hour)
-    spent = " / ".join(map(duration, (usage.median, usage.slow, usage.slowest)))
-    yield "latency", f"{spent} for 50 / 95 / 99% of the requests"
+    pace = f", {number(usage.per_hour)} per hour" if usage.last > usage.first else ""
+    asked = times(usage.requests, "request")
+    yield "rows", f"{usage.rows:,} in {asked}, {percent(usage.errors)} refused{pace}"
+    spent = " / ".join(f"{1000 * one:.3g}" for one in (usage.median, usage.slow, usage.slowest))
+    yield "latency", f"{spent} ms (50 / 95 / 99% of the requests)"
     if usage.cpu is not None:
         cost = "" if usage.cost is None else f", which cost {usage.cost:.3g}"
-        yield "CPU", f"{usage.cpu:.3g} s per thousand rows{cost}"
+        yield "cpu", f"{usage.cpu:.3g} s per thousand rows{cost}"
     yield "labels", f"{check.labelled:,}"
     for share in check.shares:
         yield share.metric, f"{percent(share.value)} ({percent(share.low)} to {percent(share.high)})"
 
 
-def _scores(check: Check) -> Iterator[tuple[str, str, str, str]]:
-    """Metrics with labels, without, and when the model was judged."""
+def scores(check: Check) -> Iterator[tuple[str, str, str, str]]:
+    """Every metric: its name, with labels, estimated without, and when the model was judged."""
     realised = {one.score.metric: one for one in check.scores}
     estimated = {one.score.metric: one for one in check.report.estimates}
     for metric in dict.fromkeys([*realised, *estimated]):
         now, guess = realised.get(metric), estimated.get(metric)
         then = str(now.known) if now else f"{guess.known:.4g}" if guess else ""
-        yield measure(metric), str(now.score) if now else "", str(guess.score) if guess else "", then
+        yield metric, str(now.score) if now else "", str(guess.score) if guess else "", then
 
 
 def _quality(checks: Sequence[Check]) -> Iterator[dict[str, Any]]:
     metric = checks[-1].metric
-    scores = [{one.score.metric: one.score for one in check.scores} for check in checks]
+    realised = [{one.score.metric: one.score for one in check.scores} for check in checks]
     guesses = [{one.score.metric: one.score for one in check.report.estimates} for check in checks]
     shares = [{one.metric: one for one in check.shares} for check in checks]
     drawn = (
-        (f"{measure(metric)} with labels", scores, metric, number),
+        (f"{measure(metric)} with labels", realised, metric, number),
         (f"{measure(metric)}, estimated", guesses, metric, number),
         ("unanswered questions", shares, "unanswered", percent),
         ("thumbs that point up", shares, "helpful", percent),

@@ -133,6 +133,7 @@ class PredictionLogContract:
 def _line(row: str, name: str = "demo", when: float = 1.0, **more: Any) -> LoggedPrediction:
     known: dict[str, Any] = {
         "version": 1, "role": "champion", "seconds": 0.001, "caller": None, "inputs": "{}", "outputs": "{}",
+        "cpu": 0.0005,
     }  # fmt: skip
     return LoggedPrediction(id=row, request=row, name=name, when=when, **{**known, **more})
 

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import shutil
+import subprocess
 import time
 import zipfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from noria.data.documents import apart
 from noria.lifecycle.serve import Limits, uploads
 from noria.lifecycle.serve.uploads import Uploads
 from noria.server import create_app
+from noria.server.apart import apart_uploads
 
 PLACE, RAW = "/v1/models/book/documents", {"content-type": "application/octet-stream"}
 DRAGONS = b"# Dragons\n\nDragons eat coal on Sundays.\n"
@@ -338,6 +340,22 @@ def test_what_a_process_that_is_gone_had_not_done_is_said(session, tmp_path, mon
     told = taken.find("book", job.id)
     assert told.error["do"] == "It was kept; run: noria train --refit book"
     wait(taken, job)
+
+
+def test_a_fit_that_is_killed_is_told_with_what_to_do(trained, monkeypatch):
+    process = apart_uploads(noria.Settings(home=trained / "home"))
+    started = subprocess.Popen
+
+    def killed(*command, **more):
+        running = started(*command, **more)
+        running.kill()
+        return running
+
+    monkeypatch.setattr(subprocess, "Popen", killed)
+    with pytest.raises(noria.errors.NoriaError, match="'book' could not be fitted again") as told:
+        process._refit("book")
+    assert told.value.got == "its process ended with -9"
+    assert told.value.do == "What was sent is kept; run: noria train --refit book"
 
 
 @pytest.fixture

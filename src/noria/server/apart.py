@@ -53,8 +53,12 @@ class _Refits:
             command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as self._running:
             told, said = self._running.communicate()
-        if self._running.returncode != 0:
-            raise NoriaError(f"{model!r} could not be fitted again.", got=said.strip()[-500:])
+        if code := self._running.returncode:
+            raise NoriaError(
+                f"{model!r} could not be fitted again.",
+                got=said.strip()[-500:] or f"its process ended with {code}",
+                do=f"What was sent is kept; run: noria train --refit {model}",
+            )
         return json.loads(told)
 
     def stop(self) -> None:

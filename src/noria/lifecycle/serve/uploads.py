@@ -161,7 +161,9 @@ class Uploads:
             with self._read:
                 apart.check(name, content)
         except Unreadable as error:
-            raise ParamError(f"The document {name!r} cannot be read.", got=str(error)) from error
+            raise ParamError(
+                f"The document {name!r} cannot be read.", got=str(error), do="Repair it, or divide it."
+            ) from error
         _put(place / name, content, replace=replace)
         job = Upload(secrets.token_urlsafe(16), serving.name, name, time.time())
         self._write(job)

@@ -31,7 +31,7 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt Makefile
 	@touch $@ $(VENV)/.demo
 
 demo: $(VENV)/.demo ## Install Noria, run the titanic recipe, say where the result is
-	$(BIN)/noria run titanic
+	$(BIN)/noria run titanic $(ARGS)
 
 test: $(VENV)/.dev ## Tests, docstring examples, README and tutorial
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules src tests $(ARGS)
@@ -79,7 +79,7 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 bench-smoke: $(VENV)/.dev ## The benchmark harness on iris and on few runs, to see that it works
 	$(BIN)/python -m benchmarks.tabular --smoke
 	$(BIN)/python -m benchmarks.runs --smoke
-	$(BIN)/python -m benchmarks.kills --kills 2
+	$(BIN)/python -m benchmarks.kills --kills 1
 	$(BIN)/python -m benchmarks.serving smoke --out build/bench/serving-smoke
 
 wheel: $(VENV)/.made ## Build dist/noria-*.whl

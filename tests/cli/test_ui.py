@@ -58,7 +58,9 @@ def test_the_screen_tells_time_best_and_what_is_tried(width):
     assert first.startswith("a  searching")
     assert "0:10 left" in first
     assert second.split("   ") == ["  best rmse 2.5000 (ridge)", "6 trials, 1 cut short", "trying ridge"]
-    assert third == "  Ctrl-C stops, the same command goes on; --budget 10s is a first look"
+    assert third == "  Ctrl-C stops, the same command goes on"
+    screen.state.budget = 60.0
+    assert drawn(screen, width)[2].endswith("goes on; sooner done with --budget 10s")
 
 
 def test_the_screen_says_when_time_is_up():

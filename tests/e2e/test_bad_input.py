@@ -565,7 +565,7 @@ import noria, polars as pl
 from noria.settings import Settings
 table = pl.read_json(io.StringIO(sys.stdin.read()))
 session = noria.Session(Settings(home=sys.argv[1], workers=2))
-noria.train(table, "y", name="toy", session=session, budget="60s", trials=2, learners=["naive_bayes"])
+noria.train(table, "y", name="toy", session=session, budget="10s", trials=2, learners=["naive_bayes"])
 """
 
 

@@ -30,7 +30,7 @@ _DOING = {
     "index": "writing the index",
     "profile": "relating columns",
 }
-_MEANWHILE = "Ctrl-C stops, the same command goes on; --budget 10s is a first look"
+_LONG = 30.0  # seconds that people may not want to wait for a first result
 _PER_SECOND = 8
 _BAR = 40
 
@@ -184,10 +184,17 @@ class Screen:
         )
         title = Text.assemble((state.name, "bold"), f"  {state.doing}")
         head.add_row(title, bar, Text(_left(state.budget, left), style="cyan"))
-        lines = [self._details(), *([_MEANWHILE] if state.doing == "searching" else [])]
+        lines = [self._details(), *self._meanwhile()]
         return Group(
             head, *(Text("  " + line, overflow="ellipsis", no_wrap=True, style="dim") for line in lines)
         )
+
+    def _meanwhile(self) -> list[str]:
+        """What can be done while a search goes on."""
+        if self.state.doing != "searching":
+            return []
+        sooner = "; sooner done with --budget 10s" if (self.state.budget or 0.0) > _LONG else ""
+        return ["Ctrl-C stops, the same command goes on" + sooner]
 
     def _details(self) -> str:
         state = self.state

@@ -10,6 +10,7 @@ from noria.core.schema import Type
 from noria.data.conform import RowConformer, conform
 from noria.data.infer import infer
 from noria.systems.tabular.encode import Encoder
+from noria.systems.tabular.encode import encoder as encoding
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,16 @@ def test_a_row_is_encoded_as_in_the_table(typed, family):
     read = RowConformer(schema.select([column.name for column in schema.features]))
     for at, row in enumerate(raw.iter_rows(named=True)):
         assert np.array_equal(encoder.row(read(row)), matrix[at], equal_nan=True)
+
+
+@pytest.mark.parametrize("family", ["trees", "slopes"])
+def test_a_long_table_is_encoded_in_parts(typed, family, monkeypatch):
+    _, schema, table = typed
+    made = Encoder.fit(family, schema.features, table)
+    whole = made.matrix(table)
+    monkeypatch.setattr(encoding, "_ROWS", 50)
+    assert np.array_equal(made.matrix(table), whole, equal_nan=True)
+    assert made.matrix(table.clear()).shape == (0, len(made.names))
 
 
 @pytest.mark.parametrize("family", ["trees", "slopes"])

@@ -13,17 +13,16 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def pieces(rows: int, most: int) -> list[slice]:
-    """Even pieces of at most so many rows, hardly less than half: one, or as many for each core.
+def pieces(rows: int, most: int, least: int) -> list[slice]:
+    """Even pieces of at most so many rows: as many for each core, unless that makes them too short.
 
     Examples
     --------
-    >>> pieces(3, 4)
+    >>> pieces(3, 4, 2)
     [slice(0, 3, None)]
     """
-    count = max(1, -(-rows // most))
-    if count > 1:
-        count = min(-(-count // _cores()) * _cores(), 2 * rows // most)
+    fewest = max(1, -(-rows // most))
+    count = max(fewest, min(-(-fewest // _cores()) * _cores(), rows // least))
     size = max(1, -(-rows // count))
     return [slice(at, min(at + size, rows)) for at in range(0, max(rows, 1), size)]
 

@@ -28,7 +28,7 @@ from noria.systems.tabular.target import Target
 
 __all__ = ["Member", "TabularModel"]
 
-_PIECE = 4_096
+_PIECE, _LEAST = 16_384, 2_048  # rows; what each member works on at once is for it to say
 _FEW = 4
 _STATE = "model.json"
 
@@ -232,7 +232,8 @@ class TabularModel:
 
     def _outputs(self, typed: pl.DataFrame) -> np.ndarray:
         """The members' weighted mean; pieces of a long table go to all cores, each with one thread."""
-        return np.concatenate(spread(self._piece, [typed[piece] for piece in pieces(typed.height, _PIECE)]))
+        parts = pieces(typed.height, _PIECE, _LEAST)
+        return np.concatenate(spread(self._piece, [typed[part] for part in parts]))
 
     def _piece(self, typed: pl.DataFrame) -> np.ndarray:
         encoded = {family: encoder.matrix(typed) for family, encoder in self.encoders.items()}

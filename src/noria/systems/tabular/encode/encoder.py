@@ -27,6 +27,7 @@ __all__ = ["Encoder"]
 
 _MANY_LEVELS = 50
 _NATIVE_LEVELS = 255
+_ROWS = 16_384  # encoded at once: of very many, each column's cells would be far apart in memory
 
 
 def _for_trees(column: Column, values: pl.Series) -> list[Block]:
@@ -116,12 +117,13 @@ class Encoder:
 
     def matrix(self, table: pl.DataFrame) -> np.ndarray:
         """A conformed table as (rows, outputs) float32, C order."""
-        out = np.empty((table.height, len(self.names)), dtype=np.float32)
-        start = 0
-        for block in self.blocks:
-            part = block.matrix(table[block.column])
-            out[:, start : start + part.shape[1]] = part
-            start += part.shape[1]
+        out = np.empty((table.height, self._width), dtype=np.float32)
+        for at in range(0, table.height, _ROWS):
+            some, start = table[at : at + _ROWS], 0
+            for block in self.blocks:
+                part = block.matrix(some[block.column])
+                out[at : at + _ROWS, start : start + part.shape[1]] = part
+                start += part.shape[1]
         return out
 
     def row(self, values: Sequence[Any]) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -19,6 +21,7 @@ P = TypeVar("P", bound=Params)
 L = TypeVar("L", bound="LassoParams")
 
 _REGRESSION = frozenset({Task.REGRESSION})
+_PIECE = 16_384  # rows between two looks at the clock
 
 
 class RidgeParams(Params):
@@ -28,6 +31,35 @@ class RidgeParams(Params):
     target: str = choice("plain", "log", doc="Whether the logarithm of a positive target is fitted.")
 
 
+def _pieces(rows: int, ctx: Context) -> Iterator[slice]:
+    """Some rows at a time, with a look at the clock before each."""
+    for start in range(0, rows, _PIECE):
+        ctx.deadline.check()
+        yield slice(start, start + _PIECE)
+
+
+@dataclass(frozen=True)
+class _Centred:
+    """Rows of float32 less their centre, a centred target, and weights, without a second copy of all rows."""
+
+    X: np.ndarray
+    y: np.ndarray
+    weight: np.ndarray
+    centre: np.ndarray
+    ctx: Context
+
+    def normal(self) -> tuple[np.ndarray, np.ndarray]:
+        """Both sides of the normal equations, (columns, columns) and (columns,), in float64."""
+        columns = len(self.centre)
+        gram, moment = np.zeros((columns, columns)), np.zeros(columns)
+        for piece in _pieces(len(self.y), self.ctx):
+            centred = self.X[piece] - self.centre
+            weighted = centred * self.weight[piece, None]
+            gram += weighted.T @ centred
+            moment += weighted.T @ self.y[piece]
+        return gram, moment
+
+
 class _Penalised(TabularLearner[P]):
     """What the linear regressions share: centring, and a logarithm of the target where it is asked for."""
 
@@ -35,21 +67,22 @@ class _Penalised(TabularLearner[P]):
     bags = False
     heaviness = 0.05
 
-    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def solve(self, rows: _Centred) -> np.ndarray:
         """Weights for centred rows."""
         raise NotImplementedError
 
-    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:  # noqa: ARG002
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:
         """Solve on centred rows and put the centre into the bias."""
         logged = self.params.to_dict().get("target") == "log" and frame.y.min() > -1
         y = np.log1p(frame.y) if logged else frame.y.astype(np.float64)
-        X = frame.X.astype(np.float64)
         weight = np.ones(len(y)) if frame.weight is None else frame.weight
-        centre, middle = np.average(X, axis=0, weights=weight), np.average(y, weights=weight)
-        solved = self.solve(X - centre, y - middle, weight)
+        centre = sum(weight[piece] @ frame.X[piece] for piece in _pieces(len(y), ctx)) / weight.sum()
+        middle = np.average(y, weights=weight)
+        solved = self.solve(_Centred(frame.X, y - middle, weight, centre, ctx))
         if not logged:
             return Linear(solved[:, None], np.array([middle - centre @ solved]), "identity")
-        raw = X @ solved + middle - centre @ solved
+        raw = np.concatenate([frame.X[piece] @ solved for piece in _pieces(len(y), ctx)])
+        raw += middle - centre @ solved
         smear = np.log(np.average(frame.y + 1, weights=weight) / np.average(np.exp(raw), weights=weight))
         return Linear(solved[:, None], np.array([middle - centre @ solved + smear]), "expm1")
 
@@ -66,12 +99,11 @@ class Ridge(_Penalised[RidgeParams]):
         """A Gram matrix and its solution."""
         return 3e-10 * rows * columns**2 + 1e-9 * columns**3 + 0.01
 
-    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def solve(self, rows: _Centred) -> np.ndarray:
         """The normal equations."""
-        weighted = X * weight[:, None]
-        gram = weighted.T @ X
+        gram, moment = rows.normal()
         gram.flat[:: len(gram) + 1] += self.params.alpha
-        return np.linalg.solve(gram, weighted.T @ y)
+        return np.linalg.solve(gram, moment)
 
 
 class LeastSquares(_Penalised[Params]):
@@ -84,10 +116,10 @@ class LeastSquares(_Penalised[Params]):
         """A Gram matrix and its pseudo-inverse."""
         return 3e-10 * rows * columns**2 + 1e-8 * columns**3 + 0.01
 
-    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def solve(self, rows: _Centred) -> np.ndarray:
         """The pseudo-inverse of the normal equations."""
-        weighted = X * weight[:, None]
-        return np.linalg.pinv(weighted.T @ X, rcond=1e-8, hermitian=True) @ (weighted.T @ y)
+        gram, moment = rows.normal()
+        return np.linalg.pinv(gram, rcond=1e-8, hermitian=True) @ moment
 
 
 class LassoParams(Params):
@@ -106,12 +138,12 @@ class _CoordinateDescent(_Penalised[L]):
         """Coordinate descent on the Gram matrix."""
         return 3e-10 * rows * columns**2 + 1e-7 * columns**2 + 0.02
 
-    def solve(self, X: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    def solve(self, rows: _Centred) -> np.ndarray:
         """Coordinate descent."""
         from sklearn.linear_model import ElasticNet as Solver
 
-        root = np.sqrt(weight / weight.mean())
-        X, y = X * root[:, None], y * root
+        root = np.sqrt(rows.weight / rows.weight.mean())
+        X, y = (rows.X - rows.centre) * root[:, None], rows.y * root
         largest = float(np.abs(X.T @ y).max()) / len(y) / self.mixing
         if largest == 0:
             return np.zeros(X.shape[1])
@@ -176,15 +208,18 @@ class LinearDiscriminant(TabularLearner[LinearDiscriminantParams]):
         """A covariance matrix and its solution."""
         return 3e-10 * rows * columns**2 + 1e-9 * columns**3 + 0.01
 
-    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:  # noqa: ARG002
-        """Class means, and the covariance within classes."""
+    def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:
+        """Class means, and the covariance within classes, piece by piece."""
         weight = np.ones(len(frame.y)) if frame.weight is None else frame.weight
         indicators = frame.one_hot() * weight[:, None]
-        X = frame.X.astype(np.float64)
         counts = np.maximum(indicators.sum(axis=0), 1e-9)
-        means = indicators.T @ X / counts[:, None]
-        residuals = X - means[frame.y]
-        covariance = (residuals * weight[:, None]).T @ residuals / weight.sum()
+        sums = sum(indicators[piece].T @ frame.X[piece] for piece in _pieces(len(frame.y), ctx))
+        means = sums / counts[:, None]
+        covariance = np.zeros((frame.X.shape[1],) * 2)
+        for piece in _pieces(len(frame.y), ctx):
+            residuals = frame.X[piece] - means[frame.y[piece]]
+            covariance += (residuals * weight[piece, None]).T @ residuals
+        covariance /= weight.sum()
         diagonal = np.diag(np.diag(covariance) + 1e-6)
         share = self.params.shrinkage
         slopes = np.linalg.solve((1 - share) * covariance + share * diagonal, means.T)

@@ -97,7 +97,9 @@ def test_an_index_that_another_embedding_model_made(tmp_path):
     keys = {"learners": ["bm25"], "trials": 1, "folds": 2, "budget": "20s", "session": session}
     run = noria.train(documents=folder, name="wheels", **keys)
     state = json.loads((run.folder / "model" / "model.json").read_text())
-    (run.folder / "model" / "model.json").write_text(json.dumps({**state, "embedder": "other@1234"}))
+    (run.folder / "model" / "model.json").write_text(
+        json.dumps({**state, "embedder": {"name": "other@1234"}})
+    )
     with pytest.raises(ArtifactError, match="was tampered with"):
         noria.load("wheels", session=session)
     from noria.systems.retrieval.model import RetrievalModel

@@ -25,10 +25,10 @@ def watched(handbook, tmp_path, live):
     url = live(create_app(desk("handbook", session=session))).url
     with httpx.Client(base_url=f"{url}/v1/models/handbook") as client:
         for question in ("Who looks after wheels?", "Is it going to be sunny in the mountains tomorrow?"):
-            for at in range(40):
+            for at in range(60):
                 request = client.post("/predict", json={"question": question}).json()["request"]
                 client.post("/feedback", json={"labels": [{"id": request, "label": at % 2 == 0}]})
-            noria.watch("handbook", session=session)
+            noria.watch("handbook", rows=60, session=session)  # other tests ask this model, too
     noria.silence("handbook", "2h", why="<b>moving</b>", session=session)
     return url
 

@@ -217,7 +217,7 @@ def _left(budget: float | None, left: float | None) -> str:
 
 
 def _resumed(data: dict[str, Any]) -> str:
-    return f"Going on from an interrupted run with {data['trials']} trials; --fresh starts anew."
+    return f"Going on from an interrupted run with {times(data['trials'], 'trial')}; --fresh starts anew."
 
 
 def _unchanged(data: dict[str, Any]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Postings", "top"]
+
+_PIECE = 2**18  # entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +55,14 @@ class Postings:
         n_texts: int,
     ) -> Postings:
         """Postings of entries in any order: term, text, count, (entries,) each; sorted ones cost less."""
-        rises = np.diff(terms)
-        if not np.all((rises > 0) | ((rises == 0) & (np.diff(texts) > 0))):
+        if not all(_sorted(terms[piece], texts[piece]) for piece in _pieces(len(terms), 1)):
             order = np.lexsort((texts, terms))
             terms, texts, counts = terms[order], texts[order], counts[order]
-        starts = np.zeros(n_terms + 1, dtype=np.int64)
-        np.cumsum(np.bincount(terms, minlength=n_terms), out=starts[1:])
-        lengths = np.bincount(texts, weights=counts, minlength=n_texts)
+        starts, lengths = np.zeros(n_terms + 1, dtype=np.int64), np.zeros(n_texts)
+        for piece in _pieces(len(terms)):
+            starts[1:] += np.bincount(terms[piece], minlength=n_terms)
+            lengths += np.bincount(texts[piece], weights=counts[piece], minlength=n_texts)
+        np.cumsum(starts, out=starts)
         return cls(
             starts,
             texts.astype(np.int32, copy=False),
@@ -90,8 +93,11 @@ class Postings:
         """
         mean = float(self.lengths.mean()) if len(self.lengths) else 1.0
         held = k1 * (1 - b + b * self.lengths / max(mean, 1e-9))
-        idf = np.repeat(self.idf, self.frequencies)
-        return (idf * self.counts * (k1 + 1) / (self.counts + held[self.texts])).astype(np.float32)
+        weights = np.repeat(self.idf, self.frequencies)
+        for piece in _pieces(len(weights)):
+            counts = self.counts[piece]
+            weights[piece] *= counts * (k1 + 1) / (counts + held[self.texts[piece]])
+        return weights
 
     def score(self, query: Mapping[int, float], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """The score of every text, (texts,), for terms and how much each of them counts."""
@@ -100,6 +106,17 @@ class Postings:
             part = slice(self.starts[term], self.starts[term + 1])
             total[self.texts[part]] += share * weights[part]
         return total
+
+
+def _pieces(entries: int, more: int = 0) -> Iterator[slice]:
+    """So many entries at a time, and some of the next, that what is computed of them takes little memory."""
+    return (slice(start, start + _PIECE + more) for start in range(0, entries, _PIECE))
+
+
+def _sorted(terms: NDArray[np.integer], texts: NDArray[np.integer]) -> bool:
+    """Whether entries ascend by their term, and within a term by their text, none twice."""
+    rises = np.diff(terms)
+    return bool(np.all((rises > 0) | ((rises == 0) & (np.diff(texts) > 0))))
 
 
 def top(scores: NDArray[np.floating], count: int) -> NDArray[np.int64]:

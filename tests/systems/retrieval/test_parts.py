@@ -5,7 +5,7 @@ import pytest
 from noria.core.deadline import Deadline, OutOfTime
 from noria.data import documents
 from noria.settings import Settings
-from noria.systems.retrieval import parts
+from noria.systems.retrieval import lexical, parts
 from noria.systems.retrieval.chunks import Chunking
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.parts import Parts
@@ -49,6 +49,16 @@ def test_parts_make_up_the_whole(tmp_path, how, monkeypatch):
     same(apart, whole)
     same(again, whole)
     assert not (tmp_path / "none").exists()
+
+
+def test_counts_are_joined_where_no_file_can_be_written_and_a_few_at_a_time(tmp_path, monkeypatch):
+    expected = joined(TEXTS, tmp_path)
+    monkeypatch.setattr(lexical, "_BATCH", 3)
+    monkeypatch.setattr(lexical, "_SORTED", 5)
+    same(joined(TEXTS, tmp_path / "few"), expected)
+    (tmp_path / "closed").touch()
+    monkeypatch.setattr(lexical, "TemporaryFile", lambda: (tmp_path / "closed").open("rb"))
+    same(joined(TEXTS, tmp_path / "full"), expected)
 
 
 @pytest.mark.parametrize("name", ["page-7", "page-77"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import SEEK_END
+from tempfile import TemporaryFile
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,9 +18,10 @@ from noria.systems.retrieval.chunks import Chunks
 from noria.systems.retrieval.corpus import Corpus
 from noria.systems.retrieval.words import Analyzer
 
-__all__ = ["Counts", "Lexical"]
+__all__ = ["Counts", "Lexical", "Scratch"]
 
 _BATCH = 2_000
+_SORTED = 2**18  # entries that are sorted at once, and those of their last term
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +49,10 @@ class Counts:
     @classmethod
     def of(cls, corpus: Corpus, chunks: Chunks, analyzer: Analyzer) -> Counts:
         """Count batch by batch, so that memory holds the counts and one batch of words."""
-        batches = range(0, max(len(chunks), 1), _BATCH)
-        parts = [cls._batch(corpus, chunks, slice(first, first + _BATCH), analyzer) for first in batches]
-        return cls.joined(parts, np.arange(len(chunks), dtype=np.int32))
+        parts = Scratch()
+        for first in range(0, max(len(chunks), 1), _BATCH):
+            parts.add(cls._batch(corpus, chunks, slice(first, first + _BATCH), analyzer))
+        return parts.joined(np.arange(len(chunks), dtype=np.int32))
 
     @classmethod
     def _batch(cls, corpus: Corpus, chunks: Chunks, rows: slice, analyzer: Analyzer) -> Counts:
@@ -64,24 +69,6 @@ class Counts:
         terms, places, body, head = (table[name].to_numpy() for name in ("number", "text", "body", "head"))
         return cls(vocabulary, terms, places, body, head, len(texts))
 
-    @classmethod
-    def joined(cls, parts: Sequence[Counts], places: NDArray[np.int32]) -> Counts:
-        """One of many, whose chunks, part after part, go to these places; terms are numbered anew."""
-        if len(parts) == 1 and (np.diff(places) == 1).all():
-            return parts[0]
-        said = pl.concat([one.vocabulary for one in parts])
-        vocabulary = said.unique().sort()
-        numbers = vocabulary.search_sorted(said).to_numpy().astype(np.int32)
-        words = np.cumsum([0, *(len(one.vocabulary) for one in parts)])
-        before = np.cumsum([0, *(one.size for one in parts)])
-        terms = np.concatenate([numbers[at + one.terms] for at, one in zip(words, parts)])
-        chunks = np.concatenate([places[at + one.chunks] for at, one in zip(before, parts)])
-        order = np.lexsort((chunks, terms)).astype(np.int32)
-        body, head = (
-            np.concatenate([getattr(one, name) for one in parts])[order] for name in ("body", "head")
-        )
-        return cls(vocabulary, terms[order], chunks[order], body, head, len(places))
-
     @cached_property
     def numbers(self) -> dict[str, int]:
         """The number of every term."""
@@ -92,6 +79,22 @@ class Counts:
         """The entries chunk by chunk, and where those of each chunk begin."""
         order = np.argsort(self.chunks, kind="stable").astype(np.int32)
         return order, np.searchsorted(self.chunks[order], np.arange(self.size + 1))
+
+    def by(self, what: Callable[[NDArray[Any]], NDArray[Any]]) -> Counts:
+        """The same with something done to each array."""
+        terms, chunks, body, head = (what(one) for one in (self.terms, self.chunks, self.body, self.head))
+        return Counts(self.vocabulary, terms, chunks, body, head, self.size)
+
+    def sort(self, ends: NDArray[np.int64]) -> None:
+        """Bring the entries of each term, which end there, into the order of their chunks, in place."""
+        begin = 0
+        while begin < len(self.chunks):
+            end = int(ends[np.searchsorted(ends, min(begin + _SORTED, len(self.chunks)))])
+            piece = slice(begin, end)
+            order = np.lexsort((self.chunks[piece], self.terms[piece]))
+            for array in (self.chunks, self.body, self.head):
+                array[piece] = array[piece][order]
+            begin = end
 
     @classmethod
     def none(cls, size: int) -> Counts:
@@ -106,6 +109,68 @@ class Counts:
         if not some.all():  # else they share memory
             terms, chunks, counts = terms[some], chunks[some], counts[some]
         return Postings.of(terms, chunks, counts, len(self.vocabulary), self.size)
+
+
+class Scratch:
+    """Counts of parts, in a file without a name until they are joined: memory holds those of one part."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115 - open for as long as this lives, and gone with it
+        self._parts: list[Counts] = []
+
+    def add(self, part: Counts) -> None:
+        """Put another part behind those before."""
+        self._parts.append(part.by(self._kept))
+
+    def joined(self, places: NDArray[np.int32]) -> Counts:
+        """One of all, whose chunks, part after part, go to these places; terms are numbered anew.
+
+        Nothing is left to be joined again.
+        """
+        if len(self._parts) == 1 and (np.diff(places) == 1).all():
+            return self._parts.pop().by(np.array)
+        said = pl.concat([one.vocabulary for one in self._parts])
+        vocabulary = said.unique().sort()
+        numbers = vocabulary.search_sorted(said).to_numpy().astype(np.int32)
+        entries = sum(len(one.terms) for one in self._parts)
+        found = np.zeros(len(vocabulary), dtype=np.int64)
+        begins = np.cumsum([0, *(len(one.vocabulary) for one in self._parts)])
+        for at, one in zip(begins, self._parts):
+            found += np.bincount(numbers[at + one.terms], minlength=len(found))
+        ends = np.cumsum(found)
+        following = ends - found
+        made = Counts(
+            vocabulary,
+            np.repeat(np.arange(len(found), dtype=np.int32), found),
+            np.empty(entries, dtype=np.int32),
+            np.empty(entries, dtype=np.uint16),
+            np.empty(entries, dtype=np.uint16),
+            len(places),
+        )
+        before = 0
+        for at in begins[:-1]:
+            one = self._parts.pop(0)
+            terms = numbers[at + one.terms]
+            firsts = np.flatnonzero(np.diff(terms, prepend=-1))
+            to = np.arange(len(terms)) + np.repeat(
+                following[terms[firsts]] - firsts, np.diff(firsts, append=len(terms))
+            )
+            made.chunks[to] = places[before + one.chunks]
+            made.body[to], made.head[to] = one.body, one.head
+            following += np.bincount(terms, minlength=len(found))
+            before += one.size
+        made.sort(ends)
+        return made
+
+    def _kept(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The same, in the file; where that is full, in memory."""
+        try:
+            begin = self._file.seek(0, SEEK_END)
+            self._file.write(np.ascontiguousarray(array).data)
+            self._file.flush()
+        except OSError:
+            return array
+        return np.memmap(self._file, array.dtype, "r", begin, array.shape) if array.size else array
 
 
 class Lexical:

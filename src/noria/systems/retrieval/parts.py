@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from noria.core.deadline import Deadline
 from noria.systems.retrieval.chunks import Chunking, Chunks
 from noria.systems.retrieval.corpus import Corpus
-from noria.systems.retrieval.lexical import Counts
+from noria.systems.retrieval.lexical import Counts, Scratch
 from noria.systems.retrieval.words import Analyzer
 
 __all__ = ["Parts"]
@@ -59,16 +59,17 @@ class Parts:
         if len(self.corpus) <= _WHOLE:
             return self._made(self.corpus)
         bucket = np.array([crc32(name.encode()) % _PARTS for name in self.corpus.names])
-        parts, owners = [], []
+        cut, counted, owners = [], Scratch(), []
         for number in range(_PARTS):
             rows = np.flatnonzero(bucket == number)
             if len(rows):
                 deadline.check()
                 chunks, counts = self._part(rows)
-                parts.append((chunks, counts))
+                cut.append(chunks.spans)
+                counted.add(counts)
                 owners.append(rows[chunks.owners])
         self._tidy()
-        return _merged(parts, np.concatenate(owners))
+        return _merged(np.concatenate(cut), counted, np.concatenate(owners))
 
     def unread(self, deadline: Deadline) -> tuple[Chunks, Counts]:
         """Both, as far as that can be had without a look at any word."""
@@ -112,11 +113,10 @@ class Parts:
                 path.unlink()
 
 
-def _merged(parts: list[tuple[Chunks, Counts]], owners: np.ndarray) -> tuple[Chunks, Counts]:
+def _merged(spans: np.ndarray, counted: Scratch, owners: np.ndarray) -> tuple[Chunks, Counts]:
     """One of many, with documents, chunks and terms numbered anew."""
-    spans = np.concatenate([chunks.spans for chunks, _ in parts])
     spans[:, 0] = owners
     order = np.argsort(owners, kind="stable")
     place = np.empty(len(order), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    return Chunks(spans[order]), Counts.joined([counts for _, counts in parts], place)
+    return Chunks(spans[order]), counted.joined(place)

@@ -144,7 +144,7 @@ def test_rows_with_the_same_features_stay_on_one_side() -> None:
     split = holdout(table, Schema((X, CLASSES), 600))
     values = table["x"].to_numpy()
     assert not set(values[split.train]) & set(values[split.valid])
-    assert "100 rows with the features of another on the same side as that one" in split.how
+    assert "100 rows kept beside others that have the same features" in split.how
     for fold in folds(table, Schema((X, CLASSES), 600), 4):
         assert not set(values[fold.train]) & set(values[fold.valid])
 

@@ -388,7 +388,7 @@ def _duplicates(table: pl.DataFrame, schema: Schema) -> tuple[Ints, str]:
     copies = table.height - distinct
     if distinct < 100 or np.bincount(unit).max() > 0.05 * table.height:
         return alone, ""
-    return unit, f"; {times(copies, 'row')} with the features of another on the same side as that one"
+    return unit, f"; {times(copies, 'row')} kept beside others that have the same features"
 
 
 # --- columns as numbers -----------------------------------------------------------------------

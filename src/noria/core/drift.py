@@ -12,7 +12,18 @@ from noria.core.result import Score, html_table, without_nan
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Drift", "DriftReport", "Estimate", "Issue"]
+__all__ = ["MEASURES", "Drift", "DriftReport", "Estimate", "Issue"]
+
+
+MEASURES = {
+    "auc": "AUC",
+    "chi_square": "chi-square distance",
+    "embedding": "AUC of embeddings",
+    "js": "Jensen-Shannon distance",
+    "ks": "Kolmogorov-Smirnov distance",
+    "psi": "PSI",
+}
+"""What each test measures, in words."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from noria.core.drift import Drift
+from noria.core.drift import MEASURES, Drift
 from noria.core.watch import Check, Step, Usage
 from noria.core.words import percent, times
 from noria.pages.svg import line
@@ -46,6 +46,7 @@ def course(checks: Sequence[Check], steps: Sequence[Step], now: float) -> dict[s
         "facts": list(facts(last)),
         "scores": list(scores(last)),
         "drifts": sorted((one for one in last.report.drifts if one.test), key=_far, reverse=True),
+        "measures": MEASURES,
         "pictures": [*_quality(oldest_first), *_drift(oldest_first), *_usage(oldest_first)],
         "looks": len(checks),
         "steps": told,
@@ -109,7 +110,7 @@ def _drift(checks: Sequence[Check]) -> Iterator[dict[str, Any]]:
         same = (drift.name, drift.test)
         then = [{(one.name, one.test): one.statistic for one in check.report.drifts} for check in checks]
         values = [one.get(same) for one in then]
-        more = f"{drift.test.replace('_', ' ')}, normal up to {number(drift.threshold)}"
+        more = f"{MEASURES[drift.test]}, normal up to {number(drift.threshold)}"
         yield from _picture(checks, f"drift of {drift.name}", values, number, more)
 
 

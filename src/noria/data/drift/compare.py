@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from noria.core.drift import Drift, DriftReport
+from noria.core.drift import MEASURES, Drift, DriftReport
 from noria.core.words import percent
 from noria.data.drift.estimate import estimates
 from noria.data.drift.quality import issues, judged
@@ -27,16 +27,6 @@ _PER_BIN = 20  # rows of the smaller side
 _JOINT = "all features"
 _SHOWN, _TELLING = 3, 0.1
 _BY_NATURE = "its values are new in every row, or move on with time"
-_NAMES = {
-    "auc": "AUC",
-    "chi_square": "chi-square distance",
-    "embedding": "AUC of embeddings",
-    "js": "Jensen-Shannon distance",
-    "ks": "Kolmogorov-Smirnov distance",
-    "psi": "PSI",
-}
-
-
 Embed = Callable[[Sequence[str]], np.ndarray]
 
 
@@ -164,7 +154,7 @@ class _Tested:
         threshold = max(self.least, self.critical(level))
         sure = bool(adjusted <= rule.level)
         drifted = bool(sure and drift.statistic >= self.least)
-        seen = f"{_NAMES[drift.test]} {drift.statistic:.2f}"
+        seen = f"{MEASURES[drift.test]} {drift.statistic:.2f}"
         if drifted:
             reason = f"{drift.name} drifted: {self.change} ({seen}, at most {threshold:.2f} is normal)."
         elif sure:

@@ -91,5 +91,6 @@ async def test_alarms_are_told_with_their_reasons(inside, session, monkeypatch):
     page = (await service.client.get(PLACE)).text
     assert "&lt;i&gt;x&lt;/i&gt; drifted." in page
     assert "drift of x" in page
+    assert '<path class="limit"' in page, "what is normal is drawn, too"
     assert page.count("not found often enough for an alarm yet") == 1
     assert '<span class="badge missed">alarm</span>' in page

@@ -67,7 +67,14 @@ def _tall(height: float, most: float) -> float:
     return 0.0 if height <= 0 else max(1.0, (_HEIGHT - 2) * height / most)
 
 
-def line(values: Sequence[float | None], titles: Sequence[str], *, name: str, zero: bool = False) -> Markup:
+def line(
+    values: Sequence[float | None],
+    titles: Sequence[str],
+    *,
+    name: str,
+    zero: bool = False,
+    limit: float | None = None,
+) -> Markup:
     """A line through values at even distances, with gaps where there is none.
 
     Parameters
@@ -79,30 +86,35 @@ def line(values: Sequence[float | None], titles: Sequence[str], *, name: str, ze
         What the picture shows, for those who do not see it.
     zero : bool
         Whether the picture begins at zero.
+    limit : float, optional
+        Which of them are much: a broken line.
 
     Examples
     --------
     >>> str(line([1, None, 3, 4], ["a", "b", "c", "d"], name="Mean")).count("<polyline")
     1
     """
-    known = [value for value in values if value is not None]
+    known = [value for value in (*values, limit) if value is not None]
     low = 0.0 if zero else min(known, default=0.0)
     reach = (max(known, default=1.0) - low) or 1.0
+
+    def y(value: float) -> float:
+        return _HEIGHT - 4 - (_HEIGHT - 8) * (value - low) / reach
+
     step = _WIDTH / max(1, len(values))
     runs: list[list[str]] = [[]]
-    parts = []
+    parts = [] if limit is None else [f'<path class="limit" d="M0,{y(limit):.4g}H{_WIDTH}"/>']
     for at, (value, title) in enumerate(zip(values, titles)):
         box = f'x="{at * step:.4g}" y="0" width="{step:.4g}" height="{_HEIGHT}"'
         parts.append(f'<rect class="over" {box}><title>{_escaped(title)}</title></rect>')
         if value is None:
             runs.append([])
         else:
-            height = 4 + (_HEIGHT - 8) * (value - low) / reach
-            runs[-1].append(f"{(at + 0.5) * step:.4g},{_HEIGHT - height:.4g}")
+            runs[-1].append(f"{(at + 0.5) * step:.4g},{y(value):.4g}")
     for run in runs:
         if len(run) == 1:
-            x, y = run[0].split(",")
-            parts.insert(0, f'<circle cx="{x}" cy="{y}" r="1.5"/>')
+            across, down = run[0].split(",")
+            parts.insert(0, f'<circle cx="{across}" cy="{down}" r="1.5"/>')
         elif run:
             parts.insert(0, f'<polyline points="{" ".join(run)}"/>')
     return _picture("line", name, _WIDTH, _HEIGHT, parts)

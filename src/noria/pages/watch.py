@@ -111,7 +111,7 @@ def _drift(checks: Sequence[Check]) -> Iterator[dict[str, Any]]:
         then = [{(one.name, one.test): one.statistic for one in check.report.drifts} for check in checks]
         values = [one.get(same) for one in then]
         more = f"{MEASURES[drift.test]}, normal up to {number(drift.threshold)}"
-        yield from _picture(checks, f"drift of {drift.name}", values, number, more)
+        yield from _picture(checks, f"drift of {drift.name}", values, number, more, limit=drift.threshold)
 
 
 def _usage(checks: Sequence[Check]) -> Iterator[dict[str, Any]]:
@@ -134,6 +134,7 @@ def _picture(
     more: str = "",
     *,
     zero: bool = True,
+    limit: float | None = None,
 ) -> Iterator[dict[str, Any]]:
     """A line over the checks, if there is anything to draw."""
     known = [None if value is None or math.isnan(value) else value for value in values]
@@ -150,5 +151,7 @@ def _picture(
         "last": "unknown" if known[-1] is None else written(known[-1]),
         "span": f"from {written(min(real))} to {written(max(real))}",
         "more": more,
-        "svg": line(known, titles, name=f"{title}, over {times(len(checks), 'look')}", zero=zero),
+        "svg": line(
+            known, titles, name=f"{title}, over {times(len(checks), 'look')}", zero=zero, limit=limit
+        ),
     }

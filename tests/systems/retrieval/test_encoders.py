@@ -126,7 +126,7 @@ def test_the_first_token_counts_where_the_model_says_so(mirror):
     root, rows = mirror
     averaged = named(root, "a")
     told = averaged.to_dict()
-    (root / "weights" / NAME / "config.json").write_text('{"pooling_mode_cls_token": true}')
+    (root / "weights" / NAME / "pooling.json").write_text('{"pooling_mode_cls_token": true}')
     embedder = named(root, "b")
     assert embedder.texts(["oak wheel"])[0] == unit(rows[1])
     assert embedder.name != averaged.name, "vectors of one kind would be taken for the other's"

@@ -21,7 +21,7 @@ from noria.systems.retrieval.options import EmbedderOptions
 
 __all__ = ["Encoder", "EndpointEncoder", "HubEncoder", "MiniLm", "encoder"]
 
-_POOLING = "config.json"  # of the folder in which sentence-transformers says how tokens are joined
+_POOLING, _ON_HUB = "pooling.json", "1_Pooling/config.json"  # how sentence-transformers joins tokens
 _LETTERS = 4  # characters of a token, about
 
 
@@ -99,7 +99,7 @@ class HubEncoder:
         if self._first is None:
             told = {}
             with suppress(SourceError):
-                told = json.loads(self._hub.file(_POOLING, f"1_Pooling/{_POOLING}").read_bytes())
+                told = json.loads(self._hub.file(_POOLING, _ON_HUB).read_bytes())
             self._first = bool(told.get("pooling_mode_cls_token"))
         return self._first
 

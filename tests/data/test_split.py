@@ -189,3 +189,20 @@ def test_what_makes_no_sense_is_refused() -> None:
 def test_both_sides_have_rows_however_few_there_are(rows: int, share: float) -> None:
     table, schema = table_of(rows), Schema((X,), rows)
     check_partition(holdout(table, schema, share=share), rows)
+
+
+def test_some_folds_of_many_are_the_first_of_all_and_by_time_the_latest() -> None:
+    table = table_of(300).with_columns(t=pl.int_range(300))
+    for schema in (Schema((X, CLASSES), 300), Schema((X, Column("t", Type.NUMBER, Role.TIME)), 300)):
+        every, some = folds(table, schema, 6, seed=1), folds(table, schema, 6, seed=1, judged=2)
+        wanted = every[-2:] if "t" in schema.names else every[:2]
+        assert [split.valid.tolist() for split in some] == [split.valid.tolist() for split in wanted]
+        assert "2 of 6 folds" in some[0].how
+
+
+def test_some_folds_are_split_as_many_ways_as_there_are_groups() -> None:
+    table = table_of(60).with_columns(g=pl.int_range(60) % 3)
+    schema = Schema((X, CLASSES, Column("g", Type.ID, Role.GROUP)), 60)
+    assert [len(split.valid) for split in folds(table, schema, 8, judged=8)] == [20, 20, 20]
+    with pytest.raises(ParamError, match="too little for 8 folds"):
+        folds(table, schema, 8)

@@ -149,6 +149,7 @@ def folds(
     how: How | str | None = None,
     repeats: int = 1,
     seed: int = 0,
+    judged: int | None = None,
 ) -> list[Split]:
     """Split the rows k ways, each row judged once per repeat.
 
@@ -167,10 +168,13 @@ def folds(
     repeats : int
         How often to shuffle and split again.
     seed : int
+    judged : int, optional
+        Give only so many of the folds, by time the latest, of rows split k ways at most: as many as there are
+        rows, groups or moments for.
 
     Returns
     -------
-    list of Split, k * repeats
+    list of Split, k * repeats or `judged` * repeats
 
     Raises
     ------
@@ -190,14 +194,17 @@ def folds(
             "Folds need k of 2 or more, and at least one repeat.", got=f"k={k}, repeats={repeats}"
         )
     plan = _Plan(table, schema, how, seed)
+    if judged is not None:
+        k = max(2, min(k, plan.most))
     plan.need(k)
-    words = f"{plan.how.reason}, {k} folds{plan.note}"
+    some = k if judged is None else min(judged, k)
+    words = f"{plan.how.reason}, {'' if some == k else f'{some} of '}{k} folds{plan.note}"
     if plan.ordered is not None:
-        return _windows(plan.ordered, k, words)
+        return _windows(plan.ordered, k, words)[-some:]
     splits = []
     for _ in range(repeats):
         fold = plan.deal_groups(k) if plan.how.kind == "grouped" else plan.deal(k)
-        splits += [_split(fold == one, fold != one, words) for one in range(k)]
+        splits += [_split(fold == one, fold != one, words) for one in range(some)]
     return splits
 
 
@@ -265,13 +272,17 @@ class _Plan:
 
     def need(self, k: int) -> None:
         """Raise if there is too little for `k` folds."""
-        most = self.units - (self.ordered is not None)
-        if most < k:
+        if self.most < k:
             raise ParamError(
                 f"There is too little for {k} folds.",
                 got=f"{self.units} distinct {self.how.column or 'row'}s",
-                do=f"Use k of {max(2, most)} or less, or give more rows.",
+                do=f"Use k of {max(2, self.most)} or less, or give more rows.",
             )
+
+    @property
+    def most(self) -> int:
+        """The most folds that there is enough for."""
+        return self.units - (self.ordered is not None)
 
     def _by_rows(self, table: pl.DataFrame, schema: Schema) -> None:
         """Rows are dealt one by one, but for those with the same features."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["FEATURES", "FREQUENCIES", "Adam", "Network", "activate"]
+__all__ = ["FEATURES", "FREQUENCIES", "Adam", "Network", "activate", "joined", "waves"]
 
 FREQUENCIES, FEATURES = 16, 3  # of one continuous column's periodic embedding
 _FREQUENCY_SPREAD = 0.3
@@ -47,6 +47,16 @@ def activate(x: np.ndarray, slope: np.ndarray | None = None, room: Room = (None,
         slope *= e
         slope += t
     x *= t
+
+
+def waves(x: np.ndarray, embedded: np.ndarray, frequency: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """The waves (k, n, waves) of the k embedded columns of x (n, d), by frequencies (k, 1, waves)."""
+    return np.cos(x.T[embedded][:, :, None] * frequency + phase)
+
+
+def joined(x: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """The first layer's inputs: columns (n, d) and mixed waves (k, n, features)."""
+    return np.concatenate([x, mixed.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)
 
 
 class Network:
@@ -107,9 +117,7 @@ class Network:
         w["phase"][:] = rng.uniform(-math.pi, math.pi, w["phase"].shape)
         w["mix"][:] = rng.uniform(-1, 1, w["mix"].shape) / math.sqrt(FREQUENCIES)
         w["scale"][:] = 1
-        z = x.T[self.embedded][:, :, None]
-        waves = np.cos(z * w["frequency"] + w["phase"]) @ w["mix"]
-        h = np.concatenate([x, waves.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)
+        h = joined(x, waves(x, self.embedded, w["frequency"], w["phase"]) @ w["mix"])
         for i in range(self.depth):
             weight, bias = w[f"weight_{i}"], w[f"bias_{i}"]
             weight[:] = rng.standard_normal(weight.shape) / math.sqrt(len(weight))

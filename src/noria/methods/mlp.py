@@ -24,6 +24,7 @@ from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ParamError, suggestion
 from noria.methods._forward import Forward
 from noria.methods._network import Adam, Network
+from noria.methods._prune import prune
 
 __all__ = ["Mlp", "MlpSettings", "fit_mlp"]
 
@@ -34,6 +35,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 15, 100
 _STEPS = 2_000  # of the optimiser, which the default number of epochs comes to in between
 _MARGIN = 0.05  # seconds kept free before the deadline
 _QUANTILE_ROWS = 100_000
+_PRUNED_ROWS, _JUDGED_ROWS = 2_000, 1_000
 _TINY = 1e-15
 _MATRIX = "weight_"  # how the names of the layers' matrices begin
 
@@ -62,6 +64,9 @@ class MlpSettings:
         Whether continuous columns get periodic embeddings.
     patience : int
         Epochs without a better validation loss after which training stops.
+    prune : float
+        How far a smaller network's outputs may lie from the trained one's on the validation rows, as a
+        share of the loss there; 0 keeps all units.
     seed : int
 
     Examples
@@ -79,6 +84,7 @@ class MlpSettings:
     label_smoothing: float = 0.0
     embed: bool = True
     patience: int = 20
+    prune: float = 0.001
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -91,6 +97,7 @@ class MlpSettings:
             "dropout": not 0 <= self.dropout < 1,
             "label_smoothing": not 0 <= self.label_smoothing < 1,
             "patience": self.patience < 1,
+            "prune": not 0 <= self.prune < 1,
         }
         for name, bad in wrong.items():
             if bad:
@@ -284,28 +291,44 @@ class _Fit:
         deadline: Deadline,
         rng: np.random.Generator,
     ) -> Mlp:
-        """Epochs until they are used up, idle or out of time; then the best network."""
+        """Epochs until they are used up, idle or out of time; then the best network, without idle units."""
         scale = self.scaling["center"], self.scaling["factor"]
         z, targets, weight = _prepared(X, *scale), self.targets(y), _row_weights(sample_weight, len(X))
         held_z = None if held is None else (_prepared(held[0], *scale), held[1])
         self.network.initialise(z, rng)
-        batches = len(X) // self.network.rows
+        if not self.epochs((z, targets, weight), held_z, deadline, rng):
+            raise OutOfTime
+        self.network.flat[:] = self.best_flat
+        best = self.snapshot()
+        if held_z is not None and self.settings.prune and deadline.remaining > _MARGIN:
+            best = self.pruned(best, z, held_z[0])
+        return Mlp.from_arrays(best.to_arrays())
+
+    def epochs(
+        self,
+        rows: tuple[np.ndarray, np.ndarray, np.ndarray],
+        held: tuple[np.ndarray, np.ndarray] | None,
+        deadline: Deadline,
+        rng: np.random.Generator,
+    ) -> int:
+        """Passes over rows, targets and weights; how many there were."""
+        count = len(rows[0])
+        batches = count // self.network.rows
         planned = self.settings.epochs or min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, _STEPS // batches))
         adam, started, epoch = Adam(self.network), deadline.elapsed, 0
         while epoch < planned and self.idle < self.settings.patience:
-            order = rng.permutation(len(X))[: batches * self.network.rows].reshape(batches, -1)
-            for batch, rows in enumerate(order):
+            order = rng.permutation(count)[: batches * self.network.rows].reshape(batches, -1)
+            for batch, at in enumerate(order):
                 if deadline.expired:
-                    return self.finish(epoch)
-                self.step(
-                    adam, (z[rows], targets[rows], weight[rows]), (epoch + batch / batches) / planned, rng
-                )
+                    return epoch
+                z, targets, weight = (array[at] for array in rows)
+                self.step(adam, (z, targets, weight), (epoch + batch / batches) / planned, rng)
             epoch += 1
-            if held_z is not None:
-                self.judge(*held_z)
+            if held is not None:
+                self.judge(*held)
             affordable = (deadline.remaining - _MARGIN) * epoch / max(deadline.elapsed - started, 1e-9)
             planned = min(planned, epoch + max(int(min(affordable, planned)), 1))
-        return self.finish(epoch)
+        return epoch
 
     def step(
         self,
@@ -334,12 +357,17 @@ class _Fit:
             return float(np.mean(np.square(predicted[:, 0] - y)))
         return -float(np.mean(np.log(np.maximum(predicted[np.arange(len(y)), y], _TINY))))
 
-    def finish(self, epochs: int) -> Mlp:
-        """The best network so far."""
-        if not epochs:
-            raise OutOfTime
-        self.network.flat[:] = self.best_flat
-        return Mlp.from_arrays(self.snapshot().to_arrays())
+    def pruned(self, whole: Mlp, z: np.ndarray, held: np.ndarray) -> Mlp:
+        """The smaller network whose outputs lie as near to the whole one's as the settings ask."""
+        judged = held[:: len(held) // _JUDGED_ROWS + 1]
+        outputs = whole._forward(judged)
+        unit = 1.0 if self.link == "softmax" else float(whole.weights["spread"][0]) ** 2
+        allowed = max(self.settings.prune * self.best / unit, _TINY)
+
+        def apart(others: np.ndarray) -> float:
+            return _divergence(outputs, others, self.link) / allowed
+
+        return Mlp(prune(whole.weights, z[:: len(z) // _PRUNED_ROWS + 1], judged, apart), self.link)
 
     def targets(self, y: np.ndarray) -> np.ndarray:
         """Smoothed one-hot codes (n, classes) or standardised values (n, 1)."""
@@ -428,6 +456,14 @@ def _row_weights(weight: np.ndarray | None, rows: int) -> np.ndarray:
 def _cosine(progress: float) -> float:
     """From one down to zero as `progress` goes from zero to one."""
     return 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def _divergence(outputs: np.ndarray, others: np.ndarray, link: Link) -> float:
+    """How far other outputs (n, outputs) lie: mean Kullback-Leibler divergence or squared difference."""
+    if link == "identity":
+        return float(np.square(outputs - others, dtype=np.float64).mean())
+    p, q = (raw - np.logaddexp.reduce(raw, axis=1, keepdims=True) for raw in (outputs.astype(float), others))
+    return float((np.exp(p) * (p - q)).sum(axis=1).mean())
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:

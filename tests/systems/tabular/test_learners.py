@@ -120,7 +120,7 @@ def test_fits_side_by_side_give_what_fits_alone_give(benches, kind):
                 one.fit(bench.train, bench.valid, bench.context()).predict(bench.valid)
             )
 
-        alone = fit(0)
+        (alone,) = LocalExecutor(1).map(fit, range(1))
         for beside in LocalExecutor(2).map(fit, range(2)):
             assert np.allclose(beside, alone, rtol=0, atol=1e-4), params
 

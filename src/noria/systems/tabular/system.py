@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -24,7 +25,9 @@ from noria.systems.tabular.target import ClassTarget, Target, target_for
 
 __all__ = ["TabularSystem"]
 
-_FEW_ROWS = 100
+_FEW_ROWS, _PLENTY = 100, 200_000
+_FOLDS = 8
+_JUDGED, _JUDGED_RARE = 4_000, 200  # rows to be predicted out of fold: of all, and outside the largest class
 _TASKS = frozenset({Task.CLASSIFICATION, Task.REGRESSION})
 _TYPES = {Type.NUMBER, Type.CATEGORY, Type.BOOLEAN, Type.DATETIME, Type.TEXT}
 
@@ -80,13 +83,23 @@ class TabularSystem:
         return splits.holdout(table, self.schema, share=share, how=how, seed=seed)
 
     def folds(self, table: pl.DataFrame, count: int, seed: int) -> list[Split]:
-        """Splits of the training rows; the fewer the rows, the more of them, and of very few two rounds."""
+        """Splits of the training rows: unless told otherwise, as many of eight folds as judge enough rows.
+
+        So each model learns from seven eighths, and of many rows there is time for more models. Very few rows
+        are dealt twice, of very many only some are held out.
+        """
         rows = table.height
-        chosen = count or (8 if rows <= 2_000 else 5 if rows <= 20_000 else 4 if rows <= 200_000 else 1)
-        if chosen == 1:
+        if count == 1 or (not count and rows > _PLENTY):
             return [splits.holdout(table, self.schema, share=min(0.2, 50_000 / rows), seed=seed)]
-        repeats = 1 if count or rows > _FEW_ROWS else 2
-        return splits.folds(table, self.schema, chosen, repeats=repeats, seed=seed)
+        if count:
+            return splits.folds(table, self.schema, count, seed=seed)
+        share = _JUDGED / rows
+        if self.task is Task.CLASSIFICATION:
+            rare = rows - int(table[self.target.name].unique_counts().to_numpy().max())
+            share = max(share, _JUDGED_RARE / max(rare, 1))
+        judged = max(2, math.ceil(_FOLDS * min(share, 1)))
+        repeats = 1 if rows > _FEW_ROWS else 2
+        return splits.folds(table, self.schema, _FOLDS, repeats=repeats, seed=seed, judged=judged)
 
     def metrics(self) -> list[Metric]:
         """What it is measured by."""

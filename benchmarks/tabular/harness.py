@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import _common
-from benchmarks.tabular.score import METRICS, losses
+from benchmarks.tabular.score import METRICS, losses, write_losses
 from benchmarks.tabular.sets import Split, prepare
 from benchmarks.tabular.tools import ENVIRONMENTS, FLOORS, Job, probe
 
@@ -159,12 +159,9 @@ def _score(plan: Plan, tool: str, split: Split, out: Path) -> dict[str, Any]:
     except ValueError as error:
         return {"error": f"predictions cannot be scored: {error}"}
     about = plan.out / "data" / f"{split.name}.{split.seed}.json"
-    rows = np.asarray(json.loads(about.read_text())["test_rows"], dtype=np.int32)
     path = losses_path(plan.out, tool, split.name, split.seed, plan.budget)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path, rows=rows, losses=per_row, predicted=predicted.astype(np.float32), classes=classes
-    )
+    write_losses(path, json.loads(about.read_text())["test_rows"], per_row)
     return {"scores": scores}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["METRICS", "Losses", "losses", "mean_metric", "paired", "read_losses"]
+__all__ = ["METRICS", "Losses", "losses", "mean_metric", "paired", "read_losses", "write_losses"]
 
 METRICS = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse"}
 _RESAMPLES = 1000
 _CHUNK = 50
+_DROPPED = 13  # of the 23 bits behind a float32's point
 
 # Per seed: which rows of the set were tested, and each one's loss (log-loss, or squared error).
 Losses = dict[int, tuple["NDArray[np.int64]", "NDArray[np.float64]"]]
@@ -78,6 +80,14 @@ def _class_losses(
         auc = roc_auc_score(codes, shares, multi_class="ovr", labels=np.arange(len(classes)))
     accuracy = float((shares.argmax(axis=1) == codes).mean())
     return per_row, {"log_loss": float(per_row.mean()), "auc": float(auc), "accuracy": accuracy}
+
+
+def write_losses(path: Path, rows: Sequence[int], per_row: NDArray[np.float64]) -> None:
+    """Rows of the set and their losses, rounded to three digits, which compresses to a few bytes a row."""
+    bits = per_row.astype(np.float32).view(np.uint32)
+    coarse = (bits + (1 << _DROPPED - 1)) >> _DROPPED << _DROPPED
+    small = np.min_scalar_type(max(rows))
+    np.savez_compressed(path, rows=np.asarray(rows, small), losses=coarse.view(np.float32))
 
 
 def read_losses(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

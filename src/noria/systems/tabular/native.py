@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,9 +86,16 @@ def catboost_pool(X: np.ndarray, codes: np.ndarray, y: np.ndarray | None = None,
     """Rows as CatBoost takes them: numbers, and codes as words."""
     catboost = require("catboost", extra="boost")
     numbers = np.ascontiguousarray(np.delete(X, codes, axis=1))
-    words = np.where(np.isnan(X[:, codes]), -1, X[:, codes]).astype(np.int64).astype("S").astype(object)
+    known = np.where(X[:, codes] >= 0, X[:, codes], -1).astype(np.int64) + 1
+    words = _words(int(known.max(initial=1)).bit_length())[known]
     data = catboost.FeaturesData(
         num_feature_data=numbers if numbers.shape[1] else None,
         cat_feature_data=words if words.shape[1] else None,
     )
     return catboost.Pool(data, label=y, weight=weight, thread_count=1)
+
+
+@functools.cache
+def _words(bits: int) -> np.ndarray:
+    """What CatBoost is told instead of the codes from -1 on: looking words up is quicker than making them."""
+    return np.array([b"%d" % code for code in range(-1, (1 << bits) - 1)], dtype=object)

@@ -6,6 +6,7 @@ single-value form it is given what `RowConformer` makes of the same cell.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -181,11 +182,14 @@ def _counted(values: pl.Series) -> pl.DataFrame:
     return counts.sort(["n", "level"], descending=[True, False])
 
 
+_enum = functools.lru_cache(maxsize=128)(pl.Enum)  # making one costs as much as a thousand rows
+
+
 def _codes(values: pl.Series, levels: Sequence[str]) -> np.ndarray:
     """Position in `levels`; len(levels) for another level, -1 for missing."""
     text = values.cast(pl.String)
-    found = text.cast(pl.Enum(levels), strict=False).to_physical().to_numpy()
-    codes = np.nan_to_num(found, nan=len(levels)).astype(np.int32)
+    found = text.cast(_enum(tuple(levels)), strict=False).to_physical()
+    codes = found.fill_null(len(levels)).to_numpy().astype(np.int32)
     if text.null_count():
         codes[text.is_null().to_numpy()] = -1
     return codes

@@ -11,7 +11,7 @@ from noria.methods._network import activate
 
 __all__ = ["Forward"]
 
-_CHUNK = 256  # rows predicted at once, so that their activations stay in the cache
+_CHUNK = 512  # rows predicted at once, so that their activations stay in the cache
 _EMBEDDED = 16  # columns whose waves are made at once, for the same reason
 
 

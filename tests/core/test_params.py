@@ -80,6 +80,15 @@ def test_a_subclass_adds_its_own_and_leaves_its_parent_alone():
     assert "width" not in Tree.fields
 
 
+def test_a_search_may_begin_above_what_is_allowed():
+    class Slow(Params):
+        rate: float = real(0.1, low=0.01, high=1.0, least=0.05, doc="Step.", log=True)
+
+    assert Slow(rate=0.02).rate == 0.02
+    assert (Slow.space()["rate"].low, Slow.space()["rate"].high) == (0.05, 1.0)
+    assert Slow.json_schema()["properties"]["rate"]["minimum"] == 0.01
+
+
 def test_what_is_derived_from_the_declaration():
     assert list(Tree.space()) == ["depth", "rate", "kind", "prune"]
     schema = json.loads(json.dumps(Tree.json_schema()))

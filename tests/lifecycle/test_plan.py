@@ -71,7 +71,16 @@ def test_draws_stay_in_their_ranges_and_leave_alone_what_is_not_tuned(learners):
         assert learner.name == "lightgbm"
         assert type(learner.params).from_dict(learner.params.to_dict()) == learner.params
         assert learner.params.rounds == done[1].learner.params.rounds
+        assert learner.params.learning_rate >= 0.02
         done.append(Trial(len(done), learner, 1.0, pl.DataFrame()))
+
+
+def test_an_earlier_trial_below_where_the_search_begins_is_learned_from(learners):
+    done = trials(learners, [("baseline", 3.0), ("lightgbm", 1.2)])
+    slow = done[1].learner.with_params(done[1].learner.params.replace(learning_rate=0.01))
+    done.append(Trial(2, slow, 1.0, pl.DataFrame()))
+    learner = Proposer(learners, False, 0).propose(done, np.array([0.0, 0.5, 0.5]))
+    assert learner.params.learning_rate >= 0.02
 
 
 @pytest.mark.parametrize("greater_is_better", [True, False])

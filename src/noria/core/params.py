@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from noria.errors import ParamError, suggestion
@@ -33,6 +33,8 @@ class Param:
         The values of a choice.
     tune : bool
         Whether the tuner may change it.
+    least : float, optional
+        Where the search begins, if not at `low`.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Param:
     log: bool = False
     options: tuple[Any, ...] = ()
     tune: bool = True
+    least: float | None = None
 
     def check(self, name: str, value: Any) -> Any:
         """The value in its own type, or a ParamError that names the parameter."""
@@ -85,9 +88,18 @@ class Param:
         return schema
 
 
-def real(default: float, *, low: float, high: float, doc: str, log: bool = False, tune: bool = True) -> Any:
+def real(
+    default: float,
+    *,
+    low: float,
+    high: float,
+    doc: str,
+    log: bool = False,
+    tune: bool = True,
+    least: float | None = None,
+) -> Any:
     """Declare a number."""
-    return Param("real", default, doc, low=low, high=high, log=log, tune=tune)
+    return Param("real", default, doc, low=low, high=high, log=log, tune=tune, least=least)
 
 
 def integer(default: int, *, low: int, high: int, doc: str, log: bool = False, tune: bool = True) -> Any:
@@ -163,8 +175,12 @@ class Params:
 
     @classmethod
     def space(cls) -> dict[str, Param]:
-        """The parameters that the tuner may change."""
-        return {name: param for name, param in cls.fields.items() if param.tune}
+        """The parameters that the tuner may change, with the ranges that it draws from."""
+        return {
+            name: param if param.least is None else replace(param, low=param.least)
+            for name, param in cls.fields.items()
+            if param.tune
+        }
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:

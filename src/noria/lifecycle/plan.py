@@ -107,7 +107,10 @@ class Proposer:
             values = trial.learner.params.to_dict()
             study.add_trial(
                 optuna.trial.create_trial(
-                    params={name: values[name] for name in space},
+                    params={
+                        name: values[name] if param.least is None else max(values[name], param.least)
+                        for name, param in space.items()
+                    },
                     distributions=distributions,
                     value=trial.score,
                 )

@@ -72,10 +72,10 @@ def _place(param: Param, value: float) -> float | None:
 
 
 def _natural(param: Param, edge: int) -> bool:
-    """Whether nothing can lie beyond this end: no share above 1, nothing below 0, no count below 1."""
+    """Whether nothing lies beyond this end (share above 1, number below 0, count below 1), or ought to."""
     if edge:
         return param.high == 1.0
-    return param.low == 0 or (param.kind == "integer" and param.low == 1)
+    return param.low == 0 or (param.kind == "integer" and param.low == 1) or param.least is not None
 
 
 def _pushes(mine: list[Attempt], name: str, param: Param, edge: int, sign: float) -> bool:

@@ -23,7 +23,9 @@ _TRIFLE = 1e-4
 class LightGbmParams(Params):
     """Settings of `LightGbm`."""
 
-    learning_rate: float = real(0.05, low=0.02, high=0.3, log=True, doc="Share of each tree that is added.")
+    learning_rate: float = real(
+        0.05, low=0.005, high=0.3, least=0.02, log=True, doc="Share of each tree that is added."
+    )
     leaves: int = integer(31, low=3, high=255, log=True, doc="Most leaves of a tree.")
     least_rows: int = integer(20, low=1, high=200, log=True, doc="Fewest rows in a leaf.")
     columns: float = real(0.9, low=0.3, high=1.0, doc="Share of the columns that each tree sees.")
@@ -164,7 +166,9 @@ def _bin(
 class HistBoostingParams(Params):
     """Settings of `HistBoosting`."""
 
-    learning_rate: float = real(0.08, low=0.03, high=0.3, log=True, doc="Share of each tree that is added.")
+    learning_rate: float = real(
+        0.08, low=0.01, high=0.3, least=0.03, log=True, doc="Share of each tree that is added."
+    )
     leaves: int = integer(31, low=3, high=127, log=True, doc="Most leaves of a tree.")
     least_rows: int = integer(20, low=2, high=200, log=True, doc="Fewest rows in a leaf.")
     l2: float = real(1.0, low=1e-3, high=100.0, log=True, doc="Penalty on squared leaf values.")

@@ -23,7 +23,9 @@ _ROUNDS = 3_000
 class XgboostParams(Params):
     """Settings of `Xgboost`."""
 
-    learning_rate: float = real(0.05, low=0.02, high=0.3, log=True, doc="Share of each tree that is added.")
+    learning_rate: float = real(
+        0.05, low=0.01, high=0.3, least=0.02, log=True, doc="Share of each tree that is added."
+    )
     depth: int = integer(6, low=2, high=12, doc="Deepest level of a tree.")
     least_weight: float = real(
         1.0, low=0.1, high=30.0, log=True, doc="Least curvature of the loss in a leaf."
@@ -101,7 +103,9 @@ class Xgboost(TabularLearner[XgboostParams]):
 class CatBoostParams(Params):
     """Settings of `CatBoost`."""
 
-    learning_rate: float = real(0.06, low=0.03, high=0.3, log=True, doc="Share of each tree that is added.")
+    learning_rate: float = real(
+        0.06, low=0.01, high=0.3, least=0.03, log=True, doc="Share of each tree that is added."
+    )
     depth: int = integer(6, low=3, high=9, doc="Depth of the symmetric trees.")
     l2: float = real(3.0, low=0.1, high=100.0, log=True, doc="Penalty on squared leaf values.")
     randomness: float = real(1.0, low=0.1, high=10.0, log=True, doc="Noise on the scores of splits.")

@@ -34,6 +34,7 @@ def test_one_learner_shows_its_parameters(noria):
     done = noria("learners", "lightgbm")
     assert "learning_rate" in done.out
     assert "0.005 to 0.3 (log)" in done.out
+    assert "from 0.02" in done.out
     assert json.loads(noria("learners", "ridge", "--json").out)["name"] == "ridge"
 
 

@@ -47,7 +47,8 @@ def learners(
     else:
         made = table("parameter", "default", "range", "tuned", "what it does")
         for key, param in found[name][0].params.fields.items():
-            made.add_row(key, str(param.default), _range(param), "yes" if param.tune else "no", param.doc)
+            tuned = "no" if not param.tune else "yes" if param.least is None else f"from {param.least:g}"
+            made.add_row(key, str(param.default), _range(param), tuned, param.doc)
     show(made)
 
 

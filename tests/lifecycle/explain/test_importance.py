@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_left_out_and_said(view, mse):
 
     shown = view(slow, rows.with_columns(y=rows["x7"] * 2 + rows["x200"]), target="y")
     clock = Deadline()
-    found = permute(shown, mse, deadline=Deadline(1.5))
+    found = permute(shown, mse, deadline=Deadline(1))
     assert clock.elapsed < 5
     assert 0 < len(found.importance) < 300
     assert found.left_out == 300 - len(found.importance)

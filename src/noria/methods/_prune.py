@@ -46,18 +46,20 @@ def prune(
         How far a network's outputs (m, outputs) of the judged rows lie from those of the whole one, as a
         share of what is allowed. The first layer may use up its part of it, and so on.
     """
-    small = dict(weights)
     depth = sum(name.startswith("weight_") for name in weights)
-    h = X
-    for stage in range(depth):
-        thinner = _fewer_waves(small, X) if not stage else _fewer_units(small, h, stage - 1)
 
-        def passes(part: int, thinner: Callable[[int], Weights] = thinner, stage: int = stage) -> bool:
-            return apart(Forward(thinner(part))(judged)) <= (stage + 1) / depth
+    def smallest(whole: Weights, thinner: Callable[[int], Weights], share: float) -> Weights:
+        def near(part: int) -> bool:
+            return apart(Forward(thinner(part))(judged)) <= share
 
-        least = bisect_left(range(1, _PARTS), True, key=passes) + 1
-        small = thinner(least) if least < _PARTS else small
-        h = joined(X, _waves(small, X) @ small["mix"]) if not stage else _hidden(small, h, stage - 1)
+        least = bisect_left(range(1, _PARTS), True, key=near) + 1
+        return thinner(least) if least < _PARTS else whole
+
+    small = smallest(dict(weights), _fewer_waves(dict(weights), X), 1 / depth)
+    h = joined(X, _waves(small, X) @ small["mix"])
+    for layer in range(depth - 1):
+        small = smallest(small, _fewer_units(small, h, layer), (layer + 2) / depth)
+        h = _hidden(small, h, layer)
     return small
 
 

@@ -182,7 +182,7 @@ def _counted(values: pl.Series) -> pl.DataFrame:
     return counts.sort(["n", "level"], descending=[True, False])
 
 
-_enum = functools.lru_cache(maxsize=128)(pl.Enum)  # making one costs as much as a thousand rows
+_enum = functools.lru_cache(maxsize=128)(pl.Enum)  # making one costs as much as hundreds of rows
 
 
 def _codes(values: pl.Series, levels: Sequence[str]) -> np.ndarray:

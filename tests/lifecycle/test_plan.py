@@ -83,6 +83,19 @@ def test_an_earlier_trial_below_where_the_search_begins_is_learned_from(learners
     assert learner.params.learning_rate >= 0.02
 
 
+@pytest.mark.parametrize("wanted", [0.01, 30.0])
+def test_draws_gather_where_earlier_draws_scored_well(learners, wanted):
+    done = trials(learners, [("baseline", 9.0), ("ridge", 9.0)])
+    proposer = Proposer(learners, False, 0)
+    for _ in range(30):
+        learner = proposer.propose(done, np.ones(len(done)))
+        distance = abs(np.log(learner.params.alpha / wanted))
+        done.append(Trial(len(done), learner, distance, pl.DataFrame()))
+    assert np.median([trial.score for trial in done[-10:]]) < 0.5 * np.median(
+        [trial.score for trial in done[2:12]]
+    )
+
+
 @pytest.mark.parametrize("greater_is_better", [True, False])
 def test_learners_that_serve_the_model_or_score_well_are_drawn_more_often(learners, greater_is_better):
     sign = 1 if greater_is_better else -1

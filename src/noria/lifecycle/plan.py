@@ -102,8 +102,8 @@ class Proposer:
             sampler = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=6)
             study = optuna.create_study(direction=self._direction, sampler=sampler)
             self._studies[learner.name] = study
-        told = len(study.trials)
-        for trial in tried[told:]:
+        told = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
+        for trial in tried[len(told) :]:
             values = trial.learner.params.to_dict()
             study.add_trial(
                 optuna.trial.create_trial(

@@ -43,6 +43,22 @@ def test_the_first_error_ends_it_and_the_rest_is_not_begun():
     assert len(begun) < 100
 
 
+def test_an_interrupt_does_not_wait_for_what_has_begun():
+    stop, ended = threading.Event(), threading.Event()
+
+    def work(item: int) -> None:
+        if item == 0:
+            raise KeyboardInterrupt
+        stop.wait(20)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        list(LocalExecutor(2).map(work, range(2)))
+    assert not ended.is_set()
+    stop.set()
+    assert ended.wait(20)
+
+
 def test_no_work_gives_no_results():
     assert list(LocalExecutor(2).map(abs, [])) == []
 

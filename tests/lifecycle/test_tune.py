@@ -14,13 +14,14 @@ from noria.core.protocol import Context, Fold, Task, Trial
 from noria.data.conform import conform
 from noria.data.infer import infer
 from noria.data.validate import prepare
-from noria.errors import BudgetError, Interrupted
+from noria.errors import BudgetError, InputError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan
 from noria.lifecycle.tune import Search
 from noria.systems.tabular import TabularSystem
 from noria.systems.tabular.learners import LEARNERS
-from noria.systems.tabular.learners.simple import NeighboursLearner
+from noria.systems.tabular.learners.simple import Baseline, NeighboursLearner
+from noria.systems.tabular.predictors import Constant
 
 QUICK = ["baseline", "naive_bayes", "decision_tree", "extra_trees"]
 
@@ -105,7 +106,7 @@ def test_predictions_are_out_of_fold(tmp_path):
     near = next(learner for learner in bench.system.learners() if learner.name == "neighbours")
     near = near.with_params(near.params.replace(neighbours=1))
     search = bench.search(tmp_path / "a", 2, learners=["baseline", "neighbours"])
-    search._try(0, near)
+    search._try(near)
     trial = search.trials[0]
     assert trial.predictions.height == search.truth.height == 240
     assert abs(trial.score - 0.5) < 0.15
@@ -131,6 +132,38 @@ def test_a_search_is_taken_up_where_it_was_cut_off(bench, rows, tmp_path):
     assert [leader.score for leader in again.leaderboard] == [leader.score for leader in whole.leaderboard]
     numbers = [json.loads(line)["number"] for line in lines.read_text().splitlines()]
     assert numbers == list(range(9))
+
+
+class Costly(NeighboursLearner):
+    """Says that it takes longer than it does."""
+
+    name = "costly"
+
+    def seconds(self, rows, columns):
+        return 4.0
+
+
+def test_what_was_finished_is_taken_up_though_there_would_be_no_time_to_fit_it(bench, tmp_path):
+    costly = Costly(bench.system.target, bench.system.chosen)
+    learners = ["baseline", "naive_bayes", costly, "extra_trees"]
+    first = bench.search(tmp_path / "a", 6, learners=learners).run()
+    assert "costly" in {leader.learner for leader in first.leaderboard}
+    events = []
+    again = bench.search(tmp_path / "a", 6, learners=learners, budget=5.0, heard=events.append).run()
+    assert [leader.score for leader in again.leaderboard] == [leader.score for leader in first.leaderboard]
+    assert not [event for event in events if event.kind == "trial.started"]
+
+
+class Second(Baseline):
+    name = "second"
+
+
+def test_a_search_says_that_time_was_short_where_a_setting_did_not_fit(bench, tmp_path):
+    costly = Costly(bench.system.target, bench.system.chosen)
+    learners = ["baseline", Second(bench.system.target, bench.system.chosen), costly]
+    tuned = bench.search(tmp_path / "a", learners=learners, budget=5.0).run()
+    assert tuned.why == "nothing more fitted into the time left"
+    assert tuned.cut_short
 
 
 def test_an_interrupt_leaves_what_was_finished(bench, rows, tmp_path):
@@ -175,6 +208,40 @@ def test_a_learner_that_fails_is_left_out_and_not_tried_again(bench, tmp_path):
     again = []
     bench.search(tmp_path / "a", 5, learners=["baseline", fragile, "naive_bayes"], heard=again.append).run()
     assert not [event for event in again if event.kind.startswith("trial.")]
+
+
+class Undecided(NeighboursLearner):
+    """Predicts nothing that is a number."""
+
+    name = "undecided"
+
+    def fit_arrays(self, frame, ctx):
+        return Constant(np.full(frame.one_hot().shape[1], np.nan))
+
+
+def test_a_learner_whose_score_is_not_a_number_is_left_out(people, tmp_path):
+    bench = Bench(people(120, "number"), Task.REGRESSION)
+    events = []
+    undecided = Undecided(bench.system.target, bench.system.chosen)
+    tuned = bench.search(
+        tmp_path / "a", 4, learners=["baseline", undecided, "ridge"], heard=events.append
+    ).run()
+    assert {leader.learner for leader in tuned.leaderboard} == {"baseline", "ridge"}
+    failed = [event.data["why"] for event in events if event.kind == "trial.failed"]
+    assert failed[0] == "its rmse is not a number"
+    with pytest.raises(InputError) as caught:
+        bench.search(tmp_path / "b", 3, learners=[undecided]).run()
+    assert str(caught.value).startswith("No learner could be fitted.\n  got: its rmse is not a number\n")
+
+
+def test_of_many_trials_only_the_best_keep_their_predictions(bench, tmp_path):
+    search = bench.search(tmp_path / "a", 1)
+    search.run()
+    made, ridge = search.trials[0].predictions, search.learners[1]
+    for at in range(70):
+        search._keep(Trial(at + 1, ridge, 0.6 + at / 1000, made))
+    kept = [trial.number for trial in search.trials if trial.predictions.height]
+    assert kept == [0, *range(11, 71)]
 
 
 def test_a_number_is_searched_as_well(people, tmp_path):

@@ -39,21 +39,21 @@ class LocalExecutor:
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """The results in the order of the items; the first error ends it, and what was not begun is left.
 
-        Numerical libraries are held to one thread each meanwhile, so that workers do not crowd each other.
+        Numerical libraries are held to one thread each meanwhile, so that workers do not crowd each other. A
+        Ctrl-C does not wait for what has begun, so that the caller can tell it to stop.
         """
         from concurrent.futures import ThreadPoolExecutor
 
-        with (
-            self._one_thread_each() as _,
-            ThreadPoolExecutor(self.workers, initializer=self._one_thread_each) as pool,
-        ):
-            futures = [pool.submit(work, item) for item in items]
+        pool, waits = ThreadPoolExecutor(self.workers, initializer=self._one_thread_each), True
+        with self._one_thread_each():
             try:
-                for future in futures:
+                for future in [pool.submit(work, item) for item in items]:
                     yield future.result()
+            except KeyboardInterrupt:
+                waits = False
+                raise
             finally:
-                for future in futures:
-                    future.cancel()
+                pool.shutdown(waits, cancel_futures=True)
 
     def _one_thread_each(self) -> Any:
         """Limit the libraries that are loaded; they are looked for again when modules were added.

@@ -315,11 +315,14 @@ class Learner(Protocol):
     turn : int
         The round of the portfolio in which its first setting is tried, from 0; its second follows in the
         next.
+    bags : bool
+        Whether the models of the folds are kept; otherwise one model of all rows takes their place.
     """
 
     name: ClassVar[str]
     params: Params
     turn: ClassVar[int]
+    bags: ClassVar[bool]
 
     def with_params(self, params: Params) -> Learner:
         """A copy with other parameters."""

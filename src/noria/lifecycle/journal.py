@@ -19,7 +19,7 @@ __all__ = ["EventLog", "Journal", "records"]
 
 
 class Journal:
-    """The finished trials of one search.
+    """The trials of one search, each of another learner or with other parameters.
 
     A trial counts once its line stands in ``trials.jsonl``; its out-of-fold predictions are written before.
 
@@ -33,7 +33,8 @@ class Journal:
         self._lines = folder / "trials.jsonl"
         self._predictions = folder / "trials"
         _mend(self._lines)
-        self._records = {record["number"]: record for record in records(self._lines)}
+        found = records(self._lines)
+        self._records = {_key(record["learner"], record["params"]): record for record in found}
 
     def __len__(self) -> int:
         return len(self._records)
@@ -69,27 +70,21 @@ class Journal:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise _unwritable(self._lines, error) from error
-        self._records[trial.number] = record
+        self._records[_key(trial.learner.name, trial.learner.params.to_dict())] = record
 
-    def outcome(self, number: int, learner: Learner) -> str | None:
-        """How this trial ended, if it was of this learner with these parameters."""
-        record = self._records.get(number)
-        if (
-            record is None
-            or record["learner"] != learner.name
-            or record["params"] != learner.params.to_dict()
-        ):
-            return None
-        return record["outcome"]
+    def outcome(self, learner: Learner) -> str | None:
+        """How the trial of this learner with these parameters ended; None if there was none."""
+        record = self._records.get(_key(learner.name, learner.params.to_dict()))
+        return None if record is None else record["outcome"]
 
-    def read(self, number: int, learner: Learner) -> Trial:
+    def read(self, learner: Learner) -> Trial:
         """A finished trial, without its models."""
-        record = self._records[number]
+        record = self._records[_key(learner.name, learner.params.to_dict())]
         return Trial(
-            number=number,
+            number=record["number"],
             learner=learner,
             score=record["score"],
-            predictions=pl.read_ipc(self._path(number)),
+            predictions=pl.read_ipc(self._path(record["number"])),
             fit_seconds=record["fit_seconds"],
             predict_seconds=record["predict_seconds"],
         )
@@ -155,6 +150,10 @@ class EventLog:
             self._file.write(line)
         except OSError as error:
             raise _unwritable(self._path, error) from error
+
+
+def _key(learner: str, params: dict[str, Any]) -> str:
+    return json.dumps([learner, params], sort_keys=True)
 
 
 def _arrow(table: pl.DataFrame) -> bytes:

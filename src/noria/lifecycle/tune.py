@@ -13,10 +13,11 @@ import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline, FitFailed, OutOfTime
+from noria.core.params import Params
 from noria.core.ports import Executor
 from noria.core.protocol import Context, Ensembles, Fold, Learner, Metric, Model, Shared, System, Trial
 from noria.core.result import Leader
-from noria.errors import BudgetError, Interrupted
+from noria.errors import BudgetError, InputError, Interrupted
 from noria.lifecycle.journal import Journal
 from noria.lifecycle.plan import Plan, Proposer, portfolio
 
@@ -170,7 +171,9 @@ class Search:
         self.system, self.folds, self.metric = system, folds, metric
         self.executor, self.ctx, self.journal = executor, ctx, journal
         self.learners, self.most_trials, self.replay = plan.learners, plan.most_trials, plan.replay
-        self._tuning = False
+        self._tuning = self._crowded = False
+        self._failure = ""
+        self._tried: set[tuple[str, Params]] = set()
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
         self.truth = self.table[judged]
@@ -204,18 +207,18 @@ class Search:
             ) from error
 
     def _explore(self) -> str:
-        for number, learner in enumerate(self.replay):
-            self._try(number, learner)
+        for learner in self.replay:
+            self._try(learner)
         if self.replay:
             return "all settings of the earlier run were fitted"
         number, stale = 0, 0
         for learner in self._proposals():
             if self.most_trials is not None and number >= self.most_trials:
                 return f"all {self.most_trials} trials were done"
-            if self._known(learner) or not self._fits(learner):
+            if (learner.name, learner.params) in self._tried or not self._fits(learner):
                 continue
             try:
-                self._try(number, learner)
+                self._try(learner)
             except OutOfTime:
                 return _USED_UP
             number += 1
@@ -223,7 +226,7 @@ class Search:
                 stale = 0 if self._weigh() else stale + 1
                 if stale >= _PATIENCE and self._tuning:
                     return f"{_PATIENCE * _CHECK_EVERY} trials had brought no gain"
-        return "every setting was tried" if self._room else _NO_ROOM
+        return _NO_ROOM if self._crowded or not self._room else "every setting was tried"
 
     @property
     def _room(self) -> bool:
@@ -244,19 +247,14 @@ class Search:
             yield learner
             idle = 0 if len(self.trials) > before else idle + 1
 
-    def _known(self, learner: Learner) -> bool:
-        """Whether this very setting was tried before, as happens where there are only a few."""
-        return any(
-            trial.learner.name == learner.name and trial.learner.params == learner.params
-            for trial in self.trials
-        )
-
     def _fits(self, learner: Learner) -> bool:
-        """Whether a trial is likely to end in time; without any trial yet, it is tried at all events."""
-        if len(self.trials) < 2:
+        """Whether a trial is likely to end in time, or was done before; the first are tried at all events."""
+        if len(self.trials) < 2 or self.journal.outcome(learner) is not None:
             return True
         expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
-        return expected * _SLACK < self._allowance.remaining
+        fits = expected * _SLACK < self._allowance.remaining
+        self._crowded |= not fits
+        return fits
 
     @property
     def _allowance(self) -> Deadline:
@@ -265,12 +263,15 @@ class Search:
         longest = max(_LONGEST * self.ctx.deadline.budget, 1.0) if shared else math.inf
         return Deadline(longest, within=self.ctx.deadline)
 
-    def _try(self, number: int, learner: Learner) -> None:
+    def _try(self, learner: Learner) -> None:
         events, clock = self.ctx.events, Deadline()
-        outcome = self.journal.outcome(number, learner)
+        outcome, number = self.journal.outcome(learner), len(self.journal)
+        self._tried.add((learner.name, learner.params))
         if outcome is not None:
             if outcome == "finished":
-                self._keep(self.journal.read(number, learner))
+                self._keep(self.journal.read(learner))
+                seconds = self.trials[-1].fit_seconds / len(self.folds)
+                self._pace.learn(learner, self.rows, self.columns, seconds)
             return
         events.emit("trial.started", number=number, learner=learner.name, params=learner.params.to_dict())
         try:
@@ -280,8 +281,8 @@ class Search:
                 raise OutOfTime from error
             trial = Trial(number, learner, math.nan, pl.DataFrame())
             self.journal.write(trial, self.ctx.deadline.elapsed, "failed")
-            why = str(error) or "takes more than its share of the time"
-            events.emit("trial.failed", number=number, learner=learner.name, why=why)
+            self._failure = str(error) or "takes more than its share of the time"
+            events.emit("trial.failed", number=number, learner=learner.name, why=self._failure)
             return
         if trial is None:
             trial = Trial(number, learner, math.nan, pl.DataFrame())
@@ -317,10 +318,13 @@ class Search:
             return None
         parts += self.executor.map(fit, self.folds[_SCOUTS:])
         predictions = pl.concat([part[1] for part in parts])
+        score = self.metric.bind(self.truth, predictions)(None)
+        if not math.isfinite(score):
+            raise FitFailed(f"its {self.metric.name} is not a number")
         return Trial(
             number=number,
             learner=learner,
-            score=self.metric.bind(self.truth, predictions)(None),
+            score=score,
             predictions=predictions,
             models=[part[0] for part in parts],
             fit_seconds=sum(part[2] for part in parts),
@@ -360,6 +364,7 @@ class Search:
             for place, other in enumerate(sorted(self.trials, key=self._rank)):
                 if place >= _KEPT and other.learner.name in leaders:
                     other.models.clear()
+                    other.predictions = other.predictions.clear()
                 leaders.add(other.learner.name)
 
     def _rank(self, trial: Trial) -> float:
@@ -387,16 +392,24 @@ class Search:
         return self.metric.better(self._score, before) and gain > 2e-4 * abs(self._score)
 
     def _set_aside(self, weighing: float) -> None:
-        """Let the search end early enough to weigh once more, and to predict the held-out rows."""
+        """Let the search end early enough to weigh again, fit what is kept and predict held-out rows."""
         chosen = [trial for trial, weight in zip(self.trials, self._weights) if weight > 0]
         predicting = _HELD_OUT * len(self.folds) * sum(trial.predict_seconds for trial in chosen)
-        fitting = sum(trial.fit_seconds for trial in chosen) + self.ctx.shared.seconds
-        catching_up = 2 * fitting / len(self.folds) if self.system.tags.needs_time_order else 0.0
-        needed = _SLACK * (weighing + predicting + catching_up)
+        lost = sum(trial.fit_seconds for trial in chosen if not trial.models) / self.executor.workers
+        whole = sum(trial.fit_seconds for trial in chosen if not trial.learner.bags) / len(self.folds)
+        if self.system.tags.needs_time_order:
+            whole = 2 * (whole + self.ctx.shared.seconds / len(self.folds))
+        needed = _SLACK * (weighing + predicting + lost + whole)
         self.ctx.deadline.budget = min(self.ctx.deadline.budget, self._budget - needed)
 
     def _finish(self, why: str, ctx: Context) -> Tuned:
         """Join the trials, in a context without a deadline: time for it was set aside."""
+        if self._failure and not self.trials:
+            raise InputError(
+                "No learner could be fitted.",
+                got=self._failure,
+                do="Look at the target's values, or judge by another --metric.",
+            )
         if len(self.trials) < 2 and not self._room:
             raise BudgetError(
                 "The budget is too short for a single fit.",

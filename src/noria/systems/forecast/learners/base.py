@@ -65,6 +65,8 @@ class ForecastLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
+    bags : bool
+        No: one model of all rows takes the place of the folds' models.
     package : str, optional
         The optional package without which it is left out.
     settings : type of Params
@@ -74,6 +76,7 @@ class ForecastLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    bags: ClassVar[bool] = False
     package: ClassVar[str | None] = None
     settings: ClassVar[type[Params]] = Params
     known: ClassVar[Sequence[dict[str, Any]]] = ({},)

@@ -81,6 +81,8 @@ class RetrievalLearner(Generic[P]):
     name : str
     turn : int
         The round of the portfolio in which its first setting is tried.
+    bags : bool
+        No: one model of all rows takes the place of the folds' models.
     reads, embeds, reranks : bool
         Whether it needs words, vectors, and a cross-encoder.
     queries : {"", "hyde", "multi"}
@@ -92,6 +94,7 @@ class RetrievalLearner(Generic[P]):
 
     name: ClassVar[str]
     turn: ClassVar[int] = 0
+    bags: ClassVar[bool] = False
     reads: ClassVar[bool] = True
     embeds: ClassVar[bool] = False
     reranks: ClassVar[bool] = False

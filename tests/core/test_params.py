@@ -12,6 +12,7 @@ class Tree(Params):
     depth: int = integer(6, low=1, high=16, doc="Deepest level.")
     rate: float = real(0.1, low=0.0, high=1.0, doc="Step.", log=True)
     kind: str = choice("a", "b", "c", doc="Kind.")
+    units: int = choice(64, 128, doc="Units.")
     prune: bool = flag(True, doc="Cut back.")
     rounds: int = integer(10, low=1, high=99, doc="Rounds.", tune=False)
 
@@ -21,10 +22,18 @@ class Bush(Tree):
 
 
 def test_defaults_and_values():
-    assert Tree().to_dict() == {"depth": 6, "rate": 0.1, "kind": "a", "prune": True, "rounds": 10}
-    given = Tree(depth=3.0, rate=1)
-    assert (given.depth, given.rate) == (3, 1.0)
+    assert Tree().to_dict() == {
+        "depth": 6,
+        "rate": 0.1,
+        "kind": "a",
+        "units": 64,
+        "prune": True,
+        "rounds": 10,
+    }
+    given = Tree(depth=3.0, rate=1, units=128.0)
+    assert (given.depth, given.rate, given.units) == (3, 1.0, 128)
     assert type(given.depth) is int
+    assert type(given.units) is int
     assert type(given.rate) is float
 
 
@@ -90,7 +99,7 @@ def test_a_search_may_begin_above_what_is_allowed():
 
 
 def test_what_is_derived_from_the_declaration():
-    assert list(Tree.space()) == ["depth", "rate", "kind", "prune"]
+    assert list(Tree.space()) == ["depth", "rate", "kind", "units", "prune"]
     schema = json.loads(json.dumps(Tree.json_schema()))
     assert schema["additionalProperties"] is False
     assert schema["properties"]["depth"] == {

@@ -283,6 +283,19 @@ def test_by_cost(decide):
     assert cost(said) < 1.05 * min(cost(p > cut) for cut in np.linspace(0.02, 0.98, 50))
 
 
+def test_by_cost_of_several_classes(session):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=900)
+    level = np.array(["high", "low", "mid"])[np.digitize(x + rng.normal(0, 0.7, 900), [-0.5, 0.5])]
+    rows, cost = pl.DataFrame({"x": x, "y": level}), [[0, 20, 20], [1, 0, 1], [1, 1, 0]]
+    wish = {"budget": "60s", "trials": 2, "learners": ["logistic"], "session": session}
+    run = noria.train(rows, "y", options={"decision": {"by": "cost", "cost": cost}}, **wish)
+    found = run.model.predict(rows)
+    p = found.select("^probability_.*$").to_numpy()
+    assert np.array_equal(run.model.target.encode(found["prediction"]), (p @ np.array(cost)).argmin(axis=1))
+    assert (found["prediction"] == "high").sum() > 1.5 * (rows["y"] == "high").sum()
+
+
 def test_without_a_rule_the_most_probable_class_is_said(decide):
     _, said, p = decide(None)
     assert np.array_equal(said, p > 0.5)

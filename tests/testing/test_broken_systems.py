@@ -137,13 +137,18 @@ class _Twin(Baseline):
     name = "twin"
 
 
-def nan_scores(system):
-    metrics = TabularSystem.metrics(system)
-    return [replace(metrics[0], bind=lambda truth, predictions: lambda rows: float("nan")), *metrics[1:]]
+def nan_intervals(system):
+    sound, *others = TabularSystem.metrics(system)
+
+    def bind(truth, predictions):
+        score = sound.bind(truth, predictions)
+        return lambda rows: score(None) if rows is None else float("nan")
+
+    return [replace(sound, bind=bind), *others]
 
 
 class Unmeasured(TabularSystem):
-    metrics = nan_scores
+    metrics = nan_intervals
 
 
 def swallow_missing(model, rows):

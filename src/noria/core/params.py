@@ -55,7 +55,7 @@ class Param:
                 raise ParamError(
                     f"Parameter {name!r} is not one of its options.", got=value, do=f"Use one of: {options}."
                 )
-            return value
+            return self.options[self.options.index(value)]
         if self.kind == "flag":
             if not isinstance(value, bool):
                 raise ParamError(f"Parameter {name!r} is true or false.", got=value, do="Use true or false.")

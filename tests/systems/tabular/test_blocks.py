@@ -134,6 +134,15 @@ def test_calendar_parts():
     assert found["days"] == pytest.approx(datetime(2024, 2, 29, 6, tzinfo=UTC).timestamp() / 86400, rel=1e-6)
 
 
+@pytest.mark.parametrize("days", [[1], [1, 3], []])
+def test_a_missing_moment_is_the_mean_whatever_the_spread(days):
+    moments = pl.Series("v", [datetime(2024, 5, day) for day in days], dtype=pl.Datetime("us"))
+    block = DateParts.from_dict(DateParts.fit(moments, scaled=True).to_dict())
+    absent = pl.Series("v", [None], dtype=pl.Datetime("us"))
+    assert block.matrix(absent).tolist() == [[0.0] * len(block.parts)]
+    assert np.isnan(DateParts.fit(moments, scaled=False).matrix(absent)).all()
+
+
 def test_parts_that_never_vary_are_left_out():
     moments = pl.Series("v", [datetime(2020, 1, 1), datetime(2020, 1, 2)], dtype=pl.Datetime("us"))
     assert DateParts.fit(moments, scaled=False).parts == ("days", "day", "weekday")

@@ -110,7 +110,7 @@ def test_target_means_in_place_of_codes(fitted, people, tmp_path):
     model = fitted("two", "random_forest")
     encoder = model.encoders["trees"]
     columns = np.flatnonzero(encoder.discrete)
-    tables = np.random.default_rng(0).random((len(columns), 90)).astype(np.float32)
+    tables = np.random.default_rng(0).random((len(columns), 3)).astype(np.float32)
     member = replace(model.members[0], recode=Recode(columns, tables))
     recoded = TabularModel(
         model.schema, model.target, {"trees": encoder}, [member], model.finish, model.background

@@ -15,6 +15,8 @@ from noria.data.infer import infer
 from noria.data.validate import prepare
 from noria.methods import metrics
 from noria.systems.tabular import TabularSystem
+from noria.systems.tabular.encode import Encoder
+from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners import LEARNERS, available
 from noria.systems.tabular.options import TabularOptions
 
@@ -182,6 +184,26 @@ def test_oversampling_raises_the_rare_class(rare, rule, name):
     assert more > 1.2 * plain
 
 
+@pytest.mark.parametrize("rule", ["weights", "smote"])
+def test_the_baseline_says_the_shares_as_they_are(rare, rule):
+    bench = Bench(rare, Task.CLASSIFICATION, imbalance=rule)
+    assert mean_rare(bench, "baseline") == pytest.approx((bench.train["y"] == "rare").mean())
+
+
+@pytest.mark.skipif(not installed("imblearn"), reason="imbalanced-learn is not installed")
+def test_a_missing_level_stays_missing_in_synthetic_rows(rare):
+    rng = np.random.default_rng(0)
+    town = np.array(["delft", "gouda", "urk", "breda", None, None])[rng.integers(0, 6, len(rare))]
+    bench = Bench(rare.with_columns(town=pl.Series(town.tolist())), Task.CLASSIFICATION, imbalance="smote")
+    learner, ctx = bench.learners["hist_boosting"], bench.context()
+    frame = Frame.of(bench.train, None, ctx, learner.family, learner.target)
+    added = learner._balanced(frame, ctx).X[len(frame.X) :]
+    (at,) = np.flatnonzero(frame.encoder.discrete)
+    assert len(added) > 100
+    assert 0.1 < np.isnan(added[:, at]).mean() < 0.8
+    assert set(added[~np.isnan(added[:, at]), at].tolist()) == {0.0, 1.0, 2.0, 3.0}
+
+
 def test_focal_loss_changes_boosting_and_nothing_else(rare):
     plain, focal = (Bench(rare, Task.CLASSIFICATION, imbalance=rule) for rule in ("none", "focal"))
     a, b = plain.fit("lightgbm").predict(plain.valid), focal.fit("lightgbm").predict(focal.valid)
@@ -215,6 +237,45 @@ def test_row_weights_are_listened_to_and_are_no_feature(name):
     found = target.encode(model.predict(raw.drop("w", "y"))["prediction"])
     error = np.abs(found - target.encode(table["y"]))
     assert error[~old].mean() < error[old].mean()
+
+
+def test_boosting_stops_early_by_the_weights_of_the_rows_that_it_is_judged_on(people):
+    table = people(400, "two").with_columns(w=pl.Series(np.where(np.arange(400) % 2 == 0, 1e-3, 1.0)))
+    schema = infer(table, target="y", overrides={"w": {"role": "weight", "type": "number"}})
+    table, schema, _ = prepare(table, schema, Task.CLASSIFICATION)
+    table = conform(table, schema)
+    learner = {one.name: one for one in TabularSystem(schema, Task.CLASSIFICATION).learners()}["lightgbm"]
+    fold = Fold(table, Split(np.arange(300), np.arange(300, 400)))
+    ctx = Context(schema, Task.CLASSIFICATION).within(fold)
+    frame = Frame.of(table[:300], table[300:], ctx, learner.family, learner.target)
+    _, judged = learner._datasets(frame, learner._settings(ctx), ctx)
+    assert judged.get_weight() == pytest.approx(table["w"][300:].to_numpy())
+
+
+@pytest.mark.skipif(not installed("xgboost"), reason="xgboost is not installed")
+def test_levels_that_a_folds_training_rows_lack_go_where_xgboost_sends_them(monkeypatch):
+    import xgboost
+
+    rng = np.random.default_rng(0)
+    level, x = rng.integers(0, 10, 600), rng.normal(size=600)
+    town = np.array([*"abcdefgh", None, None])[level].tolist()
+    y = rng.normal(size=10)[level] + 3 * x + rng.normal(size=600)
+    bench = Bench(pl.DataFrame({"town": town, "x": x, "y": y}), Task.REGRESSION)
+    learner, table, ctx = bench.learners["xgboost"], bench.table, bench.context()
+    known = ~(Encoder.fit("trees", bench.schema.features, table).matrix(table)[:, 0] > 4)
+    fold = Fold(table, Split(np.flatnonzero(known), np.flatnonzero(~known)))
+    train, valid = table[fold.split.train], table[fold.split.valid]
+    boosters, boost = [], xgboost.train
+
+    def boosted(*given, **named):
+        boosters.append(boost(*given, **named))
+        return boosters[0]
+
+    monkeypatch.setattr(xgboost, "train", boosted)
+    model = learner.fit(train, valid, ctx.within(fold))
+    frame = Frame.of(train, valid, ctx.within(fold), learner.family, learner.target)
+    native = boosters[0].predict(learner._matrix(frame, frame.X_valid, None, None))
+    assert model.predict(valid)["prediction"].to_numpy() == pytest.approx(native, abs=1e-4)
 
 
 def test_of_equally_near_rows_it_is_not_the_first_of_the_table_that_count():

@@ -2,9 +2,40 @@ from __future__ import annotations
 
 import pytest
 
+from noria.core.protocol import Task
 from noria.core.recipe import validated
-from noria.errors import RecipeError
+from noria.core.schema import Column, Role, Schema, Type
+from noria.errors import ParamError, RecipeError
+from noria.systems.tabular import TabularSystem
 from noria.systems.tabular.options import TabularOptions
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (
+            {"by": "f1"},
+            "A threshold is chosen for two classes.\n  got: by: f1 for 3 classes\n"
+            "  do:  Use by: cost with a cost for each pair of classes, or leave the decision out.",
+        ),
+        (
+            {"by": "cost", "cost": [[0, 1], [5, 0]]},
+            "A cost matrix has one row per true class and one column per decision.\n"
+            "  got: 2 rows for 3 classes\n  do:  Write one cost for each pair of classes.",
+        ),
+        (
+            {"by": "cost", "cost": [[0, 1], [5, 0], [1, 1]]},
+            "A cost matrix has one row per true class and one column per decision.\n"
+            "  got: shape (3, 2)\n  do:  Write it as [[0, 1], [5, 0]] for two classes.",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_decide_on_the_classes_is_told_before_the_search(rule, text):
+    target = Column("y", Type.CATEGORY, Role.TARGET, levels=("a", "b", "c"), distinct=3)
+    schema = Schema((Column("x", Type.NUMBER), target), rows=90)
+    with pytest.raises(ParamError) as caught:
+        TabularSystem(schema, Task.CLASSIFICATION, TabularOptions(decision=rule)).learners()
+    assert str(caught.value) == text
 
 
 def test_defaults_change_nothing():

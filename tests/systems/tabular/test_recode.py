@@ -58,9 +58,19 @@ def test_means_are_smoothed_towards_the_overall_mean():
     assert means.tolist() == pytest.approx([(8 + 20) / 18, (12 + 20) / 12, 2.0])
 
 
+def test_levels_that_a_folds_training_rows_lack_count_as_unseen():
+    frame = framed(list("aabbcc") * 10, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0] * 10, Task.REGRESSION)
+    codes = frame.X[:, 0]
+    recoded, recode = target_means(frame._slice(np.flatnonzero(codes < 1), np.arange(60)), 10.0, 0)
+    mean = frame.y[codes < 1].mean()
+    assert recoded.X_valid[codes > 0] == pytest.approx(mean)
+    assert recode(frame.X)[codes > 0] == pytest.approx(mean)
+
+
 def test_one_row_is_recoded_as_in_the_table():
     recode = Recode(np.array([1]), np.array([[0.5, 0.7, 0.1]], dtype=np.float32))
-    rows = np.array([[9.0, 0.0], [9.0, 1.0], [9.0, np.nan]], dtype=np.float32)
+    rows = np.array([[9.0, 0.0], [9.0, 1.0], [9.0, np.nan], [9.0, 2.0], [9.0, 7.0]], dtype=np.float32)
     assert np.array_equal(np.stack([recode(row) for row in rows]), recode(rows))
-    assert recode(rows).tolist() == [[9.0, 0.5], [9.0, np.float32(0.7)], [9.0, np.float32(0.1)]]
+    unseen = [9.0, np.float32(0.1)]
+    assert recode(rows).tolist() == [[9.0, 0.5], [9.0, np.float32(0.7)], unseen, unseen, unseen]
     assert rows[0, 1] == 0.0

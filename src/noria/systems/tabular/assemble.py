@@ -178,12 +178,12 @@ def _finish(target: Target, options: TabularOptions, outputs: np.ndarray, y: np.
 
 
 def _decision(rule: DecisionRule, y: np.ndarray, p: np.ndarray) -> threshold.Decision:
-    wanted = rule.at_least or 0.0
+    wanted, costs = rule.at_least or 0.0, rule.cost or []
     makers = {
         "f1": lambda: threshold.best_f1(y, p),
         "precision": lambda: threshold.for_precision(y, p, wanted, sure=_SURE),
         "recall": lambda: threshold.for_recall(y, p, wanted),
-        "cost": lambda: threshold.by_cost(y, p, rule.cost or []),
+        "cost": lambda: threshold.by_cost(y, p, costs) if len(costs) == 2 else threshold.from_costs(costs),
     }
     return makers[rule.by]()
 

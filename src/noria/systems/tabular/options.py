@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from noria.errors import ParamError
+from noria.methods import threshold
+
 __all__ = ["DecisionRule", "TabularOptions"]
 
 
@@ -33,6 +36,23 @@ class DecisionRule(BaseModel):
         if self.by == "cost" and self.cost is None:
             raise ValueError("by: cost needs a cost matrix, as [[0, 1], [5, 0]]")
         return self
+
+    def check(self, classes: int) -> None:
+        """Raise ParamError where so many classes cannot be decided on in this way."""
+        if self.cost is not None:
+            threshold.from_costs(self.cost)
+            if len(self.cost) != classes:
+                raise ParamError(
+                    "A cost matrix has one row per true class and one column per decision.",
+                    got=f"{len(self.cost)} rows for {classes} classes",
+                    do="Write one cost for each pair of classes.",
+                )
+        elif classes > 2:
+            raise ParamError(
+                "A threshold is chosen for two classes.",
+                got=f"by: {self.by} for {classes} classes",
+                do="Use by: cost with a cost for each pair of classes, or leave the decision out.",
+            )
 
 
 class TabularOptions(BaseModel):

@@ -21,7 +21,7 @@ class Recode:
     ----------
     columns : array of int, (code columns,)
     tables : array, (code columns, most levels + 1) float32
-        The value of each code; the last one stands for missing and unseen.
+        The value of each code; the last one stands for missing, and for codes beyond all of them.
     """
 
     columns: np.ndarray
@@ -33,7 +33,7 @@ class Recode:
         unseen = self.tables.shape[1] - 1
         for column, table in zip(self.columns, self.tables):
             codes = X[..., column]
-            out[..., column] = table[np.where(np.isnan(codes), unseen, codes).astype(np.int64)]
+            out[..., column] = table[np.where(codes < unseen, codes, unseen).astype(np.int64)]
         return out
 
 

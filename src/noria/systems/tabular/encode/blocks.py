@@ -21,6 +21,7 @@ __all__ = ["BLOCKS", "Block", "Codes", "Counts", "DateParts", "OneHot", "Passed"
 Writer = Callable[[Any, np.ndarray], None]
 
 _DAY = 86_400.0
+_FLAT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -319,6 +320,7 @@ class DateParts(Block):
     parts: tuple[str, ...]
     centres: tuple[float, ...]
     scales: tuple[float, ...]
+    scaled: bool = False
     kind: ClassVar[str] = "dates"
 
     @classmethod
@@ -329,10 +331,16 @@ class DateParts(Block):
         for name, column in table.items():
             seen = column[~np.isnan(column)]
             if name == "days" or (seen.size and seen.min() < seen.max()):
+                centre, spread = (seen.mean(), seen.std()) if scaled and seen.size else (0.0, 1.0)
                 parts.append(name)
-                centres.append(float(seen.mean()) if scaled and seen.size else 0.0)
-                scales.append((float(seen.std()) or 1.0) if scaled and seen.size else 1.0)
-        return cls(values.name, tuple(parts), tuple(centres), tuple(scales))
+                centres.append(float(centre))
+                scales.append(float(spread) if spread > _FLAT * max(abs(centre), 1.0) else 1.0)
+        return cls(values.name, tuple(parts), tuple(centres), tuple(scales), scaled)
+
+    @property
+    def fills(self) -> bool:
+        """Whether a missing moment becomes the mean; models of before `scaled` tell it by their scales."""
+        return self.scaled or any(scale != 1.0 for scale in self.scales)
 
     @property
     def names(self) -> list[str]:
@@ -342,9 +350,7 @@ class DateParts(Block):
         table = _calendar(_floats(values))
         columns = np.stack([table[part] for part in self.parts], axis=1)
         scaled = (columns - np.array(self.centres)) / np.array(self.scales)
-        if self.scales != (1.0,) * len(self.parts):
-            scaled = np.nan_to_num(scaled, nan=0.0)
-        return scaled.astype(np.float32)
+        return (np.nan_to_num(scaled, nan=0.0) if self.fills else scaled).astype(np.float32)
 
     def writer(self, start: int) -> Writer:
         end = start + len(self.parts)

@@ -77,9 +77,7 @@ def _dates(block: DateParts, x: Value) -> Value:
     calendar = _calendar(x)
     first, *others = (calendar[part] for part in block.parts)
     scaled = (first.beside(*others) - np.array(block.centres)) / np.array(block.scales)
-    if block.scales != (1.0,) * len(block.parts):
-        return scaled.apply("IsNaN").where(0.0, scaled)
-    return scaled
+    return scaled.apply("IsNaN").where(0.0, scaled) if block.fills else scaled
 
 
 def _calendar(seconds: Value) -> dict[str, Value]:

@@ -45,7 +45,7 @@ def recoded(recode: Recode, X: Value, columns: int) -> Value:
     parts = [X.take(others)] if len(others) else []
     for column, table in zip(recode.columns, recode.tables):
         codes = X.take([column])
-        place = codes.apply("IsNaN").where(unseen, codes).cast(np.int64)
+        place = (codes < unseen).where(codes, unseen).cast(np.int64)
         parts.append(X.graph.node("Gather", table.astype(np.float64), place))
     first, *rest = parts
     return first.beside(*rest).take(np.argsort(np.concatenate([others, recode.columns])))

@@ -11,6 +11,7 @@ import polars as pl
 from noria.core.deadline import FitFailed
 from noria.core.params import Params
 from noria.core.protocol import Context, Task
+from noria.errors import ParamError
 from noria.methods import resample
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.model import Member, TabularModel
@@ -108,6 +109,8 @@ class TabularLearner(Generic[P]):
             if self.recodes(balanced):
                 balanced, recode = target_means(balanced, self.smoothing, ctx.seed)
             predictor = self.fit_arrays(balanced, ctx)
+        except ParamError as error:
+            raise FitFailed(error.what) from error
         except (ArithmeticError, ValueError, np.linalg.LinAlgError) as error:
             raise FitFailed(f"{type(error).__name__}: {error}") from error
         return Member(1.0, self.family, predictor, recode)
@@ -131,8 +134,12 @@ class TabularLearner(Generic[P]):
             return frame
         if rule == "weights":
             return frame.weighted(resample.balanced_weights(frame.y)) if self.weighs else frame
-        middle = np.nanmedian(np.vstack([frame.X, np.zeros_like(frame.X[:1])]), axis=0)
-        filled = np.where(np.isnan(frame.X), middle, frame.X)
-        codes = np.flatnonzero(frame.encoder.discrete) if self.family == "trees" else None
+        codes = np.flatnonzero(frame.encoder.discrete) if self.family == "trees" else np.zeros(0, np.int64)
+        padded = np.vstack([frame.X, np.zeros_like(frame.X[:1])])
+        filling = np.nanmedian(padded, axis=0)
+        filling[codes] = np.nanmax(padded[:, codes], axis=0) + 1  # missing, for as long as rows are made
+        filled = np.where(np.isnan(frame.X), filling, frame.X)
         X, y = resample.oversample(filled, frame.y, method=rule, categorical=codes, seed=ctx.seed)
-        return frame.extended(X[len(frame.y) :].astype(np.float32), y[len(frame.y) :])
+        added = X[len(frame.y) :].astype(np.float32)
+        added[:, codes] = np.where(added[:, codes] == filling[codes], np.nan, added[:, codes])
+        return frame.extended(added, y[len(frame.y) :])

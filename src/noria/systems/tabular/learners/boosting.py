@@ -118,8 +118,9 @@ class LightGbm(TabularLearner[LightGbmParams]):
                 ctx, ("lightgbm",), lambda all_rows: _bin(all_rows.X, all_rows.y, codes, settings)
             )
             train, valid = whole.subset(frame.rows, settings), whole.subset(frame.rows_valid, settings)
-            if frame.weight is not None:
-                train.construct().set_weight(frame.weight)
+            for part, weight in ((train, frame.weight), (valid, frame.weight_valid)):
+                if weight is not None:
+                    part.construct().set_weight(weight)
             return train.construct(), valid.construct()
         train = _bin(frame.X, frame.y, codes, settings, frame.weight)
         if frame.X_valid is None:
@@ -157,10 +158,7 @@ def _bin(
 ) -> Any:
     import lightgbm
 
-    data = lightgbm.Dataset(
-        X, y, weight=weight, categorical_feature=codes, params=settings, free_raw_data=False
-    )
-    return data.construct()
+    return lightgbm.Dataset(X, y, weight=weight, categorical_feature=codes, params=settings).construct()
 
 
 class HistBoostingParams(Params):

@@ -11,6 +11,7 @@ from noria.core.deadline import Deadline, FitFailed, OutOfTime
 from noria.core.params import Params, integer, real
 from noria.core.protocol import Context
 from noria.methods.trees import TreePredictor
+from noria.systems.tabular.encode.blocks import Codes
 from noria.systems.tabular.frame import Frame
 from noria.systems.tabular.learners.base import TabularLearner
 from noria.systems.tabular.native import CatBoostTrees, catboost_pool
@@ -77,7 +78,7 @@ class Xgboost(TabularLearner[XgboostParams]):
             raise OutOfTime
         link = {0: "identity", 2: "sigmoid"}.get(classes, "softmax")
         bases = [base] * (classes if classes > 2 else 1)
-        levels = int(np.nanmax(frame.X[:, frame.encoder.discrete], initial=0)) + 1
+        levels = max([2, *(len(block.levels) for block in frame.encoder.blocks if isinstance(block, Codes))])
         return TreePredictor.from_xgboost(
             booster, bases=bases, link=link, outputs=self.target.outputs, levels=levels
         )

@@ -26,6 +26,10 @@ class Baseline(TabularLearner[Params]):
         """The weighted mean of the targets."""
         return Constant(np.average(frame.one_hot(), axis=0, weights=frame.weight))
 
+    def _balanced(self, frame: Frame, ctx: Context) -> Frame:  # noqa: ARG002
+        """The rows as they are: what others gain from balancing them shows beside it."""
+        return frame
+
 
 class NeighboursParams(Params):
     """Settings of `NeighboursLearner`."""

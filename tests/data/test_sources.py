@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from noria._lazy import installed
+from noria.core.events import Events
 from noria.data.sources import read, scan
 from noria.errors import MissingExtraError, ParamError, SourceError
 from noria.settings import Settings
@@ -162,6 +164,14 @@ def test_a_file_that_was_cut_short_says_what_to_look_at(tmp_path, settings, name
         read(path, settings=settings)
 
 
+def test_a_damaged_compressed_file_is_one_clear_error(tmp_path, settings):
+    path = tmp_path / "t.csv.gz"
+    content = gzip.compress(FRAME.write_csv().encode())
+    path.write_bytes(content[:10] + b"\xff" + content[11:])
+    with pytest.raises(SourceError, match=r"t\.csv\.gz cannot be decompressed\."):
+        read(path, settings=settings)
+
+
 @pytest.fixture
 def workbook(tmp_path):
     book = openpyxl.Workbook()
@@ -293,6 +303,23 @@ def test_pandas_index_categories_and_mixed_objects(settings):
     assert "column m" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pa.table([[1], [2]], names=["a", "a"]),
+        pd.concat([pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})], axis=1),
+        pd.DataFrame([[1, 2]], columns=["a", "a"], index=[7]),
+    ],
+    ids=["arrow", "pandas", "pandas with an index"],
+)
+def test_columns_of_an_object_that_are_called_alike_are_told_apart(source, settings):
+    events, seen = Events(), []
+    events.listen(seen.append)
+    frame = read(source, settings=settings, events=events)
+    assert frame.to_dict(as_series=False) == {"a": [1], "a_2": [2]}
+    assert [event.data["what"] for event in seen] == ["a second column 'a' is called 'a_2'"]
+
+
 def test_extension_types_become_what_they_are_stored_as(settings):
     column = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}", None]))
     assert read(pa.table({"j": column}), settings=settings).schema == {"j": pl.String}
@@ -369,6 +396,11 @@ def test_sqlite(database, settings):
         assert frame.rows() == [(1, 2.5, "x", b"\x00\xff"), (None, 3.0, "4", None)]
     assert read(database, settings=settings, query="SELECT count(*) AS c FROM sales").item() == 2
     assert read(database, settings=settings, table='odd "name')["a"].to_list() == ["café"]
+
+
+def test_columns_of_a_join_that_are_called_alike_are_told_apart(database, settings):
+    query = "SELECT a.n, b.n, a.price FROM sales a JOIN sales b ON a.n = b.n"
+    assert read(database, settings=settings, query=query).to_dicts() == [{"n": 1, "n_2": 1, "price": 2.5}]
 
 
 def test_sqlite_errors(database, settings, tmp_path):

@@ -7,6 +7,7 @@ import codecs
 import gzip
 import lzma
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def decompress(file: File, folder: Path) -> File:
     try:
         with opener(file.path, "rb") as source, target.open("wb") as out:
             shutil.copyfileobj(source, out, _CHUNK_BYTES)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise SourceError(
             f"{file.name} cannot be decompressed.",
             got=str(error),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 
 import polars as pl
 import pytest
 
 import noria
 from noria.core import keep
+from noria.core.recipe import Recipe
 from noria.errors import ArtifactError, NotFoundError, RecipeError, TrustError
 from noria.lifecycle import refit
+from noria.lifecycle.prepare import Preparation
 from noria.lifecycle.refit import Reproduction
 from noria.settings import Settings
 
@@ -70,6 +74,33 @@ def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert noria.refit("toy", session=session).version == 2
+
+
+def test_patterns_and_databases_beside_a_recipe_are_found_from_anywhere(session, people, tmp_path):
+    people(100).write_csv(tmp_path / "part 1.csv")
+    with closing(sqlite3.connect(tmp_path / "x.db")) as database:
+        database.executescript("CREATE TABLE t (age, y); INSERT INTO t VALUES (1, 'yes'), (2, 'no');")
+    recipe = Recipe.parse({"name": "toy", "data": {"source": "part*.csv", "test": "sqlite:///x.db"}})
+    assert refit._located(recipe, str(tmp_path)) == {
+        "source": f"{tmp_path}/part*.csv",
+        "test": f"sqlite:///{tmp_path}/x.db",
+    }
+    prepared = Preparation(
+        Recipe.parse({"name": "toy", "data": {"source": "part*.csv", "target": "y"}}, folder=tmp_path),
+        session.settings,
+        session.events,
+    )()
+    assert prepared.table.height == 100
+
+
+def test_a_long_query_is_a_source(session, people, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    people(100).write_csv("rows.csv")
+    towns = ", ".join(f"'town {at}'" for at in range(99))
+    query = f"sql:SELECT * FROM 'rows.csv' WHERE town NOT IN ({towns})"
+    recipe = Recipe.parse({"name": "toy", "data": {"source": query, "target": "y"}}, folder=tmp_path)
+    assert Preparation(recipe, session.settings, session.events)().table.width == 6
+    assert refit._located(recipe, str(tmp_path)) == {"source": query}
 
 
 def test_documents_beside_a_recipe_are_found_from_anywhere(tmp_path):

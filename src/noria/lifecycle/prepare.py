@@ -222,9 +222,8 @@ class Preparation:
         return columns.affordable(raw, search.budget, search.seed)
 
     def _located(self, source: Any) -> Any:
-        """A file that is named relative to the recipe, or what came."""
-        beside = self.recipe.folder / source if self.recipe.folder and isinstance(source, str) else None
-        return beside if beside is not None and beside.exists() else source
+        """What is named relative to the recipe's folder, by its path, or what came."""
+        return sources.located(source, self.recipe.folder) if isinstance(source, str) else source
 
     @cached_property
     def _repairs(self) -> Events:

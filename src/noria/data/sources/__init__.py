@@ -46,6 +46,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.core.events import Events
@@ -64,7 +65,7 @@ from noria.settings import Settings
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read", "scan"]
+__all__ = ["located", "read", "scan"]
 
 
 def read(
@@ -144,6 +145,25 @@ def scan(
         yield from reading.batches()
 
 
+def located(source: str, folder: Path | None) -> str:
+    """A file, pattern or SQLite database that is there relative to a folder, by its path; else what came.
+
+    Examples
+    --------
+    >>> located("https://host/a.csv", Path("recipes/mine"))
+    'https://host/a.csv'
+    """
+    if folder is None:
+        return source
+    scheme = _SQLITE if source.startswith(_SQLITE) else ""
+    beside = folder / source.removeprefix(scheme)
+    if exists(beside):
+        return f"{scheme}{beside}"
+    pattern = str(Path(glob.escape(str(folder))) / source)
+    found = glob.has_magic(source) and any(glob.iglob(pattern, recursive=True))  # noqa: PTH207 - any depth
+    return pattern if found else source
+
+
 @dataclass(frozen=True)
 class _Kind:
     """A kind of source: whether it is one, and how it is opened."""
@@ -181,6 +201,7 @@ _KINDS = (
     _Kind(_is_pattern, open_glob),
     _Kind(lambda _: True, open_path),
 )
+_SQLITE = "sqlite:///"
 _PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", PREFIX, "https://", "s3://")
 
 

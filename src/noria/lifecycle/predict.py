@@ -240,7 +240,7 @@ def _first_with_header(file: IO[bytes]) -> _Put:
 def _flat(column: pl.Series) -> pl.Series:
     """A column of lists as text: of plain values joined by ``|``, of anything else as JSON."""
     if isinstance(column.dtype, pl.List) and not column.dtype.inner.is_nested():
-        return column.list.join("|")
+        return column.cast(pl.List(pl.String)).list.join("|")
     return pl.Series(column.name, [json.dumps(value, default=str) for value in column.to_list()])
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from datetime import date
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -20,7 +24,7 @@ import pytest
 from noria._lazy import installed
 from noria.core.events import Events
 from noria.data.sources import read, scan
-from noria.errors import MissingExtraError, ParamError, SourceError
+from noria.errors import MissingExtraError, ParamError, SourceError, StorageError
 from noria.settings import Settings
 
 FRAME = pl.DataFrame({"n": [1, 2, None], "x": [0.5, None, 2.0], "s": ["a", None, "ü"]})
@@ -170,6 +174,44 @@ def test_a_damaged_compressed_file_is_one_clear_error(tmp_path, settings):
     path.write_bytes(content[:10] + b"\xff" + content[11:])
     with pytest.raises(SourceError, match=r"t\.csv\.gz cannot be decompressed\."):
         read(path, settings=settings)
+
+
+def test_a_file_that_may_not_be_read_is_one_clear_error(tmp_path, settings, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+
+    def refuse(*given, **keys):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for how in (read, lambda *given, **keys: list(scan(*given, **keys))):
+        with pytest.raises(SourceError) as caught:
+            how(path, settings=settings)
+        assert str(caught.value) == (
+            f"{path} cannot be read.\n  got: Permission denied\n  do:  Check that it may be read."
+        )
+
+
+def test_what_a_lazy_frame_does_not_find_is_one_clear_error(tmp_path, settings):
+    with pytest.raises(SourceError, match=r"^The table cannot be read\."):
+        read(pl.scan_parquet(tmp_path / "none.parquet"), settings=settings)
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv"])
+def test_a_full_temporary_folder_is_named(tmp_path, settings, name):
+    content = ("a,b\n" + "é,2\n" * 9_999).encode("utf-16")
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, most[1]))
+    try:
+        with pytest.raises(StorageError) as caught:
+            read(tmp_path / name, settings=settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert str(caught.value) == (
+        f"The temporary folder {tempfile.gettempdir()} cannot be written.\n  got: File too large\n"
+        "  do:  Free some space there, or set TMPDIR to another folder."
+    )
 
 
 @pytest.fixture

@@ -41,10 +41,13 @@ The event ``mirror.used`` says what was taken. With ``NORIA_OFFLINE`` only mirro
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +62,7 @@ from noria.data.sources.frames import open_object
 from noria.data.sources.hubs import open_huggingface, open_openml
 from noria.data.sources.packages import open_package
 from noria.data.sources.remote import open_fsspec, open_url
-from noria.errors import ParamError, SourceError, suggestion
+from noria.errors import ParamError, SourceError, StorageError, suggestion
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,6 +102,8 @@ def read(
     ------
     SourceError
         If it is missing, empty, ragged, damaged or cannot be reached.
+    StorageError
+        If a copy of it has no room in the cache or the temporary folder.
     MissingExtraError
         If it needs a package that is not installed.
 
@@ -109,7 +114,8 @@ def read(
     """
     ask = Ask(source, settings, query, table, events or Events())
     reading = _open(ask)
-    frame = reading.whole()
+    with _telling(reading.name):
+        frame = reading.whole()
     return frame if query is None or reading.queried else query_frame(frame, ask)
 
 
@@ -137,12 +143,13 @@ def scan(
     """
     ask = Ask(source, settings, query, table, events or Events())
     reading = _open(ask)
-    if query is not None and not reading.queried:
-        yield query_frame(reading.whole(), ask)
-    elif reading.batches is None:
-        yield reading.whole()
-    else:
-        yield from reading.batches()
+    with _telling(reading.name):
+        if query is not None and not reading.queried:
+            yield query_frame(reading.whole(), ask)
+        elif reading.batches is None:
+            yield reading.whole()
+        else:
+            yield from reading.batches()
 
 
 def located(source: str, folder: Path | None) -> str:
@@ -186,6 +193,7 @@ def _is_pattern(source: Any) -> bool:
     return glob.has_magic(str(source)) and not exists(source)
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _KINDS = (
     _Kind(_is_object, open_object),
     _Kind(_starts("sql:"), open_sql),
@@ -208,7 +216,9 @@ _PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:",
 def _open(ask: Ask) -> Reading:
     if not _is_object(ask.source):
         _refuse_unknown(ask.text)
-    reading = next(kind.open for kind in _KINDS if kind.fits(ask.source))(ask)
+    kind = next(kind for kind in _KINDS if kind.fits(ask.source))
+    with _telling("The table" if _is_object(ask.source) else ask.text):
+        reading = kind.open(ask)
     if ask.table is not None and not reading.tabled:
         raise ParamError(
             f"{reading.name} has no tables to choose from.",
@@ -216,6 +226,23 @@ def _open(ask: Ask) -> Reading:
             do="Leave out table=; it is for databases and workbooks.",
         )
     return reading
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """Turn what the system says while a source is read into errors of our own."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                f"The temporary folder {tempfile.gettempdir()} cannot be written.",
+                got=error.strerror,
+                do="Free some space there, or set TMPDIR to another folder.",
+            ) from error
+        raise SourceError(
+            f"{name} cannot be read.", got=error.strerror or str(error), do="Check that it may be read."
+        ) from error
 
 
 def _refuse_unknown(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -356,6 +357,30 @@ def test_s3(settings, bucket):
     assert read(f"s3://{bucket}/*.csv", settings=settings)["a"].to_list() == [1, 2, 3]
     with pytest.raises(SourceError, match=rf"There is no s3://{bucket}/none\.csv"):
         read(f"s3://{bucket}/none.csv", settings=settings)
+
+
+@pytest.mark.skipif(not installed("s3fs"), reason="s3fs is not installed")
+@pytest.mark.parametrize("key", ["key", ""], ids=["no server", "no credentials"])
+@pytest.mark.parametrize("name", ["t.csv", "*.csv"])
+def test_s3_that_cannot_be_reached(settings, monkeypatch, tmp_path, key, name):
+    import s3fs
+
+    for variable in [variable for variable in os.environ if variable.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    for variable, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        **({"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key} if key else {}),
+    }.items():
+        monkeypatch.setenv(variable, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(SourceError) as caught:
+        read(f"s3://bucket/{name}", settings=settings)
+    assert caught.value.what == f"s3://bucket/{name} cannot be reached."
+    assert ("connect to the endpoint" if key else "locate credentials") in str(caught.value.got)
+    assert caught.value.do == "Check the address, the credentials and the network."
 
 
 def test_mirror_folder_answers_a_url_that_its_note_names(mirror, mirrored):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from noria._lazy import require
+from noria.core.drivers import driver_errors, require_driver
 from noria.core.words import data_size
 from noria.data.sources.ask import Ask, File, Reading
 from noria.data.sources.encoding import COMPRESSED
@@ -44,10 +44,6 @@ _DISK = frozenset(
 )
 _NOT_FOUND = frozenset({404, 410})
 _SAYS_NOTHING = frozenset({"text/plain", "application/octet-stream"})
-_DRIVERS = {
-    "s3": ("s3fs", "s3"),
-    "s3a": ("s3fs", "s3"),
-}
 
 
 def open_url(ask: Ask) -> Reading:
@@ -228,9 +224,7 @@ def open_fsspec(ask: Ask) -> Reading:
     import fsspec
 
     scheme = ask.text.partition("://")[0]
-    if scheme in _DRIVERS:
-        module, extra = _DRIVERS[scheme]
-        require(module, extra=extra)
+    require_driver(scheme)
     refuse_offline(ask.text, ask)
     try:
         store, path = fsspec.core.url_to_fs(ask.text)
@@ -248,6 +242,12 @@ def open_fsspec(ask: Ask) -> Reading:
     except PermissionError as error:
         raise SourceError(
             f"{ask.text} may not be read.", got=str(error), do="Check the credentials."
+        ) from error
+    except driver_errors(scheme) as error:
+        raise SourceError(
+            f"{ask.text} cannot be reached.",
+            got=(str(error).splitlines() or [type(error).__name__])[0],
+            do="Check the address, the credentials and the network.",
         ) from error
 
 

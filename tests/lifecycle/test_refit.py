@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import threading
 from contextlib import closing
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
@@ -61,6 +63,44 @@ def test_refit_reads_the_source_of_the_recipe_again(session, people, tmp_path):
     people(160).write_csv(path)
     run = noria.refit("toy@1", session=session)
     assert (run.version, run.record["rows"]) == (2, 160)
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A folder, and its address on a web server that never tells whether a file has changed."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *given):
+            super().__init__(*given, directory=tmp_path)
+
+        def send_header(self, name, value):
+            if name != "Last-Modified":
+                super().send_header(name, value)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_refit_and_a_fresh_run_fetch_the_source_anew(web, people):
+    folder, address = web
+    session = noria.Session(Settings(home=folder / "home", mirror=None, offline=False, workers=2))
+    wish = {**QUICK, "trials": 1, "session": session}
+    for rows, made in (
+        (100, lambda: noria.train(f"{address}/rows.csv", "y", **wish)),
+        (120, lambda: noria.refit("toy", session=session)),
+        (140, lambda: noria.train(f"{address}/rows.csv", "y", resume=False, **wish)),
+    ):
+        people(rows).write_csv(folder / "rows.csv")
+        assert made().record["rows"] == rows
+    people(160).write_csv(folder / "rows.csv")
+    run = noria.train(f"{address}/rows.csv", "y", **{**wish, "learners": ["decision_tree"]})
+    assert run.record["rows"] == 140
+    assert "does not say whether it has changed. The copy of just now was read." in "".join(run.notes)
 
 
 def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(

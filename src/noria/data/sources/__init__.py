@@ -242,9 +242,11 @@ def _telling(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        nowhere = error.errno == errno.ENOENT and error.filename is None  # as tempfile says it
+        if error.errno in _FULL or nowhere:
+            place = "" if nowhere else f" {tempfile.gettempdir()}"
             raise StorageError(
-                f"The temporary folder {tempfile.gettempdir()} cannot be written.",
+                f"The temporary folder{place} cannot be written.",
                 got=error.strerror,
                 do="Free some space there, or set TMPDIR to another folder.",
             ) from error

@@ -10,7 +10,8 @@ import noria as package
 def test_recipes(noria):
     said = json.loads(noria("recipes", "--json").out)
     assert [recipe["name"] for recipe in said] == [recipe.name for recipe in package.recipes()]
-    assert {recipe["name"]: recipe["data"] for recipe in said}["iris"] == "ready"
+    data = {recipe["name"]: recipe["data"] for recipe in said}
+    assert (data["iris"], data["squad"]) == ("ready", "download")
     shown = noria("recipes").out
     assert [recipe["name"] for recipe in said if recipe["name"] not in shown] == []
     assert max(map(len, shown.splitlines())) <= 100

@@ -19,6 +19,14 @@ def test_files_are_named_by_their_paths_and_hashed(tmp_path):
     manifest.verify(tmp_path, told, "run")
 
 
+@pytest.mark.parametrize("place", [".", "rows.zip", "none"])
+def test_what_is_no_folder_of_a_model(tmp_path, place):
+    (tmp_path / "rows.zip").write_bytes(b"PK")
+    with pytest.raises(ArtifactError) as caught:
+        manifest.read(tmp_path / place, "model", 1)
+    assert caught.value.what == f"{tmp_path / place} is not a model folder: it has no manifest.json."
+
+
 def test_what_was_added_is_an_error_only_where_nothing_else_may_lie(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"abc")
     manifest.verify(tmp_path, {}, "run")

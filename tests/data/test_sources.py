@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import json
 import os
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from datetime import date
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -17,8 +22,9 @@ import pyarrow as pa
 import pytest
 
 from noria._lazy import installed
+from noria.core.events import Events
 from noria.data.sources import read, scan
-from noria.errors import MissingExtraError, ParamError, SourceError
+from noria.errors import MissingExtraError, ParamError, SourceError, StorageError
 from noria.settings import Settings
 
 FRAME = pl.DataFrame({"n": [1, 2, None], "x": [0.5, None, 2.0], "s": ["a", None, "ü"]})
@@ -162,6 +168,61 @@ def test_a_file_that_was_cut_short_says_what_to_look_at(tmp_path, settings, name
         read(path, settings=settings)
 
 
+def test_a_damaged_compressed_file_is_one_clear_error(tmp_path, settings):
+    path = tmp_path / "t.csv.gz"
+    content = gzip.compress(FRAME.write_csv().encode())
+    path.write_bytes(content[:10] + b"\xff" + content[11:])
+    with pytest.raises(SourceError, match=r"t\.csv\.gz cannot be decompressed\."):
+        read(path, settings=settings)
+
+
+def test_a_file_that_may_not_be_read_is_one_clear_error(tmp_path, settings, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n")
+
+    def refuse(*given, **keys):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    for how in (read, lambda *given, **keys: list(scan(*given, **keys))):
+        with pytest.raises(SourceError) as caught:
+            how(path, settings=settings)
+        assert str(caught.value) == (
+            f"{path} cannot be read.\n  got: Permission denied\n  do:  Check that it may be read."
+        )
+
+
+def test_what_a_lazy_frame_does_not_find_is_one_clear_error(tmp_path, settings):
+    with pytest.raises(SourceError, match=r"^The table cannot be read\."):
+        read(pl.scan_parquet(tmp_path / "none.parquet"), settings=settings)
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.csv"])
+def test_a_full_temporary_folder_is_named(tmp_path, settings, name):
+    content = ("a,b\n" + "é,2\n" * 9_999).encode("utf-16")
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, most[1]))
+    try:
+        with pytest.raises(StorageError) as caught:
+            read(tmp_path / name, settings=settings)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert str(caught.value) == (
+        f"The temporary folder {tempfile.gettempdir()} cannot be written.\n  got: File too large\n"
+        "  do:  Free some space there, or set TMPDIR to another folder."
+    )
+
+
+def test_no_temporary_folder_at_all_is_told(tmp_path, settings, monkeypatch):
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(StorageError, match=r"^The temporary folder cannot be written\.") as caught:
+        read(tmp_path / "t.csv", settings=settings)
+    assert "No usable temporary directory" in str(caught.value.got)
+
+
 @pytest.fixture
 def workbook(tmp_path):
     book = openpyxl.Workbook()
@@ -293,6 +354,23 @@ def test_pandas_index_categories_and_mixed_objects(settings):
     assert "column m" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        pa.table([[1], [2]], names=["a", "a"]),
+        pd.concat([pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [2]})], axis=1),
+        pd.DataFrame([[1, 2]], columns=["a", "a"], index=[7]),
+    ],
+    ids=["arrow", "pandas", "pandas with an index"],
+)
+def test_columns_of_an_object_that_are_called_alike_are_told_apart(source, settings):
+    events, seen = Events(), []
+    events.listen(seen.append)
+    frame = read(source, settings=settings, events=events)
+    assert frame.to_dict(as_series=False) == {"a": [1], "a_2": [2]}
+    assert [event.data["what"] for event in seen] == ["a second column 'a' is called 'a_2'"]
+
+
 def test_extension_types_become_what_they_are_stored_as(settings):
     column = pa.ExtensionArray.from_storage(pa.json_(), pa.array(["{}", None]))
     assert read(pa.table({"j": column}), settings=settings).schema == {"j": pl.String}
@@ -369,6 +447,11 @@ def test_sqlite(database, settings):
         assert frame.rows() == [(1, 2.5, "x", b"\x00\xff"), (None, 3.0, "4", None)]
     assert read(database, settings=settings, query="SELECT count(*) AS c FROM sales").item() == 2
     assert read(database, settings=settings, table='odd "name')["a"].to_list() == ["café"]
+
+
+def test_columns_of_a_join_that_are_called_alike_are_told_apart(database, settings):
+    query = "SELECT a.n, b.n, a.price FROM sales a JOIN sales b ON a.n = b.n"
+    assert read(database, settings=settings, query=query).to_dicts() == [{"n": 1, "n_2": 1, "price": 2.5}]
 
 
 def test_sqlite_errors(database, settings, tmp_path):

@@ -52,6 +52,12 @@ def test_query(uri, settings):
     assert read(uri, settings=settings, query="SELECT count(*) AS n FROM sales").item() == 2
 
 
+def test_columns_of_a_join_that_are_called_alike_are_told_apart(uri, settings):
+    query = "SELECT a.id, b.id, a.price, b.price FROM sales a JOIN sales b ON a.id = b.id WHERE a.id = 1"
+    frame = read(uri, settings=settings, query=query)
+    assert frame.to_dicts() == [{"id": 1, "id_2": 1, "price": 2.5, "price_2": 2.5}]
+
+
 def test_errors(uri, settings):
     shown = uri.replace("secret", "***")
     with pytest.raises(SourceError) as caught:

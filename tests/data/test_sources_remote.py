@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
@@ -20,17 +22,22 @@ CSV = b"a,b\n1,x\n2,y\n"
 
 
 class _Server:
-    """A web server of pages by path; `asked` is what clients wanted."""
+    """A web server of pages by path, with headers that every answer has; `asked` is what clients wanted."""
 
     def __init__(self):
-        self.pages, self.asked = {}, []
+        self.pages, self.asked, self.headers = {}, [], {}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked.append(self.path)
                 status, body, length, kind = outer.pages.get(self.path, (404, b"none", None, None))
+                known = [self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since")]
+                if outer.headers and known == [outer.headers.get("ETag"), outer.headers.get("Last-Modified")]:
+                    status, body, length, kind = 304, b"", None, None
                 self.send_response(status)
+                for name, value in outer.headers.items():
+                    self.send_header(name, value)
                 if kind is not None:
                     self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body) if length is None else length))
@@ -79,6 +86,62 @@ def test_url_is_downloaded_once_and_progress_is_told(server, settings):
     assert read(url, settings=settings.model_copy(update={"offline": True})).height == 2
     assert server.asked == ["/a/t.csv"]
     assert [path.name for path in settings.cache.rglob("*") if path.is_file()] == ["t.csv"]
+
+
+def _heard():
+    events, seen = Events(), []
+    events.listen(lambda event: seen.append(event) if event.kind == "copy.used" else None)
+    return events, seen
+
+
+@pytest.mark.parametrize("validators", [("ETag",), ("Last-Modified",), ("ETag", "Last-Modified")])
+def test_a_copy_is_used_until_its_server_has_another(server, settings, validators):
+    events, seen = _heard()
+    url = f"{server.url}/t.csv"
+    for rows, version in ((1, "Sat, 01 Nov 2025 00:00:00 GMT"), (2, "Sun, 02 Nov 2025 00:00:00 GMT")):
+        server.put("/t.csv", b"a\n" + b"1\n" * rows)
+        server.headers = dict.fromkeys(validators, version)
+        assert read(url, settings=settings, events=events).height == rows
+        server.put("/t.csv", b"must not be sent", status=500)
+        assert read(url, settings=settings, events=events).height == rows
+    assert seen == []
+    assert len(server.asked) == 4
+
+
+def test_a_copy_of_which_nobody_says_whether_it_has_changed_is_told(server, settings):
+    events, seen = _heard()
+    url = f"{server.url}/t.csv"
+    server.put("/t.csv", CSV)
+    read(url, settings=settings, events=events)
+    copy = next(path for path in settings.cache.rglob("t.csv"))
+    os.utime(copy, (0, time.time() - 7 * 86_400))
+    server.put("/t.csv", b"a\n1\n")
+    assert read(url, settings=settings, events=events).height == 2
+    off = settings.model_copy(update={"offline": True})
+    assert read(url, settings=off, events=events, fresh=True).height == 2
+    server.put("/t.csv", b"<html>Sign in", status=200)
+    assert read(url, settings=settings, events=events, fresh=True).height == 2
+    server.http.shutdown()
+    server.http.server_close()
+    assert read(url, settings=settings, events=events, fresh=True).height == 2
+    why = [
+        f"The server of {url} does not say whether it has changed.",
+        f"{url} was not looked at, for Noria is offline.",
+        f"{url} is a web page, not data.",
+        f"{url} cannot be reached ([Errno 111] Connection refused).",
+    ]
+    said = [event.data["what"] for event in seen]
+    assert said == [f"{one} The copy of 7 days ago was read." for one in why]
+    assert min(event.data["age"] for event in seen) >= 7 * 86_400
+
+
+def test_fresh_data_are_fetched_anew(server, settings):
+    url = f"{server.url}/t.csv"
+    server.put("/t.csv", CSV)
+    assert read(url, settings=settings).height == 2
+    server.put("/t.csv", CSV + b"3,z\n")
+    assert read(url, settings=settings, fresh=True).height == 3
+    assert read(url, settings=settings).height == 3
 
 
 @pytest.mark.parametrize("path", ["/export?format=csv", "/data.php", "/"])
@@ -356,6 +419,30 @@ def test_s3(settings, bucket):
     assert read(f"s3://{bucket}/*.csv", settings=settings)["a"].to_list() == [1, 2, 3]
     with pytest.raises(SourceError, match=rf"There is no s3://{bucket}/none\.csv"):
         read(f"s3://{bucket}/none.csv", settings=settings)
+
+
+@pytest.mark.skipif(not installed("s3fs"), reason="s3fs is not installed")
+@pytest.mark.parametrize("key", ["key", ""], ids=["no server", "no credentials"])
+@pytest.mark.parametrize("name", ["t.csv", "*.csv"])
+def test_s3_that_cannot_be_reached(settings, monkeypatch, tmp_path, key, name):
+    import s3fs
+
+    for variable in [variable for variable in os.environ if variable.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    for variable, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        **({"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key} if key else {}),
+    }.items():
+        monkeypatch.setenv(variable, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(SourceError) as caught:
+        read(f"s3://bucket/{name}", settings=settings)
+    assert caught.value.what == f"s3://bucket/{name} cannot be reached."
+    assert ("connect to the endpoint" if key else "locate credentials") in str(caught.value.got)
+    assert caught.value.do == "Check the address, the credentials and the network."
 
 
 def test_mirror_folder_answers_a_url_that_its_note_names(mirror, mirrored):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import yaml
 
+from noria.core import files
 from noria.core.features import FeatureFunction
 from noria.core.recipe import Recipe
 from noria.errors import ColumnError, ParamError, RecipeError, SourceError, StorageError
@@ -129,6 +130,34 @@ def test_nothing_is_overwritten(table):
     with pytest.raises(ParamError, match=r"README\.md exists already"):
         made().write()
     assert [path.name for path in Path("mine").iterdir()] == ["README.md"]
+
+
+def test_a_full_disk_leaves_nothing_beside_other_files(table, monkeypatch):
+    Path("mine").mkdir()
+    Path("mine/data.csv").write_text("mine", encoding="utf-8")
+    write = files.write_text
+
+    def fail_late(path, text):
+        if path.name == "README.md":
+            raise StorageError(f"Cannot write {path}.")
+        write(path, text)
+
+    monkeypatch.setattr(files, "write_text", fail_late)
+    with pytest.raises(StorageError):
+        made().write()
+    assert [path.name for path in Path("mine").iterdir()] == ["data.csv"]
+
+
+@pytest.mark.parametrize("name", ["2024", "on"])
+def test_a_name_that_yaml_takes_for_something_else(table, name):
+    assert made(name=name).recipe.name == name
+
+
+def test_line_breaks_in_names_and_classes(table):
+    rows = {"x": [at * 7 % 31 for at in range(90)], "a\nb": [at % 17 for at in range(90)]}
+    pl.DataFrame({**rows, "y": ["u\nv: {", "w", "z"] * 30}).write_csv("lines.csv")
+    for target in ("y", "a\nb"):
+        assert made(target, source="lines.csv").recipe.data.target == target
 
 
 def test_a_folder_that_cannot_be_made(table):

@@ -6,7 +6,7 @@ import pytest
 import noria
 from noria.core.events import Events
 from noria.errors import ColumnError, ParamError, StorageError
-from noria.lifecycle.predict import joined, write
+from noria.lifecycle.predict import joined, save, write
 from noria.settings import Settings
 
 READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
@@ -77,6 +77,37 @@ def test_a_batch_that_fails_leaves_the_file_that_was_there(trained, people, tmp_
         write(trained[1], [people(20), people(20).drop("town")], output, Events())
     assert output.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == [output.name]
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_rows_that_cannot_be_had_are_not_told_as_an_output_that_cannot_be_written(tmp_path, ending):
+    def tables():
+        yield pl.DataFrame({"a": [1]})
+        raise PermissionError("no rows")
+
+    with pytest.raises(PermissionError, match="no rows"):
+        save(tables(), tmp_path / f"out{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_two_jobs_with_one_output_do_not_mix(tmp_path, ending):
+    output = tmp_path / f"out{ending}"
+
+    def tables():
+        yield pl.DataFrame({"a": [1]})
+        save([pl.DataFrame({"a": [7, 8]})], output)
+        assert READERS[ending](output)["a"].to_list() == [7, 8]
+        yield pl.DataFrame({"a": [2]})
+
+    assert save(tables(), output) == 2
+    assert READERS[ending](output)["a"].to_list() == [1, 2]
+
+
+def test_lists_of_anything_are_written_as_text(tmp_path):
+    rows = pl.DataFrame({"n": [[1, 2], None], "b": [[True], []], "s": [["x", "y"], ["z"]]})
+    save([rows], tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == 'n,b,s\n1|2,true,x|y\n,"",z\n'
 
 
 def test_a_place_that_cannot_be_written(trained, people, tmp_path):

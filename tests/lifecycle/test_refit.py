@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
+import threading
+from contextlib import closing
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 
 import noria
 from noria.core import keep
+from noria.core.recipe import Recipe
 from noria.errors import ArtifactError, NotFoundError, RecipeError, TrustError
 from noria.lifecycle import refit
+from noria.lifecycle.prepare import Preparation
 from noria.lifecycle.refit import Reproduction
 from noria.settings import Settings
 
@@ -59,6 +65,44 @@ def test_refit_reads_the_source_of_the_recipe_again(session, people, tmp_path):
     assert (run.version, run.record["rows"]) == (2, 160)
 
 
+@pytest.fixture
+def web(tmp_path):
+    """A folder, and its address on a web server that never tells whether a file has changed."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *given):
+            super().__init__(*given, directory=tmp_path)
+
+        def send_header(self, name, value):
+            if name != "Last-Modified":
+                super().send_header(name, value)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield tmp_path, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_refit_and_a_fresh_run_fetch_the_source_anew(web, people):
+    folder, address = web
+    session = noria.Session(Settings(home=folder / "home", mirror=None, offline=False, workers=2))
+    wish = {**QUICK, "trials": 1, "session": session}
+    for rows, made in (
+        (100, lambda: noria.train(f"{address}/rows.csv", "y", **wish)),
+        (120, lambda: noria.refit("toy", session=session)),
+        (140, lambda: noria.train(f"{address}/rows.csv", "y", resume=False, **wish)),
+    ):
+        people(rows).write_csv(folder / "rows.csv")
+        assert made().record["rows"] == rows
+    people(160).write_csv(folder / "rows.csv")
+    run = noria.train(f"{address}/rows.csv", "y", **{**wish, "learners": ["decision_tree"]})
+    assert run.record["rows"] == 140
+    assert "does not say whether it has changed. The copy of just now was read." in "".join(run.notes)
+
+
 def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(
     session, people, tmp_path, monkeypatch
 ):
@@ -70,6 +114,33 @@ def test_a_source_that_stands_beside_its_recipe_is_found_from_anywhere(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert noria.refit("toy", session=session).version == 2
+
+
+def test_patterns_and_databases_beside_a_recipe_are_found_from_anywhere(session, people, tmp_path):
+    people(100).write_csv(tmp_path / "part 1.csv")
+    with closing(sqlite3.connect(tmp_path / "x.db")) as database:
+        database.executescript("CREATE TABLE t (age, y); INSERT INTO t VALUES (1, 'yes'), (2, 'no');")
+    recipe = Recipe.parse({"name": "toy", "data": {"source": "part*.csv", "test": "sqlite:///x.db"}})
+    assert refit._located(recipe, str(tmp_path)) == {
+        "source": f"{tmp_path}/part*.csv",
+        "test": f"sqlite:///{tmp_path}/x.db",
+    }
+    prepared = Preparation(
+        Recipe.parse({"name": "toy", "data": {"source": "part*.csv", "target": "y"}}, folder=tmp_path),
+        session.settings,
+        session.events,
+    )()
+    assert prepared.table.height == 100
+
+
+def test_a_long_query_is_a_source(session, people, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    people(100).write_csv("rows.csv")
+    towns = ", ".join(f"'town {at}'" for at in range(99))
+    query = f"sql:SELECT * FROM 'rows.csv' WHERE town NOT IN ({towns})"
+    recipe = Recipe.parse({"name": "toy", "data": {"source": query, "target": "y"}}, folder=tmp_path)
+    assert Preparation(recipe, session.settings, session.events)().table.width == 6
+    assert refit._located(recipe, str(tmp_path)) == {"source": query}
 
 
 def test_documents_beside_a_recipe_are_found_from_anywhere(tmp_path):

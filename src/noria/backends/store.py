@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from noria._lazy import require
+from noria.core.drivers import driver_errors, require_driver
 from noria.core.events import Events
 from noria.errors import MissingExtraError, ParamError, StorageError
 
 __all__ = ["Store"]
-
-_S3 = ("s3fs", "s3", ("botocore.exceptions:BotoCoreError", "aiohttp:ClientError"))
-_DRIVERS = {"s3": _S3, "s3a": _S3}  # the package, the extra that brings it, its errors that are no OSError
 
 
 class Store:
@@ -138,9 +134,7 @@ class Store:
         """The file system, and the address as a path of it."""
         from fsspec.core import url_to_fs
 
-        if self._scheme in _DRIVERS:
-            module, extra, _ = _DRIVERS[self._scheme]
-            require(module, extra=extra)
+        require_driver(self._scheme)
         options = {"auto_mkdir": True} if self._scheme == "file" else {}
         try:
             files, root = url_to_fs(self.url, use_listings_cache=False, **options)
@@ -165,11 +159,10 @@ class Store:
     @contextmanager
     def _telling(self) -> Iterator[None]:
         """Turn a driver's errors into our own."""
-        others = _DRIVERS[self._scheme][2] if self._scheme in _DRIVERS else ()
         self._opened  # noqa: B018 - imports the driver, or says what brings it
         try:
             yield
-        except (OSError, *map(pkgutil.resolve_name, others)) as error:
+        except driver_errors(self._scheme) as error:
             raise StorageError(
                 f"The store {self.url} fails.",
                 got=(str(error).splitlines() or [type(error).__name__])[0],

@@ -225,6 +225,7 @@ def _unchanged(data: dict[str, Any]) -> str:
 
 
 _SAID: dict[str, Callable[[dict[str, Any]], str]] = {
+    "copy.used": itemgetter("what"),
     "predict.unread": itemgetter("what"),
     "run.resumed": _resumed,
     "run.unchanged": _unchanged,
@@ -292,6 +293,7 @@ _LINES = {
     "data.read": lambda data, _: f"{_table(data)} from {data['source']}",
     "run.resumed": lambda data, _: _resumed(data),
     "run.unchanged": lambda data, _: _unchanged(data),
+    "copy.used": lambda data, _: data["what"],
     "predict.unread": lambda data, _: data["what"],
     "search.started": _search_line,
     "search.finished": _found_line,

@@ -55,6 +55,6 @@ def _data(source: str) -> str:
 
     kind, _, rest = source.partition(":")
     if kind != "package":
-        return "download" if "://" in source or kind in ("openml", "hf") else "ready"
+        return "download" if "://" in source or kind in ("openml", "hf", "collection") else "ready"
     package = rest.partition("/")[0]
     return "ready" if installed(package) else "needs noria[recipes]"

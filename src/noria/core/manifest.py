@@ -54,7 +54,7 @@ def read(folder: Path, kind: str, newest: int, *keys: str) -> dict[str, Any]:
         files, newer = manifest["files"], manifest["format"] > newest
         {name: entry["sha256"] for name, entry in files.items()}
         {key: manifest[key] for key in keys}
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(
             f"{folder} is not a {kind} folder: it has no {NAME}.", do="Name a folder that Noria saved."
         ) from error

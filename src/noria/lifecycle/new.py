@@ -18,7 +18,7 @@ from noria.core.words import times
 from noria.data import sources
 from noria.data.infer import infer, infer_task
 from noria.data.validate import prepare
-from noria.errors import ParamError, suggestion
+from noria.errors import ParamError, StorageError, suggestion
 from noria.settings import Settings
 
 __all__ = ["Draft", "draft"]
@@ -72,8 +72,13 @@ class Draft:
                     do="Name another recipe, or another --folder.",
                 )
         if self.folder.exists():
-            for name, text in self.files.items():
-                files.write_text(self.folder / name, text)
+            try:
+                for name, text in self.files.items():
+                    files.write_text(self.folder / name, text)
+            except StorageError:
+                for name in self.files:
+                    (self.folder / name).unlink(missing_ok=True)
+                raise
         else:
             with files.new_folder(self.folder) as fresh:
                 for name, text in self.files.items():
@@ -197,7 +202,7 @@ class _Page:
     def _recipe(self) -> str:
         parts = [
             f"# Run it:  noria run {self.folder}",
-            f"name: {self.name}",
+            f"name: {_yaml(self.name)}",
             f"title: {_yaml(self._title)}",
             "# about: The problem in a few sentences, for the report.",
             _line(f"task: {self.task.value}", _spread(self.target, self.task)),
@@ -317,15 +322,21 @@ def _over_time(typed: pl.DataFrame, schema: Schema) -> tuple[str, list[str]]:
 
 def _line(text: str, comment: str) -> str:
     """A line of YAML and what it means, in a second column."""
-    return f"{text:<{_WIDTH}}  # {comment}" if comment else text
+    return f"{text:<{_WIDTH}}  # {' '.join(comment.split())}" if comment else text
 
 
 def _yaml(value: Any) -> str:
     """A value as YAML on one line."""
     import yaml
 
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()
-    return text.removesuffix("...").strip()
+    def write(style: str | None = None) -> str:
+        text = yaml.safe_dump(
+            value, default_style=style, default_flow_style=True, width=10_000, allow_unicode=True
+        )
+        return str(text).strip()
+
+    text = write().removesuffix("...").strip()
+    return text if "\n" not in text else write('"')
 
 
 def _shares(target: pl.Series) -> list[tuple[Any, float]]:

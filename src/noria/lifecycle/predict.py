@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -117,25 +118,39 @@ def save(tables: Iterable[pl.DataFrame], output: Path) -> int:
             got=output.name,
             do=f"Use one of: {', '.join(_WRITERS)}.",
         )
-    draft = output.with_name(f".{output.name}.part")
-    rows = 0
+    draft = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
+    rows, writer = 0, ExitStack()
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with kind(draft) as put:
+        with _telling(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            put = writer.enter_context(kind(draft))
+        try:
             for table in tables:
-                put(table)
+                with _telling(output):
+                    put(table)
                 rows += table.height
-        draft.replace(output)
+        finally:
+            with _telling(output):
+                writer.close()
+        with _telling(output):
+            draft.replace(output)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+    return rows
+
+
+@contextmanager
+def _telling(output: Path) -> Iterator[None]:
+    """Turn what the system says while the output is written into a StorageError."""
+    try:
+        yield
     except OSError as error:
         raise StorageError(
             f"Cannot write {output}.",
             got=error.strerror or str(error),
             do="Free some space, or write elsewhere.",
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
-    return rows
 
 
 def asked(model: Model | FeaturedModel, question: str, within: str | None = None) -> pl.DataFrame:
@@ -240,7 +255,7 @@ def _first_with_header(file: IO[bytes]) -> _Put:
 def _flat(column: pl.Series) -> pl.Series:
     """A column of lists as text: of plain values joined by ``|``, of anything else as JSON."""
     if isinstance(column.dtype, pl.List) and not column.dtype.inner.is_nested():
-        return column.list.join("|")
+        return column.cast(pl.List(pl.String)).list.join("|")
     return pl.Series(column.name, [json.dumps(value, default=str) for value in column.to_list()])
 
 

@@ -78,6 +78,8 @@ class Preparation:
     events : Events
     source, test, documents : object
         Tables or addresses that stand in for the recipe's own.
+    fresh : bool
+        Whether a copy is fetched anew where its server does not say if it has changed.
     """
 
     recipe: Recipe
@@ -86,6 +88,7 @@ class Preparation:
     source: Any = None
     test: Any = None
     documents: Any = None
+    fresh: bool = False
     notes: list[str] = field(default_factory=list)
     _asked: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -202,6 +205,7 @@ class Preparation:
             query=data.query,
             table=data.table,
             events=self._repairs,
+            fresh=self.fresh,
         )
         if data.names is not None:
             table = columns.named(table, data.names)
@@ -222,17 +226,16 @@ class Preparation:
         return columns.affordable(raw, search.budget, search.seed)
 
     def _located(self, source: Any) -> Any:
-        """A file that is named relative to the recipe, or what came."""
-        beside = self.recipe.folder / source if self.recipe.folder and isinstance(source, str) else None
-        return beside if beside is not None and beside.exists() else source
+        """What is named relative to the recipe's folder, by its path, or what came."""
+        return sources.located(source, self.recipe.folder) if isinstance(source, str) else source
 
     @cached_property
     def _repairs(self) -> Events:
-        """The run's events, with repairs of the data kept as notes."""
+        """The run's events, with repairs of the data and old copies kept as notes."""
         events = Events()
 
         def pass_on(event: Any) -> None:
-            if event.kind == "data.repaired":
+            if event.kind in {"data.repaired", "copy.used"}:
                 self.notes.append(event.data["what"])
             self.events.emit(event.kind, **event.data)
 

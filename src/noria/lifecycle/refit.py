@@ -12,6 +12,7 @@ from typing import Any
 from noria.core import artifact, keep, manifest
 from noria.core.recipe import Recipe
 from noria.data.documents.questions import NOTE
+from noria.data.sources import located
 from noria.errors import ArtifactError, TrustError
 from noria.lifecycle.compare import compare, text
 from noria.lifecycle.register import Registry
@@ -108,26 +109,23 @@ def again(folder: Path, trusts: Callable[[str], bool]) -> tuple[Recipe, dict[str
 
 
 def _located(recipe: Recipe, folder: str | None) -> dict[str, str]:
-    """The files of a recipe that are named relative to its folder, by their whole paths."""
+    """The data of a recipe; what is named relative to its folder, by its whole path."""
     given = {"source": recipe.data.source, "test": recipe.data.test}
-    beside = {key: Path(folder or "", name) for key, name in given.items() if name}
-    return {key: str(path) for key, path in beside.items() if path.is_file()}
+    return {key: located(name, Path(folder or "")) for key, name in given.items() if name}
 
 
 def _documents(record: Mapping[str, Any]) -> dict[str, list[str]]:
     """The documents of a recipe, those named relative to its folder by their whole paths."""
     named = record.get("recipe", {}).get("data", {}).get("documents") or []
-    beside = [
-        (one, Path(record["recipe_folder"] or "", Path(one).expanduser()))
-        for one in ([named] if isinstance(named, str) else named)
-    ]
-    return {"documents": [str(path) if path.exists() else one for one, path in beside]} if beside else {}
+    given = [named] if isinstance(named, str) else named
+    folder = Path(record["recipe_folder"] or "") if given else None
+    return {"documents": [located(one, folder) for one in given]} if given else {}
 
 
 def documents_folder(record: Mapping[str, Any]) -> Path | None:
     """The folder of this machine that a run's documents come from, the first of several; None without one."""
-    named = _documents(record).get("documents", [])
-    return next((Path(one) for one in named if Path(one).is_dir()), None)
+    named = [Path(one).expanduser() for one in _documents(record).get("documents", [])]
+    return next((path for path in named if path.is_dir()), None)
 
 
 def given_questions(record: Mapping[str, Any]) -> str | None:

@@ -139,8 +139,9 @@ class Training:
         check_silence(self.recipe.silence)
         with self._stage("read"):
             data = Preparation(
-                self.recipe, self.settings, self.events, self.source, self.test, self.documents
-            )()
+                self.recipe, self.settings, self.events, self.source, self.test, self.documents,
+                fresh=not self.resume or bool(self.replay),
+            )()  # fmt: skip
             system = self._system(data)
             self._metric(system)
             learners = self._learners(system)

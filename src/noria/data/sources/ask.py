@@ -30,6 +30,8 @@ class Ask:
     settings : Settings
     query, table : str, optional
     events : Events
+    fresh : bool
+        Whether a copy is fetched anew where its server does not say if it has changed.
     """
 
     source: Any
@@ -37,6 +39,7 @@ class Ask:
     query: str | None = None
     table: str | None = None
     events: Events = field(default_factory=Events)
+    fresh: bool = False
 
     @property
     def text(self) -> str:

@@ -13,6 +13,7 @@ from polars.selectors import by_name
 
 from noria._lazy import require
 from noria.data.sources.ask import Ask, File, Reading, plain, records
+from noria.data.sources.frames import distinct
 from noria.errors import ParamError, SourceError, suggestion
 
 __all__ = ["open_postgres", "open_sql", "open_sqlite", "open_sqlite_file", "query_frame"]
@@ -93,7 +94,7 @@ def open_sqlite_file(file: File, ask: Ask) -> Reading:
                 ) from error
         if cursor.description is None:
             raise SourceError("The query gives no table.", got=ask.query, do="Write a SELECT.")
-        names = [str(column[0]) for column in cursor.description]
+        names = distinct([str(column[0]) for column in cursor.description], file.name, ask)
         columns = [[row[place] for row in rows] for place in range(len(names))]
         return _answered(records(names, columns, file.name))
 
@@ -149,7 +150,8 @@ def open_postgres(ask: Ask) -> Reading:
         except dbapi.Error as error:
             told = str(error).replace(ask.text, shown).strip()
             raise SourceError(f"{shown} cannot answer.", got=told, do=_postgres_hint(ask)) from error
-        return _answered(_decimals(table))
+        names = distinct(table.column_names, shown, ask)
+        return _answered(_decimals(table.rename_columns(names)))
 
     return Reading(shown, whole, queried=True, tabled=True)
 

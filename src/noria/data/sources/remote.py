@@ -9,21 +9,25 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from functools import partial
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from noria._lazy import require
+from noria.core.drivers import driver_errors, require_driver
+from noria.core.files import write_text
 from noria.core.words import data_size
 from noria.data.sources.ask import Ask, File, Reading
 from noria.data.sources.encoding import COMPRESSED
 from noria.data.sources.files import DATA_SUFFIXES, open_files, sniff_suffix
 from noria.data.sources.mirror import mirrored_file, mirrored_url
 from noria.errors import MissingExtraError, SourceError, StorageError
+from noria.pages.units import ago
 
 __all__ = ["fetch", "fetch_json", "fetch_page", "open_fsspec", "open_url", "refuse_offline"]
 
@@ -43,20 +47,26 @@ _DISK = frozenset(
     }
 )
 _NOT_FOUND = frozenset({404, 410})
+_UNCHANGED = 304
+_VALIDATORS = ".validators.json"
+_ASKS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 _SAYS_NOTHING = frozenset({"text/plain", "application/octet-stream"})
-_DRIVERS = {
-    "s3": ("s3fs", "s3"),
-    "s3a": ("s3fs", "s3"),
-}
 
 
 def open_url(ask: Ask) -> Reading:
     """Read the file behind an http or https URL, from the mirror or the cache if it is there."""
-    return open_files([fetch(ask.text, ask)], ask)
+    return open_files([fetch(ask.text, ask, current=True)], ask)
 
 
-def fetch(url: str, ask: Ask) -> File:
+def fetch(url: str, ask: Ask, *, current: bool = False) -> File:
     """A local copy of a URL: the mirror's, the cache's, or a new one.
+
+    Parameters
+    ----------
+    url : str
+    ask : Ask
+    current : bool
+        Whether the server is asked if the cache's copy is still what it has; else that never changes.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def fetch(url: str, ask: Ask) -> File:
     StorageError
         If the cache cannot be written.
     """
-    get = partial(_download, ask=ask)
+    get = partial(_download, ask=ask, current=current)
     copy = mirrored_file(url, ask) or _from_mirror_url(url, ask, get) or get(url)
     return File(copy, url, _suffix(copy))
 
@@ -83,9 +93,9 @@ def _from_mirror_url(url: str, ask: Ask, get: Callable[[str], _T]) -> _T | None:
         raise
 
 
-def fetch_json(url: str, ask: Ask) -> Any:
-    """The JSON document behind a URL."""
-    file = fetch(url, ask)
+def fetch_json(url: str, ask: Ask, *, current: bool = False) -> Any:
+    """The JSON document behind a URL; see `fetch`."""
+    file = fetch(url, ask, current=current)
     try:
         return json.loads(file.path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -119,7 +129,10 @@ def fetch_page(url: str, ask: Ask, largest: int) -> File:
     if ask.settings.offline and (kept := list(folder.glob("page.*"))):
         return File(max(kept, key=lambda path: path.stat().st_mtime), url)
     target = folder / "page"
-    get = partial(_get, target=target, ask=ask, largest=largest)
+
+    def get(address: str) -> str:
+        return _get(address, target, ask, largest=largest, page=True).get_content_type()
+
     kind = _from_mirror_url(url, ask, get) or get(url)
     named = Path(unquote(urlsplit(url).path)).suffix.lower()
     suffix = named if kind in _SAYS_NOTHING and named else guess_extension(kind) or ".html"
@@ -146,29 +159,88 @@ def _cached_path(key: str, url: str, ask: Ask) -> Path:
     return ask.settings.cache / "downloads" / hashlib.sha256(key.encode()).hexdigest()[:24] / name
 
 
-def _download(url: str, ask: Ask) -> Path:
-    """The cached copy, made first if need be."""
+def _download(url: str, ask: Ask, *, current: bool) -> Path:
+    """The cached copy, made first if need be; if it is to be `current`, made anew where it has changed."""
     target = _cached_path(url, url, ask)
-    if target.is_file():
+    if not target.is_file():
+        _get_data(url, target, ask, {})
         return target
-    _get(url, target, ask)
-    _refuse_page(target, url)
+    if not current:
+        return target
+    known = _known(target)
+    if ask.settings.offline:
+        why = f"{url} was not looked at, for Noria is offline."
+    elif not known and not ask.fresh:
+        why = f"The server of {url} does not say whether it has changed."
+    else:
+        try:
+            _get_data(url, target, ask, known)
+        except SourceError as error:
+            if getattr(error.__cause__, "code", None) == _UNCHANGED:
+                return target
+            why = f"{error.what.rstrip('.')} ({error.got})." if error.got else error.what
+        else:
+            return target
+    since = target.stat().st_mtime
+    what = f"{why} The copy of {ago(since)} was read."
+    ask.events.emit("copy.used", source=url, age=time.time() - since, what=what)
     return target
 
 
-def _get(url: str, target: Path, ask: Ask, largest: float = math.inf) -> str:
-    """Put what is behind a URL into a file; its content type."""
+def _known(target: Path) -> dict[str, str]:
+    """What asks a server whether a copy is still what it has; nothing if it never told."""
+    try:
+        known = json.loads(target.with_name(_VALIDATORS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in known.items()}
+
+
+def _get_data(url: str, target: Path, ask: Ask, known: Mapping[str, str]) -> None:
+    """Put the data behind a URL into a file unless it is `known`, and what asks for it again beside it."""
+    answer = _get(url, target, ask, known=known)
+    told = {asks: " ".join(value.split()) for name, asks in _ASKS.items() if (value := answer.get(name))}
+    if told:
+        write_text(target.with_name(_VALIDATORS), json.dumps(told))
+    else:
+        target.with_name(_VALIDATORS).unlink(missing_ok=True)
+
+
+def _get(
+    url: str,
+    target: Path,
+    ask: Ask,
+    *,
+    largest: float = math.inf,
+    page: bool = False,
+    known: Mapping[str, str] | None = None,
+) -> Message:
+    """Put what is behind a URL into a file; the headers of the answer.
+
+    Parameters
+    ----------
+    url, target, ask
+    largest : float
+        Bytes.
+    page : bool
+        Whether it may be a web page.
+    known : mapping, optional
+        Headers that ask for it only if it has changed.
+    """
     refuse_offline(url, ask)
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     try:
-        with urlopen(Request(url, headers={"User-Agent": "noria"}), timeout=_TIMEOUT_SECONDS) as answer:
+        request = Request(url, headers={"User-Agent": "noria", **(known or {})})
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
             with _arriving(target) as out:
                 _copy(answer, out, url, total, ask, largest)
-            return answer.headers.get_content_type()
+                if not page:
+                    _refuse_page(out, url)
+            return answer.headers
     except HTTPError as error:
         raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:
@@ -184,7 +256,7 @@ def _arriving(target: Path) -> Iterator[IO[bytes]]:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
         part = Path(name)
-        with os.fdopen(handle, "wb") as out:
+        with os.fdopen(handle, "w+b") as out:
             yield out
         part.replace(target)
     except OSError as error:
@@ -212,11 +284,9 @@ def _copy(source: Any, out: IO[bytes], url: str, total: int, ask: Ask, largest: 
         raise SourceError(f"{url} was cut short.", got=f"{done} of {total} bytes", do="Try again.")
 
 
-def _refuse_page(path: Path, url: str) -> None:
-    with path.open("rb") as data:
-        head = data.read(256).lstrip().lower()
-    if head.startswith((b"<!doctype html", b"<html")):
-        path.unlink()
+def _refuse_page(data: IO[bytes], url: str) -> None:
+    data.seek(0)
+    if data.read(256).lstrip().lower().startswith((b"<!doctype html", b"<html")):
         raise SourceError(f"{url} is a web page, not data.", do="Use the address of the file itself.")
 
 
@@ -228,9 +298,7 @@ def open_fsspec(ask: Ask) -> Reading:
     import fsspec
 
     scheme = ask.text.partition("://")[0]
-    if scheme in _DRIVERS:
-        module, extra = _DRIVERS[scheme]
-        require(module, extra=extra)
+    require_driver(scheme)
     refuse_offline(ask.text, ask)
     try:
         store, path = fsspec.core.url_to_fs(ask.text)
@@ -248,6 +316,12 @@ def open_fsspec(ask: Ask) -> Reading:
     except PermissionError as error:
         raise SourceError(
             f"{ask.text} may not be read.", got=str(error), do="Check the credentials."
+        ) from error
+    except driver_errors(scheme) as error:
+        raise SourceError(
+            f"{ask.text} cannot be reached.",
+            got=(str(error).splitlines() or [type(error).__name__])[0],
+            do="Check the address, the credentials and the network.",
         ) from error
 
 

@@ -300,8 +300,11 @@ class Files:
 
     def _write(self, job: FileJob) -> None:
         draft = self.folder / job.id / f".{_STATE}"
-        draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
-        draft.replace(self.folder / job.id / _STATE)
+        try:
+            draft.write_text(json.dumps(job.to_dict()), encoding="utf-8")
+            draft.replace(self.folder / job.id / _STATE)
+        except OSError as error:
+            raise StorageError("The service has no room for files.", got=error.strerror) from error
 
 
 def _sentence(text: str) -> str:

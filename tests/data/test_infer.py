@@ -161,6 +161,16 @@ def test_day_or_month_first_is_decided_by_evidence_and_said() -> None:
     assert "both are possible" in unsure.notes[0]
 
 
+@pytest.mark.parametrize("overrides", [None, {"x": "datetime"}])
+def test_a_day_beyond_the_twelfth_decides_wherever_it_stands(overrides: dict | None) -> None:
+    minutes = [datetime(2024, 3, 1) + timedelta(minutes=at) for at in range(30 * 24 * 60)]
+    days = [datetime(2024, 3, 1 + at % 30) for at in range(20_000 * 30)]  # evenly spaced rows hold one day
+    for when, form in ((minutes, "%d/%m/%Y %H:%M"), (days, "%d/%m/%Y")):
+        found = column_of(pl.Series(when).dt.strftime(form), overrides=overrides)
+        assert (found.type, found.parse.format, found.nulls) == (Type.DATETIME, form, 0)
+        assert found.notes == (f"dates read as day first ({form}): some are no date otherwise",)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [

@@ -203,7 +203,7 @@ def _wished(seen: Seen, kind: Type, wish: _Wish) -> Column:
 
 _READINGS: dict[Type, Callable[[Seen], Reading | None]] = {
     Type.NUMBER: lambda seen: as_number(seen.look, forced=True),
-    Type.DATETIME: lambda seen: as_datetime(seen.look, forced=True),
+    Type.DATETIME: lambda seen: as_datetime(seen.look, seen.counts, forced=True),
     Type.BOOLEAN: own_boolean,
 }
 

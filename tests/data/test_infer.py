@@ -286,6 +286,39 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         assert do in str(wrong.value.do)
 
 
+def test_what_yaml_makes_of_the_words_of_a_parse_is_read_as_meant() -> None:
+    table = pl.DataFrame(
+        {"n": [9, 1, -999] * 9, "when": ["1900-01-01", "2021-03-05", "x"] * 9, "b": ["Yes", "no", "no"] * 9}
+    )
+
+    def parse_of(column: str, **parse: object) -> Parse:
+        return infer(table, overrides={column: {"parse": parse}})[column].parse
+
+    for nulls in ([-999], -999, "-999", ["-999"]):
+        assert parse_of("n", nulls=nulls).nulls == ("-999",)
+    assert parse_of("when", nulls=[date(1900, 1, 1)]).nulls == ("1900-01-01",)
+    assert parse_of("b", true="Yes").true == ("yes",)
+    wish = {"b": {"parse": {True: True}}}  # `true: yes`
+    assert conform(table, infer(table, overrides=wish))["b"].to_list()[:2] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("parse", "key", "do"),
+    [
+        ({"nulls": [False]}, "parse: nulls", "in quotes"),
+        ({"nulls": {"a": 1}}, "parse: nulls", "['?', '-999']"),
+        ({"true": [None]}, "parse: true", "['?', '-999']"),
+        ({"percent": "no"}, "parse: percent", "true or false"),
+        ({"format": 3}, "parse: format", "a text"),
+        (["?"], "parse", "{nulls: ['?']}"),
+    ],
+)
+def test_a_parse_of_the_wrong_type_is_refused_by_name(parse: object, key: str, do: str) -> None:
+    with pytest.raises(ParamError, match=f"'x' has a value of the wrong type under '{key}'") as caught:
+        infer(pl.DataFrame({"x": [1, 2]}), overrides={"x": {"parse": parse}})
+    assert do in str(caught.value.do)
+
+
 def test_overrides_win() -> None:
     table = pl.DataFrame({
         "zip": ["1.000,5", "2.000,5"], "code": [1, 2], "id": [1, 2], "sex": ["male", "female"],

@@ -49,6 +49,16 @@ def test_formats_read_and_scan_alike(tmp_path, settings, name, write):
     assert pl.concat(scan(str(tmp_path / name), settings=settings)).equals(FRAME)
 
 
+def test_names_replace_those_that_a_format_carries(tmp_path, settings):
+    FRAME.write_parquet(tmp_path / "t.parquet")
+    named = FRAME.rename({"n": "a", "x": "b", "s": "c"})
+    for source in (FRAME, tmp_path / "t.parquet"):
+        assert read(source, settings=settings, names=["a", "b", "c"]).equals(named)
+        assert pl.concat(scan(source, settings=settings, names=["a", "b", "c"])).equals(named)
+    only = read(FRAME, settings=settings, names=["a", "b", "c"], query="SELECT a FROM data")
+    assert only["a"].to_list() == [1, 2, None]
+
+
 def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
     rows = [{"a": 1, "b": [1]}, {"a": "x", "b": {"c": 2}}, {"a": 2.5}, {"a": None, "d": True}]
     lines = tmp_path / "t.json"

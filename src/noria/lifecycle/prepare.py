@@ -201,10 +201,9 @@ class Preparation:
             settings=self.settings,
             query=data.query,
             table=data.table,
+            names=data.names,
             events=self._repairs,
         )
-        if data.names is not None:
-            table = columns.named(table, data.names)
         unknown = [name for name in data.drop if name not in table.columns]
         if unknown:
             raise RecipeError(

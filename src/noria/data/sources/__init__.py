@@ -44,8 +44,8 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from noria.core.events import Events
@@ -73,6 +73,7 @@ def read(
     settings: Settings,
     query: str | None = None,
     table: str | None = None,
+    names: Sequence[str] | None = None,
     events: Events | None = None,
 ) -> pl.DataFrame:
     """Read a source into one table.
@@ -87,6 +88,8 @@ def read(
         SQL: in the database's own dialect, or DuckDB's over the view ``data`` for everything else.
     table : str, optional
         A table of a database or a sheet of a workbook.
+    names : sequence of str, optional
+        Of all columns. Delimited text is then read as one without a header; what else there is, is renamed.
     events : Events, optional
         Hears ``download.progress``, ``data.repaired`` and ``mirror.used``.
 
@@ -106,7 +109,7 @@ def read(
     >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
     6.0
     """
-    ask = Ask(source, settings, query, table, events or Events())
+    ask = Ask(source, settings, query, table, names, events or Events())
     reading = _open(ask)
     frame = reading.whole()
     return frame if query is None or reading.queried else query_frame(frame, ask)
@@ -118,6 +121,7 @@ def scan(
     settings: Settings,
     query: str | None = None,
     table: str | None = None,
+    names: Sequence[str] | None = None,
     events: Events | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Read a source batch by batch, with the same values and types as `read`.
@@ -134,7 +138,7 @@ def scan(
     >>> [batch.height for batch in scan({"a": [1, 2, 3]}, settings=Settings())]
     [3]
     """
-    ask = Ask(source, settings, query, table, events or Events())
+    ask = Ask(source, settings, query, table, names, events or Events())
     reading = _open(ask)
     if query is not None and not reading.queried:
         yield query_frame(reading.whole(), ask)
@@ -194,7 +198,21 @@ def _open(ask: Ask) -> Reading:
             got=f"table={ask.table!r}",
             do="Leave out table=; it is for databases and workbooks.",
         )
-    return reading
+    return reading if ask.names is None else _renamed(reading, ask)
+
+
+def _renamed(reading: Reading, ask: Ask) -> Reading:
+    """A source whose columns have the names asked for."""
+
+    def rename(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.rename(dict(zip(frame.columns, ask.named(frame.width))))
+
+    batches = reading.batches
+    return replace(
+        reading,
+        whole=lambda: rename(reading.whole()),
+        batches=batches and (lambda: map(rename, batches())),
+    )
 
 
 def _refuse_unknown(text: str) -> None:

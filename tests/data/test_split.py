@@ -149,6 +149,20 @@ def test_rows_with_the_same_features_stay_on_one_side() -> None:
         assert not set(values[fold.train]) & set(values[fold.valid])
 
 
+def test_only_the_rows_of_a_profile_of_many_are_dealt_one_by_one() -> None:
+    base = table_of(470)
+    empty = base[:60].with_columns(x=pl.lit(None, pl.Float64))
+    table, schema = pl.concat([base, base, empty]), Schema((X, CLASSES), 1000)
+    split = holdout(table, schema)
+    values = [set(table["x"].gather(side).drop_nulls()) for side in (split.train, split.valid)]
+    assert not values[0] & values[1]
+    assert 6 <= table["x"].gather(split.valid).null_count() <= 18
+    assert split.how.endswith(
+        "; 470 rows kept beside others that have the same features"
+        "; 60 rows with the features of over 5% of all dealt one by one"
+    )
+
+
 def test_rows_of_few_profiles_are_dealt_one_by_one() -> None:
     table = pl.DataFrame({"x": [0, 1] * 200, "y": ["a", "b", "b", "a"] * 100})
     split = holdout(table, Schema((X, CLASSES), 400))

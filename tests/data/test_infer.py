@@ -346,6 +346,12 @@ def test_overrides_win() -> None:
     assert schema["code"].type is Type.NUMBER
 
 
+def test_whole_numbers_that_are_the_time_stay_numbers() -> None:
+    for values in (list(range(1, 121)), [i * i for i in range(50)]):
+        found = column_of(values, "row_id", overrides={"row_id": "time"})
+        assert (found.type, found.role, found.notes) == (Type.NUMBER, Role.TIME, ())
+
+
 def test_a_schema_survives_json_and_types_its_own_table() -> None:
     rng = np.random.default_rng(0)
     table = pl.DataFrame({

@@ -132,6 +132,15 @@ def test_time_is_never_learned_from_the_future() -> None:
     assert "later" in split.how
 
 
+def test_a_time_of_words_has_no_order() -> None:
+    table = pl.DataFrame({"quarter": ["Q1 2023", "Q4 2022"] * 20, "g": list(range(20)) * 2, "x": [0.5] * 40})
+    words, group = Column("quarter", Type.CATEGORY, Role.TIME), Column("g", Type.NUMBER, Role.GROUP)
+    for schema in (Schema((X, words), 40), Schema((X, words, group), 40)):
+        with pytest.raises(ParamError, match="The time 'quarter' is neither a date nor a number") as caught:
+            holdout(table, schema)
+        assert "parse: {format: ...}" in str(caught.value.do)
+
+
 def test_groups_in_time_hold_out_the_latest_groups_whole() -> None:
     table = pl.DataFrame({"g": [i // 10 for i in range(200)], "t": list(range(200)), "x": [0.5] * 200})
     schema = Schema((X, Column("g", Type.NUMBER, Role.GROUP), Column("t", Type.NUMBER, Role.TIME)), 200)
@@ -194,8 +203,10 @@ def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(DataError, match="two rows"):
         holdout(table[:1], schema)
     grouped = Schema((X, Column("y", Type.CATEGORY, Role.GROUP)), 20)
-    with pytest.raises(DataError, match="one value of 'y'"):
-        holdout(table.with_columns(y=pl.lit("a")), grouped)
+    timed = Schema((X, Column("y", Type.CONSTANT, Role.TIME)), 20)
+    for schema in (grouped, timed):
+        with pytest.raises(DataError, match="one value of 'y'"):
+            holdout(table.with_columns(y=pl.lit("a")), schema)
 
 
 @pytest.mark.parametrize("rows", [2, 3, 5])

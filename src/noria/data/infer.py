@@ -207,6 +207,8 @@ def _infer_column(seen: Seen, wish: _Wish) -> Column:
     if wish.type is not None:
         return _wished(seen, wish.type, wish)
     column = guess(seen)
+    if wish.role is Role.TIME and seen.numeric and column.type in {Type.ID, Type.CATEGORY}:
+        column = Column(seen.name, Type.NUMBER)
     column = measure(seen, replace(column, parse=replace(column.parse, **dict(wish.parse))))
     if column.distinct == 0 or (column.distinct == 1 and column.nulls == 0):
         note = "every value is missing" if column.distinct == 0 else "every value is the same"

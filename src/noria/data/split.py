@@ -449,9 +449,16 @@ def _moments(table: pl.DataFrame, schema: Schema, name: str | None) -> Ints:
     """A time column as whole numbers; what is missing comes first."""
     import polars as pl
 
-    values = _column(table, schema[name or ""])
+    column = schema[name or ""]
+    if column.type is Type.CONSTANT:
+        return np.zeros(table.height, dtype=np.int64)
+    values = _column(table, column)
     if values.dtype == pl.String:
-        values = values.rank("dense")
+        raise ParamError(
+            f"The time {column.name!r} is neither a date nor a number, so its values have no order in time.",
+            got=f"a column of type {column.type}",
+            do="Write it as dates such as 2021-03-05, or set its type: datetime and parse: {format: ...}.",
+        )
     if values.dtype == pl.Float64:
         return _dense(values.fill_null(-np.inf).to_numpy())
     return values.cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()

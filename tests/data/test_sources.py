@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from datetime import date
 
 import openpyxl
@@ -222,6 +223,15 @@ def test_glob_of_formats(tmp_path, settings):
     FRAME.rename({"s": "t"}).write_ndjson(tmp_path / "p2.jsonl")
     with pytest.raises(SourceError, match=r"p2\.jsonl lacks column 's', unlike .*p1\.parquet\."):
         read(tmp_path / "p*", settings=settings)
+
+
+def test_files_of_many_columns_are_stacked_in_a_time_that_grows_with_them(tmp_path, settings):
+    wide = pl.DataFrame({f"c{at}": [at] for at in range(2_000)})
+    for name in ("a", "b", "c"):
+        wide.write_parquet(tmp_path / f"{name}.parquet")
+    begin = time.process_time()
+    assert read(str(tmp_path / "*.parquet"), settings=settings).equals(pl.concat([wide] * 3))
+    assert time.process_time() - begin < 5
 
 
 def test_missing_file_offers_the_nearest(tmp_path, settings):

@@ -43,9 +43,9 @@ class Unread:
 
     def without(self, table: pl.DataFrame) -> pl.DataFrame:
         """The next table, null where a feature cannot be read."""
-        asked = [one for one in used(self.schema) if one.type in _READ and one.name in table.columns]
-        nulled = []
-        for column, read in zip(asked, table.select(_is_read(one, table.schema[one.name]) for one in asked)):
+        kinds, nulled = table.schema, []
+        asked = [one for one in used(self.schema) if one.type in _READ and one.name in kinds]
+        for column, read in zip(asked, table.select(_is_read(one, kinds[one.name]) for one in asked)):
             name, values = column.name, table[column.name].filter(~read)
             if read.any():
                 self._read.add(name)

@@ -29,6 +29,12 @@ def column_of(values: object, name: str = "x", **kwargs: object) -> Column:
         ("year", list(range(1950, 2000)), Type.NUMBER),
         ("x", list(range(1950, 2000)), Type.NUMBER),
         ("customerID", [i * i for i in range(50)], Type.ID),
+        ("价格", [i * i for i in range(50)], Type.NUMBER),
+        ("Цена", [i * i for i in range(50)], Type.NUMBER),
+        ("Idée", [i * i for i in range(50)], Type.NUMBER),
+        ("0", [i * i for i in range(50)], Type.NUMBER),
+        ("顧客ID", [i * i for i in range(50)], Type.ID),
+        ("#", [i * i for i in range(50)], Type.ID),
         ("PassengerId", [3, 1, 2], Type.ID),
         ("rownames", [5, 8, 9], Type.ID),
         ("user_id", [1, 2] * 20, Type.CATEGORY),
@@ -161,6 +167,16 @@ def test_day_or_month_first_is_decided_by_evidence_and_said() -> None:
     assert "both are possible" in unsure.notes[0]
 
 
+@pytest.mark.parametrize("overrides", [None, {"x": "datetime"}])
+def test_a_day_beyond_the_twelfth_decides_wherever_it_stands(overrides: dict | None) -> None:
+    minutes = [datetime(2024, 3, 1) + timedelta(minutes=at) for at in range(30 * 24 * 60)]
+    days = [datetime(2024, 3, 1 + at % 30) for at in range(20_000 * 30)]  # evenly spaced rows hold one day
+    for when, form in ((minutes, "%d/%m/%Y %H:%M"), (days, "%d/%m/%Y")):
+        found = column_of(pl.Series(when).dt.strftime(form), overrides=overrides)
+        assert (found.type, found.parse.format, found.nulls) == (Type.DATETIME, form, 0)
+        assert found.notes == (f"dates read as day first ({form}): some are no date otherwise",)
+
+
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
@@ -270,6 +286,39 @@ def test_unknown_names_are_answered_with_the_nearest() -> None:
         assert do in str(wrong.value.do)
 
 
+def test_what_yaml_makes_of_the_words_of_a_parse_is_read_as_meant() -> None:
+    table = pl.DataFrame(
+        {"n": [9, 1, -999] * 9, "when": ["1900-01-01", "2021-03-05", "x"] * 9, "b": ["Yes", "no", "no"] * 9}
+    )
+
+    def parse_of(column: str, **parse: object) -> Parse:
+        return infer(table, overrides={column: {"parse": parse}})[column].parse
+
+    for nulls in ([-999], -999, "-999", ["-999"]):
+        assert parse_of("n", nulls=nulls).nulls == ("-999",)
+    assert parse_of("when", nulls=[date(1900, 1, 1)]).nulls == ("1900-01-01",)
+    assert parse_of("b", true="Yes").true == ("yes",)
+    wish = {"b": {"parse": {True: True}}}  # `true: yes`
+    assert conform(table, infer(table, overrides=wish))["b"].to_list()[:2] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("parse", "key", "do"),
+    [
+        ({"nulls": [False]}, "parse: nulls", "in quotes"),
+        ({"nulls": {"a": 1}}, "parse: nulls", "['?', '-999']"),
+        ({"true": [None]}, "parse: true", "['?', '-999']"),
+        ({"percent": "no"}, "parse: percent", "true or false"),
+        ({"format": 3}, "parse: format", "a text"),
+        (["?"], "parse", "{nulls: ['?']}"),
+    ],
+)
+def test_a_parse_of_the_wrong_type_is_refused_by_name(parse: object, key: str, do: str) -> None:
+    with pytest.raises(ParamError, match=f"'x' has a value of the wrong type under '{key}'") as caught:
+        infer(pl.DataFrame({"x": [1, 2]}), overrides={"x": {"parse": parse}})
+    assert do in str(caught.value.do)
+
+
 def test_overrides_win() -> None:
     table = pl.DataFrame({
         "zip": ["1.000,5", "2.000,5"], "code": [1, 2], "id": [1, 2], "sex": ["male", "female"],
@@ -295,6 +344,12 @@ def test_overrides_win() -> None:
     assert (schema["same"].type, schema["same"].role) == (Type.NUMBER, Role.FEATURE)
     assert schema["id"].role is Role.GROUP
     assert schema["code"].type is Type.NUMBER
+
+
+def test_whole_numbers_that_are_the_time_stay_numbers() -> None:
+    for values in (list(range(1, 121)), [i * i for i in range(50)]):
+        found = column_of(values, "row_id", overrides={"row_id": "time"})
+        assert (found.type, found.role, found.notes) == (Type.NUMBER, Role.TIME, ())
 
 
 def test_a_schema_survives_json_and_types_its_own_table() -> None:

@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def test_formats_read_and_scan_alike(tmp_path, settings, name, write):
     write(FRAME, tmp_path / name)
     assert read(tmp_path / name, settings=settings).equals(FRAME)
     assert pl.concat(scan(str(tmp_path / name), settings=settings)).equals(FRAME)
+
+
+def test_names_replace_those_that_a_format_carries(tmp_path, settings):
+    FRAME.write_parquet(tmp_path / "t.parquet")
+    named = FRAME.rename({"n": "a", "x": "b", "s": "c"})
+    for source in (FRAME, tmp_path / "t.parquet"):
+        assert read(source, settings=settings, names=["a", "b", "c"]).equals(named)
+        assert pl.concat(scan(source, settings=settings, names=["a", "b", "c"])).equals(named)
+    only = read(FRAME, settings=settings, names=["a", "b", "c"], query="SELECT a FROM data")
+    assert only["a"].to_list() == [1, 2, None]
 
 
 def test_json_lines_under_another_name_and_mixed_values(tmp_path, settings):
@@ -273,6 +284,15 @@ def test_glob_of_formats(tmp_path, settings):
     FRAME.rename({"s": "t"}).write_ndjson(tmp_path / "p2.jsonl")
     with pytest.raises(SourceError, match=r"p2\.jsonl lacks column 's', unlike .*p1\.parquet\."):
         read(tmp_path / "p*", settings=settings)
+
+
+def test_files_of_many_columns_are_stacked_in_a_time_that_grows_with_them(tmp_path, settings):
+    wide = pl.DataFrame({f"c{at}": [at] for at in range(2_000)})
+    for name in ("a", "b", "c"):
+        wide.write_parquet(tmp_path / f"{name}.parquet")
+    begin = time.process_time()
+    assert read(str(tmp_path / "*.parquet"), settings=settings).equals(pl.concat([wide] * 3))
+    assert time.process_time() - begin < 5
 
 
 def test_missing_file_offers_the_nearest(tmp_path, settings):

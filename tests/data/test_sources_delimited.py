@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from noria.core.events import Events
 from noria.data.sources import read, scan
 from noria.data.sources.structure import count_records
-from noria.errors import SourceError
+from noria.errors import ParamError, SourceError
 from noria.settings import Settings
 
 
@@ -308,3 +308,21 @@ def test_pieces_hold_the_same_rows_as_the_whole(tmp_path, settings, monkeypatch,
     whole = read(path, settings=settings)
     assert pl.concat(batches).equals(whole)
     assert whole.row(39) == (39, 'line 39\r\nand "more"', "é39")
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_names_of_a_file_without_a_header_leave_its_first_row_as_it_is(write, settings, monkeypatch, start):
+    monkeypatch.setattr("noria.data.sources.structure._CHUNK_BYTES", 16)
+    monkeypatch.setattr("noria.data.sources.delimited._CELL_BYTES", 1)
+    path, names = write(f"{start}50, Self-emp,13,0,,0\n38,Private,9,0,x,13\n"), list("abcdef")
+    frame = read(path, settings=settings, names=names)
+    assert frame.rows() == [(50, " Self-emp", 13, 0, None, 0), (38, "Private", 9, 0, "x", 13)]
+    assert frame.columns == names
+    assert pl.concat(scan(path, settings=settings, names=names)).equals(frame)
+    assert read(write("7,8\n"), settings=settings, names=["a", "b"]).rows() == [(7, 8)]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b", "c"]])
+def test_names_must_be_those_of_all_columns(write, settings, names):
+    with pytest.raises(ParamError, match="must name every column, each another one"):
+        read(write("1,2\n3,4\n"), settings=settings, names=names)

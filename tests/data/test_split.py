@@ -132,6 +132,15 @@ def test_time_is_never_learned_from_the_future() -> None:
     assert "later" in split.how
 
 
+def test_a_time_of_words_has_no_order() -> None:
+    table = pl.DataFrame({"quarter": ["Q1 2023", "Q4 2022"] * 20, "g": list(range(20)) * 2, "x": [0.5] * 40})
+    words, group = Column("quarter", Type.CATEGORY, Role.TIME), Column("g", Type.NUMBER, Role.GROUP)
+    for schema in (Schema((X, words), 40), Schema((X, words, group), 40)):
+        with pytest.raises(ParamError, match="The time 'quarter' is neither a date nor a number") as caught:
+            holdout(table, schema)
+        assert "parse: {format: ...}" in str(caught.value.do)
+
+
 def test_groups_in_time_hold_out_the_latest_groups_whole() -> None:
     table = pl.DataFrame({"g": [i // 10 for i in range(200)], "t": list(range(200)), "x": [0.5] * 200})
     schema = Schema((X, Column("g", Type.NUMBER, Role.GROUP), Column("t", Type.NUMBER, Role.TIME)), 200)
@@ -147,6 +156,20 @@ def test_rows_with_the_same_features_stay_on_one_side() -> None:
     assert "100 rows kept beside others that have the same features" in split.how
     for fold in folds(table, Schema((X, CLASSES), 600), 4):
         assert not set(values[fold.train]) & set(values[fold.valid])
+
+
+def test_only_the_rows_of_a_profile_of_many_are_dealt_one_by_one() -> None:
+    base = table_of(470)
+    empty = base[:60].with_columns(x=pl.lit(None, pl.Float64))
+    table, schema = pl.concat([base, base, empty]), Schema((X, CLASSES), 1000)
+    split = holdout(table, schema)
+    values = [set(table["x"].gather(side).drop_nulls()) for side in (split.train, split.valid)]
+    assert not values[0] & values[1]
+    assert 6 <= table["x"].gather(split.valid).null_count() <= 18
+    assert split.how.endswith(
+        "; 470 rows kept beside others that have the same features"
+        "; 60 rows with the features of over 5% of all dealt one by one"
+    )
 
 
 def test_rows_of_few_profiles_are_dealt_one_by_one() -> None:
@@ -180,8 +203,10 @@ def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(DataError, match="two rows"):
         holdout(table[:1], schema)
     grouped = Schema((X, Column("y", Type.CATEGORY, Role.GROUP)), 20)
-    with pytest.raises(DataError, match="one value of 'y'"):
-        holdout(table.with_columns(y=pl.lit("a")), grouped)
+    timed = Schema((X, Column("y", Type.CONSTANT, Role.TIME)), 20)
+    for schema in (grouped, timed):
+        with pytest.raises(DataError, match="one value of 'y'"):
+            holdout(table.with_columns(y=pl.lit("a")), schema)
 
 
 @pytest.mark.parametrize("rows", [2, 3, 5])

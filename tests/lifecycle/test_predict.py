@@ -149,6 +149,25 @@ def test_what_cannot_be_read_counts_as_missing_and_is_said(trained, people, tmp_
     assert said[2:] == ["1 value of 'age' is no number and counts as missing: 'inf'."]
 
 
+@pytest.mark.parametrize("size", [3, 10, 30, 60])
+def test_where_a_batch_ends_decides_nothing(trained, people, tmp_path, size):
+    _, model = trained
+    rows = people(60, seed=5).drop("y")
+    sparse = rows.with_columns(age=pl.Series(["41", *[None] * 39, "tbd", *[None] * 19]))
+    events, said = Events(), []
+    events.listen(lambda event: said.append(event.data["what"]) if "unread" in event.kind else None)
+    write(model, sparse.iter_slices(size), tmp_path / "out.parquet", events)
+    assert said == ["1 value of 'age' is no number and counts as missing: 'tbd'."]
+    made = pl.read_parquet(tmp_path / "out.parquet")
+    assert made["age"].to_list() == sparse["age"].to_list()
+    expected = model.predict(sparse)["prediction"]
+    assert made["prediction"].to_list() == expected.to_list()
+    none = sparse.with_columns(age=pl.Series([None] * 40 + ["tbd"] * 20))
+    with pytest.raises(ColumnError, match="'age' should hold numbers"):
+        write(model, none.iter_slices(size), tmp_path / "out.parquet", events)
+    assert pl.read_parquet(tmp_path / "out.parquet").equals(made)
+
+
 @pytest.mark.parametrize("given", ["rows.csv", "*.csv", "link.csv"])
 def test_an_output_that_is_an_input_is_refused(trained, people, tmp_path, monkeypatch, given):
     session, _ = trained

@@ -198,7 +198,7 @@ def epoch_reader(unit: str) -> Callable[[float], datetime | None]:
     return read
 
 
-def as_datetime(values: pl.DataFrame, *, forced: bool = False) -> Reading | None:
+def as_datetime(values: pl.DataFrame, every: pl.DataFrame, *, forced: bool = False) -> Reading | None:
     """How to read texts as dates, or None if too few are.
 
     Parameters
@@ -206,6 +206,8 @@ def as_datetime(values: pl.DataFrame, *, forced: bool = False) -> Reading | None
     values : Table
         Columns ``text`` (distinct, stripped, neither blank nor a placeholder, in order of appearance) and
         ``count``.
+    every : Table
+        Column ``text``: of all rows, in any order; they tell day from month first where `values` do not.
     forced : bool
         The user said that these are dates: take the best reading there is.
     """
@@ -214,28 +216,28 @@ def as_datetime(values: pl.DataFrame, *, forced: bool = False) -> Reading | None
     need = 1e-9 if forced else 0.95
     if not total or likely < need * total:
         return None
-    few = values.head(1000)
-    found = {family: _alternatives(few, family) for family in _DATES}
+    found = {family: _alternatives(values, family) for family in _DATES}
     family = max(found, key=lambda name: (round(found[name][1], 6), name == "dmy"))
     forms, share = found[family]
     if not forms or share < need:
         return None
     note = f"dates written as {forms[0]}"
     if {"dmy", "mdy"} <= {name for name in found if found[name][1] == share} and family in {"dmy", "mdy"}:
-        family, why = _day_or_month_first(few, found["dmy"][0], found["mdy"][0])
+        family, why = _day_or_month_first(values, every, found["dmy"][0], found["mdy"][0])
         forms = found[family][0]
         note = f"dates read as {_WORDS[family]} first ({forms[0]}): {why}"
     elif family in {"dmy", "mdy"}:
-        note = f"dates read as {_WORDS[family]} first ({forms[0]}): some are no date otherwise"
+        note = f"dates read as {_WORDS[family]} first ({forms[0]}): {_OTHERWISE}"
     return Reading(Parse(format="|".join(forms)), share, (note,))
 
 
 _WORDS = {"dmy": "day", "mdy": "month"}
+_OTHERWISE = "some are no date otherwise"
 
 
 def _alternatives(values: pl.DataFrame, family: str) -> tuple[list[str], float]:
     """The formats of one family that together read most of the texts, and the share that they read."""
-    head = values["text"].head(40).to_list()
+    head = values["text"].gather_every(max(1, values.height // 40)).to_list()
     forms = [a + b + c for a in _DATES[family] for b in _TIMES for c in (_ZONES if b else ("",))]
     forms += _ODD if family == "words" else ()
     shapes = {frozenset(text.lower()) for text in head}
@@ -270,11 +272,20 @@ def _possible(form: str, shapes: set[frozenset[str]]) -> bool:
     )
 
 
-def _day_or_month_first(values: pl.DataFrame, dmy: list[str], mdy: list[str]) -> tuple[str, str]:
-    """Decide between two readings that are both possible for every text."""
+def _day_or_month_first(
+    values: pl.DataFrame, every: pl.DataFrame, dmy: list[str], mdy: list[str]
+) -> tuple[str, str]:
+    """Decide between two readings that are both possible for every text that was looked at."""
+    readings = {
+        name: date_expr(pl.col("text"), Parse(format="|".join(forms)))
+        for name, forms in (("dmy", dmy), ("mdy", mdy))
+    }
+    day, month = every.select(read.count().alias(name) for name, read in readings.items()).row(0)
+    if day != month:
+        return "dmy" if day > month else "mdy", _OTHERWISE
     order = {}
-    for name, forms in (("dmy", dmy), ("mdy", mdy)):
-        steps = values.select(date_expr(pl.col("text"), Parse(format="|".join(forms))).diff()).to_series()
+    for name, read in readings.items():
+        steps = values.select(read.diff()).to_series()
         ups = float((steps >= timedelta(0)).mean() or 0.0)  # type: ignore[arg-type]
         order[name] = max(ups, 1 - ups)
     best = max(order, key=lambda name: order[name])

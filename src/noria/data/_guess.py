@@ -33,12 +33,18 @@ def _guess_text(seen: Seen) -> Column:
             reading = read(seen)
             if reading is not None:
                 return Column(seen.name, kind, parse=reading.parse, notes=reading.notes)
-        for kind, find in ((Type.NUMBER, as_number), (Type.DATETIME, as_datetime)) if digits else ():
-            reading = find(seen.look)
+        for kind, find in _WRITTEN if digits else ():
+            reading = find(seen)
             column = reading and _verified(seen, kind, reading)
             if column:
                 return column
     return _guess_words(seen)
+
+
+_WRITTEN: tuple[tuple[Type, Callable[[Seen], Reading | None]], ...] = (
+    (Type.NUMBER, lambda seen: as_number(seen.look)),
+    (Type.DATETIME, lambda seen: as_datetime(seen.look, seen.counts)),
+)
 
 
 def _usual_boolean(seen: Seen) -> Reading | None:

@@ -6,7 +6,11 @@ import re
 
 __all__ = ["says_calendar", "says_code", "says_id", "says_strong_id", "says_time"]
 
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_UPPER, _LOWER = "A-ZÀ-ÖØ-Þ", "a-zß-öø-ɏḀ-ỿ"
+_WORDS = re.compile(
+    rf"[{_UPPER}]+(?=[{_UPPER}][{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|[{_UPPER}]+"
+    rf"|[^\W\d_{_UPPER}{_LOWER}]+|[0-9]+"
+)
 _ID = frozenset(
     {"id", "ids", "uuid", "guid", "pk", "identifier", "rowid", "uid", "pid", "cid", "sid", "oid", "nid"}
 )
@@ -26,6 +30,7 @@ _WEAK_ID = frozenset(
         "no",
     }
 )
+_NUMBERED = frozenset({"", "#", "№"})
 _CODE = frozenset(
     {"zip", "zipcode", "postcode", "postal", "code", "sku", "fips", "store", "dept", "department"}
 )
@@ -51,7 +56,7 @@ def says_strong_id(name: str) -> bool:
 def says_id(name: str) -> bool:
     """Whether it is the name of an identifier, or of a row's number."""
     words = [word for word in _words(name) if not word.isdigit()]
-    return not words or says_strong_id(name) or "".join(words) in _WEAK_ID
+    return name.strip() in _NUMBERED or says_strong_id(name) or "".join(words) in _WEAK_ID
 
 
 def says_code(name: str) -> bool:

@@ -16,7 +16,16 @@ from noria.data._dates import EPOCHS, date_expr, date_reader, epoch_expr, epoch_
 from noria.data._numbers import BLANK, PLACEHOLDERS, missing_words, number_expr, number_reader
 from noria.errors import ColumnError, nearest
 
-__all__ = ["FALSE_WORDS", "TRUE_WORDS", "RowConformer", "column_expr", "conform", "family", "used"]
+__all__ = [
+    "FALSE_WORDS",
+    "TRUE_WORDS",
+    "RowConformer",
+    "column_expr",
+    "conform",
+    "family",
+    "unreadable",
+    "used",
+]
 
 TRUE_WORDS = frozenset({"true", "yes", "y", "t", "1", "1.0", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "f", "0", "0.0", "off"})
@@ -93,10 +102,11 @@ def _check_readable(column: Column, raw: pl.Series, typed: pl.Series) -> None:
     known = [*PLACEHOLDERS, *(null.lower() for null in column.parse.nulls), ""]
     lost = text.filter(~text.str.to_lowercase().is_in(known))
     if lost.len():
-        raise _unreadable(column, lost[0])
+        raise unreadable(column, lost[0])
 
 
-def _unreadable(column: Column, value: object) -> ColumnError:
+def unreadable(column: Column, value: object) -> ColumnError:
+    """The error that a column should hold something else than this value."""
     return ColumnError(
         f"The column {column.name!r} should hold {_EXPECTED[column.type]}.",
         got=repr(value),
@@ -354,7 +364,7 @@ def _strictly(column: Column, read: _Reader) -> _Reader:
     def strict(value: Any) -> Any:
         found = read(value)
         if found is None and value is not None and str(value).strip(BLANK).lower() not in missing:
-            raise _unreadable(column, value)
+            raise unreadable(column, value)
         return found
 
     return strict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -153,13 +154,42 @@ def _wish(name: str, given: str | Mapping[str, Any]) -> _Wish:
     kind, role, parse = given.get("type"), given.get("role"), given.get("parse") or {}
     _known(name, "type", [kind] if kind else [], list(Type))
     _known(name, "role", [role] if role else [], list(Role))
+    if not isinstance(parse, Mapping):
+        raise _mistyped(name, "parse", parse, "a mapping such as {nulls: ['?']}")
+    parse = {"true" if key is True else key: value for key, value in parse.items()}  # as YAML reads the key
     _known(name, "parse field", parse, [field.name for field in fields(Parse)])
+    parse = {key: _parse_field(name, key, value) for key, value in parse.items()}
     if parse.get("format"):
         check_format(name, parse["format"])
-    parse = {key: tuple(value) if isinstance(value, list) else value for key, value in parse.items()}
-    if "true" in parse:
-        parse["true"] = tuple(word.lower() for word in parse["true"])
     return _Wish(Type(kind) if kind else None, Role(role) if role else None, tuple(parse.items()))
+
+
+def _parse_field(name: str, key: str, value: Any) -> Any:
+    """A field of `Parse`, of its type; one word may stand for a list of them."""
+    kind = type(getattr(Parse(), key))
+    if kind is tuple:
+        return tuple(_word(name, key, one) for one in (value if isinstance(value, list | tuple) else [value]))
+    if not isinstance(value, kind):
+        wanted = "true or false" if kind is bool else "a text, in quotes"
+        raise _mistyped(name, f"parse: {key}", value, wanted)
+    return value
+
+
+def _word(name: str, key: str, value: Any) -> str:
+    """A text as it stands in the column, which YAML may have read as a number, a date or a boolean."""
+    if isinstance(value, bool) and not (key == "true" and value):
+        raise _mistyped(name, f"parse: {key}", value, "the text as it stands in the column, in quotes")
+    if not isinstance(value, str | int | float | date):
+        raise _mistyped(name, f"parse: {key}", value, "a list of texts, such as ['?', '-999']")
+    return str(value).lower() if key == "true" else str(value)
+
+
+def _mistyped(name: str, key: str, value: object, wanted: str) -> ParamError:
+    return ParamError(
+        f"The override of column {name!r} has a value of the wrong type under '{key}'.",
+        got=repr(value),
+        do=f"Write {wanted}.",
+    )
 
 
 def _known(name: str, what: str, given: Iterable[Any], known: Sequence[str]) -> None:
@@ -177,6 +207,8 @@ def _infer_column(seen: Seen, wish: _Wish) -> Column:
     if wish.type is not None:
         return _wished(seen, wish.type, wish)
     column = guess(seen)
+    if wish.role is Role.TIME and seen.numeric and column.type in {Type.ID, Type.CATEGORY}:
+        column = Column(seen.name, Type.NUMBER)
     column = measure(seen, replace(column, parse=replace(column.parse, **dict(wish.parse))))
     if column.distinct == 0 or (column.distinct == 1 and column.nulls == 0):
         note = "every value is missing" if column.distinct == 0 else "every value is the same"
@@ -203,7 +235,7 @@ def _wished(seen: Seen, kind: Type, wish: _Wish) -> Column:
 
 _READINGS: dict[Type, Callable[[Seen], Reading | None]] = {
     Type.NUMBER: lambda seen: as_number(seen.look, forced=True),
-    Type.DATETIME: lambda seen: as_datetime(seen.look, forced=True),
+    Type.DATETIME: lambda seen: as_datetime(seen.look, seen.counts, forced=True),
     Type.BOOLEAN: own_boolean,
 }
 

@@ -27,6 +27,7 @@ _SMALL = 2000
 _BINS = 20
 _GREEDY = 2000
 _FINE = 20
+_PROFILES, _LARGE = 100, 0.05
 _CLASSES = frozenset({Type.CATEGORY, Type.BOOLEAN})
 
 
@@ -95,7 +96,8 @@ def holdout(
 ) -> Split:
     """Hold out a share of the rows.
 
-    Rows with the same features stay on one side. The same seed gives the same split.
+    Rows with the same features stay on one side, unless over 5% of all rows have these, or all rows together
+    have fewer than 100 different ones. The same seed gives the same split.
 
     Parameters
     ----------
@@ -388,18 +390,25 @@ def _resolve(how: How | str | None, schema: Schema, rows: int) -> How:
 def _duplicates(table: pl.DataFrame, schema: Schema) -> tuple[Ints, str]:
     """The unit of each row, rows with the same features being one, and a note about them."""
     alone = np.arange(table.height, dtype=np.int64)
-    features = [column.name for column in schema.features if column.name in table.columns]
+    known = set(table.columns)
+    features = [column.name for column in schema.features if column.name in known]
     if not features:
         return alone, ""
     hashes = table.select(features).hash_rows(seed=0)
     distinct = hashes.n_unique()
-    if distinct == table.height:
+    if distinct == table.height or distinct < _PROFILES:
         return alone, ""
     unit = _dense(hashes.to_numpy())
-    copies = table.height - distinct
-    if distinct < 100 or np.bincount(unit).max() > 0.05 * table.height:
-        return alone, ""
-    return unit, f"; {times(copies, 'row')} kept beside others that have the same features"
+    sizes = np.bincount(unit)
+    large = sizes > _LARGE * table.height
+    copies, note = int((sizes[~large] - 1).sum()), ""
+    if copies:
+        note = f"; {times(copies, 'row')} kept beside others that have the same features"
+    if large.any():
+        many = times(int(sizes[large].sum()), "row")
+        note += f"; {many} with the features of over {_LARGE:.0%} of all dealt one by one"
+        unit = _dense(np.where(large[unit], distinct + alone, unit))
+    return unit if copies else alone, note
 
 
 # --- columns as numbers -----------------------------------------------------------------------
@@ -440,9 +449,16 @@ def _moments(table: pl.DataFrame, schema: Schema, name: str | None) -> Ints:
     """A time column as whole numbers; what is missing comes first."""
     import polars as pl
 
-    values = _column(table, schema[name or ""])
+    column = schema[name or ""]
+    if column.type is Type.CONSTANT:
+        return np.zeros(table.height, dtype=np.int64)
+    values = _column(table, column)
     if values.dtype == pl.String:
-        values = values.rank("dense")
+        raise ParamError(
+            f"The time {column.name!r} is neither a date nor a number, so its values have no order in time.",
+            got=f"a column of type {column.type}",
+            do="Write it as dates such as 2021-03-05, or set its type: datetime and parse: {format: ...}.",
+        )
     if values.dtype == pl.Float64:
         return _dense(values.fill_null(-np.inf).to_numpy())
     return values.cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()

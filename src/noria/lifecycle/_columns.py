@@ -11,7 +11,7 @@ import polars as pl
 from noria.core.protocol import Task
 from noria.core.schema import Column, Role, Schema, Type
 from noria.core.words import times
-from noria.errors import DataError, ParamError, RecipeError, TargetError, suggestion
+from noria.errors import DataError, ParamError, TargetError, suggestion
 
 __all__ = [
     "affordable",
@@ -22,7 +22,6 @@ __all__ = [
     "findings",
     "inputs",
     "judged",
-    "named",
 ]
 
 _PACE, _FEWEST = 250_000, 50_000  # cells that a second of the budget is enough for; rows that it always is
@@ -109,17 +108,6 @@ def inputs(schema: Schema, target: str) -> Schema:
         if inputs[name].role is Role.IGNORE:
             inputs = inputs.change(name, role=Role.FEATURE)
     return inputs
-
-
-def named(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """A table whose file has no header: what was taken for one is a row."""
-    if len(names) != table.width:
-        raise RecipeError(
-            "'data: names:' must name every column.", got=f"{len(names)} names for {table.width} columns"
-        )
-    first = pl.DataFrame([table.columns], schema=table.columns, orient="row")
-    text = table.select(pl.all().cast(pl.String))
-    return pl.concat([first, text]).rename(dict(zip(table.columns, names)))
 
 
 def example(raw: pl.DataFrame) -> dict[str, Any]:

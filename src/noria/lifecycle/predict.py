@@ -16,7 +16,7 @@ from noria.core.features import FeaturedModel
 from noria.core.protocol import Conversational, Model
 from noria.core.schema import Column, Type
 from noria.core.words import quoted
-from noria.data.unread import unread
+from noria.data.unread import Unread
 from noria.errors import ColumnError, ParamError, StorageError
 
 __all__ = ["aligned", "answered", "asked", "joined", "save", "scored", "write"]
@@ -67,17 +67,20 @@ def scored(
     model : Model
     batches : iterable of Table
     events : Events
+
+    Raises
+    ------
+    ColumnError
+        If a column is missing, or none of its values in all batches can be read as what it should be.
     """
     inputs, rows = model.signature.inputs, 0
-    lost: dict[str, tuple[int, object]] = {}
+    unread = Unread(inputs)
     for batch in batches:
-        yield joined(batch, model.predict(batch))
-        for name, values in unread(batch, inputs).items():
-            count, first = lost.get(name, (0, values[0]))
-            lost[name] = count + values.len(), first
+        yield joined(batch, model.predict(unread.without(batch)))
         rows += batch.height
         events.emit("predict.progress", rows=rows)
-    for name, (count, first) in lost.items():
+    unread.check()
+    for name, (count, first) in unread.lost.items():
         events.emit("predict.unread", what=_said(inputs[name], count, first))
 
 

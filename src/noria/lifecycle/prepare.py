@@ -204,11 +204,10 @@ class Preparation:
             settings=self.settings,
             query=data.query,
             table=data.table,
+            names=data.names,
             events=self._repairs,
             fresh=self.fresh,
         )
-        if data.names is not None:
-            table = columns.named(table, data.names)
         unknown = [name for name in data.drop if name not in table.columns]
         if unknown:
             raise RecipeError(

@@ -51,9 +51,9 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,7 @@ def read(
     settings: Settings,
     query: str | None = None,
     table: str | None = None,
+    names: Sequence[str] | None = None,
     events: Events | None = None,
     fresh: bool = False,
 ) -> pl.DataFrame:
@@ -97,6 +98,8 @@ def read(
         SQL: in the database's own dialect, or DuckDB's over the view ``data`` for everything else.
     table : str, optional
         A table of a database or a sheet of a workbook.
+    names : sequence of str, optional
+        Of all columns. Delimited text is then read as one without a header; what else there is, is renamed.
     events : Events, optional
         Hears ``download.progress``, ``data.repaired``, ``mirror.used`` and ``copy.used``.
     fresh : bool
@@ -120,7 +123,7 @@ def read(
     >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
     6.0
     """
-    ask = Ask(source, settings, query, table, events or Events(), fresh)
+    ask = Ask(source, settings, query, table, names, events or Events(), fresh)
     reading = _open(ask)
     with _telling(reading.name):
         frame = reading.whole()
@@ -133,6 +136,7 @@ def scan(
     settings: Settings,
     query: str | None = None,
     table: str | None = None,
+    names: Sequence[str] | None = None,
     events: Events | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Read a source batch by batch, with the same values and types as `read`.
@@ -149,7 +153,7 @@ def scan(
     >>> [batch.height for batch in scan({"a": [1, 2, 3]}, settings=Settings())]
     [3]
     """
-    ask = Ask(source, settings, query, table, events or Events())
+    ask = Ask(source, settings, query, table, names, events or Events())
     reading = _open(ask)
     with _telling(reading.name):
         if query is not None and not reading.queried:
@@ -233,7 +237,21 @@ def _open(ask: Ask) -> Reading:
             got=f"table={ask.table!r}",
             do="Leave out table=; it is for databases and workbooks.",
         )
-    return reading
+    return reading if ask.names is None else _renamed(reading, ask)
+
+
+def _renamed(reading: Reading, ask: Ask) -> Reading:
+    """A source whose columns have the names asked for."""
+
+    def rename(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.rename(dict(zip(frame.columns, ask.named(frame.width))))
+
+    batches = reading.batches
+    return replace(
+        reading,
+        whole=lambda: rename(reading.whole()),
+        batches=batches and (lambda: map(rename, batches())),
+    )
 
 
 @contextmanager

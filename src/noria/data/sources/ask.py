@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import polars as pl
 from polars.selectors import by_name
 
 from noria.core.events import Events
-from noria.errors import SourceError
+from noria.errors import ParamError, SourceError
 from noria.settings import Settings
 
 __all__ = ["Ask", "File", "Reading", "checked", "plain", "records"]
@@ -29,6 +29,8 @@ class Ask:
         What the user named or handed over.
     settings : Settings
     query, table : str, optional
+    names : sequence of str, optional
+        Of the columns, where the source tells none or others.
     events : Events
     fresh : bool
         Whether a copy is fetched anew where its server does not say if it has changed.
@@ -38,6 +40,7 @@ class Ask:
     settings: Settings
     query: str | None = None
     table: str | None = None
+    names: Sequence[str] | None = None
     events: Events = field(default_factory=Events)
     fresh: bool = False
 
@@ -45,6 +48,17 @@ class Ask:
     def text(self) -> str:
         """The source as written."""
         return str(self.source)
+
+    def named(self, width: int) -> list[str]:
+        """The names asked for, which must be those of so many columns."""
+        names = list(self.names or ())
+        if len(set(names)) != len(names) or len(names) != width:
+            raise ParamError(
+                "The names of columns must name every column, each another one.",
+                got=f"{len(set(names))} names for {width} columns",
+                do="List each column once, in the order of the file.",
+            )
+        return names
 
     def repaired(self, name: str, what: str) -> None:
         """Tell the listeners that something was put right while reading."""

@@ -30,15 +30,16 @@ class _Text:
     separator: str
     names: list[str]
     name: str
+    headed: bool = True
     cuts: tuple[int, ...] = ()
 
-    def lazy(self, source: Path | bytes | None = None, *, header: bool = True) -> pl.LazyFrame:
+    def lazy(self, source: Path | bytes | None = None, *, begins: bool = True) -> pl.LazyFrame:
         """All columns as text, of the file or of some of its records; only empty fields are null."""
         lines = self.separator == NO_SEPARATOR
         text = pl.scan_csv(
             self.path if source is None else source,
             has_header=False,
-            skip_rows=int(header),
+            skip_rows=int(begins and self.headed),
             separator=self.separator,
             schema=dict.fromkeys(self.names, pl.String),
             null_values=[""],
@@ -55,7 +56,7 @@ class _Text:
         with self.path.open("rb") as file:
             for start, end in _pieces(self.cuts, least=_CELL_BYTES * len(self.names)):
                 file.seek(start)
-                piece = self.lazy(file.read(end - start), header=start == 0).collect()
+                piece = self.lazy(file.read(end - start), begins=start == 0).collect()
                 yield from piece.iter_slices(BATCH_ROWS)
 
 
@@ -139,13 +140,15 @@ def _regular(file: File, folder: Path, ask: Ask) -> _Text:
             path, separator = again, ","
             found = count_records(path, separator, len(header))
         records = found or Records(count, ())
+    if ask.names is not None:
+        return _Text(path, separator, ask.named(len(header)), file.name, headed=False, cuts=records.cuts)
     if records.count < 2:
         raise SourceError(
             f"{file.name} has a header and no rows.",
             got=", ".join(header),
             do="Give a file with at least one row under the header.",
         )
-    return _Text(path, separator, unique_names(header, file.name, ask), file.name, records.cuts)
+    return _Text(path, separator, unique_names(header, file.name, ask), file.name, cuts=records.cuts)
 
 
 def same_columns(first: str, names: Sequence[str], second: str, others: Sequence[str]) -> None:

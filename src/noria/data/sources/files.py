@@ -109,11 +109,8 @@ def _stack(readings: Sequence[Reading], frames: Sequence[pl.DataFrame]) -> pl.Da
     first = frames[0]
     for reading, frame in zip(readings, frames, strict=True):
         same_columns(readings[0].name, first.columns, reading.name, frame.columns)
-    text = {
-        name
-        for name in first.columns
-        if not all(_alike(frame.schema[name], first.schema[name]) for frame in frames)
-    }
+    types, others = first.schema, [frame.schema for frame in frames]
+    text = {name for name in types if not all(_alike(other[name], types[name]) for other in others)}
     even = [frame.select(first.columns).with_columns(pl.col(list(text)).cast(pl.String)) for frame in frames]
     with telling(readings[0].name):
         return pl.concat(even, how="vertical_relaxed")

@@ -84,7 +84,7 @@ class Records:
     count : int
         How many there are, header included.
     cuts : tuple of int
-        Places in bytes, about 2 MB apart, at which a record begins; the first is 0, the last the end.
+        Places in bytes, about 4 MB apart, at which a record begins; the first is 0, the last the end.
     """
 
     count: int

@@ -107,9 +107,9 @@ class Typing:
             spared = [name for name in self._fits[kind] if name not in filled]
             rest = [name for name in self._fits[kind] if name in filled]
             if kind == "float":
-                safe = self._exact_integers(frame, rest)
+                safe = dict.fromkeys(self._exact_integers(frame, rest))
                 spared += safe
-                rest = [name for name in rest if name not in set(safe)]
+                rest = [name for name in rest if name not in safe]
             for rows in heads:
                 rest = self._passing(kind, rows, rest)
             self._fits[kind] = spared + rest

@@ -22,7 +22,7 @@ def ridge(number: int):
 
 def trial(number: int) -> Trial:
     table = pl.DataFrame({"prediction": [0.1 * number, 0.2]})
-    return Trial(number, ridge(number), 1.5 + number, table, [], 0.25, 0.5)
+    return Trial(number, ridge(number), 1.5 + number, table, [], 0.25, 0.5, 7)
 
 
 def test_what_was_written_is_read_again(tmp_path):
@@ -33,7 +33,8 @@ def test_what_was_written_is_read_again(tmp_path):
     assert journal.outcome(RIDGE) == "finished"
     back = journal.read(RIDGE)
     assert back.predictions.equals(trial(0).predictions)
-    assert (back.number, back.score, back.fit_seconds, back.predict_seconds) == (0, 1.5, 0.25, 0.5)
+    assert (back.number, back.score, back.bytes) == (0, 1.5, 7)
+    assert (back.fit_seconds, back.predict_seconds) == (0.25, 0.5)
     assert back.models == []
 
 

@@ -398,6 +398,8 @@ class Trial:
         One per fold; empty when the trial was read back from a journal.
     fit_seconds, predict_seconds : float
         Summed over the folds.
+    bytes : int
+        The size of the models.
     """
 
     number: int
@@ -407,6 +409,7 @@ class Trial:
     models: list[Model] = field(default_factory=list)
     fit_seconds: float = 0.0
     predict_seconds: float = 0.0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)

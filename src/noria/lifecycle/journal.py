@@ -60,6 +60,7 @@ class Journal:
             "score": trial.score,
             "fit_seconds": trial.fit_seconds,
             "predict_seconds": trial.predict_seconds,
+            "bytes": trial.bytes,
             "elapsed": elapsed,
         }
         try:
@@ -87,6 +88,7 @@ class Journal:
             predictions=pl.read_ipc(self._path(record["number"])),
             fit_seconds=record["fit_seconds"],
             predict_seconds=record["predict_seconds"],
+            bytes=record["bytes"],
         )
 
     def clear(self) -> None:

@@ -329,6 +329,7 @@ class Search:
             models=[part[0] for part in parts],
             fit_seconds=sum(part[2] for part in parts),
             predict_seconds=sum(part[3] for part in parts),
+            bytes=sum(part[0].size for part in parts),
         )
 
     def _fit_fold(
@@ -483,7 +484,7 @@ class Search:
                     weight=float(self._weights[mine].sum()),
                     fit_seconds=best.fit_seconds,
                     predict_seconds=1000 * best.predict_seconds / self.truth.height,
-                    bytes=sum(model.size for model in best.models),
+                    bytes=best.bytes,
                     trials=len(mine),
                 )
             )

@@ -84,6 +84,15 @@ def test_weights_follow_rows_of_which_more_come():
     assert weighted == pytest.approx(right, abs=0.03)
 
 
+def test_a_model_of_few_distinct_probabilities():
+    rng = np.random.default_rng(2)
+    score = np.round(rng.beta(0.3, 6, 50_000) * 2_200) / 2_200
+    p, y = two(score), (rng.random(50_000) < score).astype(int)
+    auc = CLASSIFICATION["roc_auc"]
+    found = estimate_classification(p[:20_000], y[:20_000], p[20_000:], [auc])["roc_auc"]
+    assert found.value == pytest.approx(realised(auc, y[20_000:], p[20_000:]), abs=0.01)
+
+
 def test_three_classes():
     rng = np.random.default_rng(0)
     honest = rng.dirichlet([1, 1, 1], 6_000)

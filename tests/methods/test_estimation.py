@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from noria.methods import estimation
 from noria.methods.estimation import estimate_classification, estimate_regression
 from noria.methods.metrics import CLASSIFICATION, REGRESSION
 from noria.methods.two_sample import classifier_two_sample
@@ -129,3 +132,16 @@ def test_the_same_seed_gives_the_same():
     (known, y), (p, _) = distorted(0, 500), distorted(1, 500)
     one, other = (estimate_classification(known, y, p, METRICS, seed=4) for _ in range(2))
     assert one == other
+
+
+def test_of_many_classes_some_rows_stand_for_all(monkeypatch):
+    monkeypatch.setattr(estimation, "_STACKED", 9 * 500)
+    asked = []
+    accuracy = CLASSIFICATION["accuracy"]
+    spied = replace(accuracy, prepare=lambda y, *p: asked.append(y.shape) or accuracy.prepare(y, *p))
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([1, 1, 1], 6_000)
+    y = (p.cumsum(axis=1) < rng.random((6_000, 1))).sum(axis=1)
+    found = estimate_classification(p[:3_000], y[:3_000], p[3_000:], [spied], labels=p[3_000:].argmax(axis=1))
+    assert asked == [(3 * 500,)]
+    assert found["accuracy"].value == pytest.approx(realised(accuracy, y[3_000:], p[3_000:]), abs=0.05)

@@ -169,14 +169,14 @@ def _said(metric: Metric, sizes: Sequence[list[_Point]], deadline: Deadline, see
     (truth, after), (_, before) = (_pooled([point.valid for point in made]) for made in (sizes[-1], few))
     scorers = [metric.bind(truth, before), metric.bind(truth, after)]
     low, high = bootstrap_together(scorers, truth.height, seed=seed, deadline=deadline)[1][1]
-    sign = 1.0 if metric.greater_is_better else -1.0
-    gain = sign * (scorers[1](None) - scorers[0](None))
-    low, high = sorted((sign * low, sign * high))
+    change = scorers[1](None) - scorers[0](None)
+    better = change == 0 or (change > 0) == metric.greater_is_better
+    low, high = (low, high) if better == metric.greater_is_better else (-high, -low)
     what = f"From {few[0].rows:,} to {sizes[-1][0].rows:,} rows {metric.name} became "
-    what += f"{'better' if gain >= 0 else 'worse'} by {amount(abs(gain))}"
+    what += f"{'better' if better else 'worse'} by {amount(abs(change))}"
     if np.isnan(low):
         return f"{what}."
     sure = f"{what} (95%: {amount(low)} to {amount(high)})"
     if low > 0:
-        return f"{sure}: more rows of the same kind would probably help."
+        return f"{sure}: more rows of the same kind would probably {'help' if better else 'not help'}."
     return f"{sure}, which may be chance: more rows of the same kind would hardly help."

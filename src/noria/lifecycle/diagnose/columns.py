@@ -25,7 +25,7 @@ __all__ = [
     "target_leak",
 ]
 
-_LEAK, _ERRORS, _RANKED, _ODD, _LEAK_ROWS = 0.02, 3, 0.01, 0.5, 100
+_LEAK, _ERRORS, _MISSED, _RANKED, _ODD, _LEAK_ROWS = 0.02, 3, 0.1, 0.01, 0.5, 100
 _ADDED, _LEAST, _FEWEST, _LIKELY = 0.1, 0.05, 3, 1.645
 _IMPOSSIBLE, _ID_ROWS, _UNIQUE = 1e-6, 50, 0.95
 _EQUAL, _REPEATED, _COMPARED = 0.9999, 0.1, 300
@@ -69,7 +69,7 @@ def _telling(facts: Facts) -> list[str]:
     """Features that nearly determine the target."""
     if facts.classes:
         wrong = len(facts.y) - int(np.bincount(facts.y).max())
-        most = max(_LEAK, _ERRORS / max(wrong, 1))
+        most = max(_LEAK, min(_ERRORS / max(wrong, 1), _MISSED))
         return [name for name, one in facts.columns.alone.items() if one.missed <= most]
     return [
         name

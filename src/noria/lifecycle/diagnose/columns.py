@@ -186,18 +186,17 @@ def _correlated(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _one_to_one(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of features whose values go with each other, where they repeat."""
-    kinds: dict[int, list[tuple[str, np.ndarray]]] = {}
+    kinds: dict[bytes, list[str]] = {}
     for column in facts.columns.in_time(facts.columns.features[:_COMPARED]):
         if column.distinct > _REPEATED * max(facts.schema.rows, 1):
             continue
         codes = facts.columns.codes(column, facts.seen)[0]
-        levels = int(codes.max(initial=0)) + 1
-        if 3 <= levels <= _REPEATED * len(codes):
-            kinds.setdefault(levels, []).append((column.name, codes))
-    for levels, alike in kinds.items():
-        for (a, first), (b, second) in combinations(alike, 2):
-            if len(np.unique(first * levels + second)) == levels:
-                yield a, b
+        first = np.unique(codes, return_index=True)[1]
+        if 3 <= len(first) <= _REPEATED * len(codes):
+            turn = np.argsort(np.argsort(first))  # of each level, in the order in which they appear
+            kinds.setdefault(turn[codes].tobytes(), []).append(column.name)
+    for alike in kinds.values():
+        yield from combinations(alike, 2)
 
 
 @diagnostic("NOR026")

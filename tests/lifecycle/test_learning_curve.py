@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from noria.core.deadline import Deadline
-from noria.core.protocol import Metric
-from noria.lifecycle.learning_curve import _Point, _said, learning_curve
+from noria.core.protocol import Context, Metric
+from noria.lifecycle.learning_curve import _Point, _said, _works, learning_curve
 
 
 def numbers(rows: int, columns: int, seed: int = 0) -> pl.DataFrame:
@@ -55,6 +55,14 @@ def test_the_same_seed_draws_the_same_curve(hungry):
 def test_without_time_there_is_none(hungry):
     assert learning_curve(hungry, Deadline(0.0)) is None
     assert learning_curve(hungry, Deadline(0.02)) is None
+
+
+def test_the_rows_to_be_judged_are_taken_out_of_the_table_once(hungry):
+    table, data = hungry.evidence.train, hungry.data
+    ctx = Context(data.schema, data.task, 0, Deadline(60))
+    works = list(_works(hungry, table, hungry.system.folds(table, 3, 0)[:1], ctx))
+    assert len(works) == 5
+    assert len({id(valid) for _, _, valid in works}) == 1
 
 
 def test_a_quicker_learner_stands_in_and_is_named(judged, people):

@@ -67,3 +67,12 @@ def test_where_all_rows_are_right_a_share_is_not_called_certain():
     accuracy = next(metric for metric in target.metrics() if metric.name == "accuracy")
     found = score(p, truth, [accuracy], budget=0.0, seed=0)["accuracy"]
     assert (found.value, round(found.low, 3), found.high) == (1.0, 0.886, 1.0)
+
+
+def test_the_value_of_a_constant_lies_in_its_interval():
+    y = np.random.default_rng(0).normal(size=300)
+    target, truth = NumberTarget("y"), pl.DataFrame({"y": y})
+    constant = pl.DataFrame({"prediction": np.full(300, y.mean())})
+    r2 = next(metric for metric in target.metrics() if metric.name == "r2")
+    found = score(constant, truth, [r2], budget=30.0, seed=0)["r2"]
+    assert found.low < found.value <= found.high

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -93,3 +94,8 @@ def test_without_time_there_are_scores_and_no_intervals(judged, people):
     assert board == tuned.leaderboard
     assert math.isnan(board[0].low)
     assert compared(tuned, budget=60.0, seed=0) == compared(tuned, budget=60.0, seed=0) != board
+
+
+def test_long_fits_are_told_in_plain_seconds():
+    figure = drawn(replace(leader("a", 0.9), fit_seconds=1234.0))
+    assert figure.frame["label"].to_list() == ["a\nleft out, 1200 s"]

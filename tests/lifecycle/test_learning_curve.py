@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from noria.core.deadline import Deadline
-from noria.lifecycle.learning_curve import learning_curve
+from noria.core.protocol import Context, Metric
+from noria.lifecycle.learning_curve import _Point, _said, _works, learning_curve
 
 
 def numbers(rows: int, columns: int, seed: int = 0) -> pl.DataFrame:
@@ -56,6 +57,14 @@ def test_without_time_there_is_none(hungry):
     assert learning_curve(hungry, Deadline(0.02)) is None
 
 
+def test_the_rows_to_be_judged_are_taken_out_of_the_table_once(hungry):
+    table, data = hungry.evidence.train, hungry.data
+    ctx = Context(data.schema, data.task, 0, Deadline(60))
+    works = list(_works(hungry, table, hungry.system.folds(table, 3, 0)[:1], ctx))
+    assert len(works) == 5
+    assert len({id(valid) for _, _, valid in works}) == 1
+
+
 def test_a_quicker_learner_stands_in_and_is_named(judged, people):
     case = judged(people(300), learners=["baseline", "naive_bayes", "logistic"], trials=3)
     board = case.tuned.leaderboard
@@ -87,3 +96,24 @@ def test_over_time_it_is_the_latest_rows_that_are_learned_from(judged, well_draw
     figure = learning_curve(case, Deadline(60))
     well_drawn(figure)
     assert set(figure.frame["of"]) == {"rows it was not fitted to"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (1.0, 0.5, "became better by 0.5 (95%: 0.5 to 0.5): more rows of the same kind would probably help."),
+        (
+            0.5,
+            1.0,
+            "became worse by 0.5 (95%: 0.5 to 0.5): more rows of the same kind would probably not help.",
+        ),
+    ],
+)
+def test_what_is_surely_worse_is_not_called_chance(before, after, said):
+    truth = pl.DataFrame({"y": np.zeros(100)})
+
+    def point(share: float, error: float) -> _Point:
+        return _Point(share, round(1_000 * share), (truth, pl.DataFrame({"p": np.full(100, error)})), None)
+
+    error = Metric("mae", False, lambda _, found: lambda rows: float(found["p"].to_numpy()[rows].mean()))
+    assert _said(error, [[point(0.4, before)], [point(1.0, after)]], Deadline(60), 0).endswith(said)

@@ -163,3 +163,10 @@ def test_a_name_may_hold_anything(well_drawn):
     where = "<script>alert(1)</script> is 'a.b[c]' or more and 🐟 is \\n"
     score = Score("accuracy", 0.5, 0.4, 0.6)
     well_drawn(draw([Slice(where, 40, score, Score("accuracy", 0.9))]))
+
+
+def test_a_property_takes_one_byte_a_row():
+    table = clients(0).with_columns(visits=pl.when(pl.col("visits") > 0).then("visits"))
+    types = {"age": Type.NUMBER, "visits": Type.NUMBER, "town": Type.CATEGORY, "member": Type.BOOLEAN}
+    columns = [Column(name, kind, Role.FEATURE) for name, kind in types.items()]
+    assert {one.property.codes.dtype for one in properties(table, columns)} == {np.dtype(np.int8)}

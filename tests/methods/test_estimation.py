@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from noria.methods import estimation
 from noria.methods.estimation import estimate_classification, estimate_regression
 from noria.methods.metrics import CLASSIFICATION, REGRESSION
 from noria.methods.two_sample import classifier_two_sample
@@ -84,6 +87,15 @@ def test_weights_follow_rows_of_which_more_come():
     assert weighted == pytest.approx(right, abs=0.03)
 
 
+def test_a_model_of_few_distinct_probabilities():
+    rng = np.random.default_rng(2)
+    score = np.round(rng.beta(0.3, 6, 50_000) * 2_200) / 2_200
+    p, y = two(score), (rng.random(50_000) < score).astype(int)
+    auc = CLASSIFICATION["roc_auc"]
+    found = estimate_classification(p[:20_000], y[:20_000], p[20_000:], [auc])["roc_auc"]
+    assert found.value == pytest.approx(realised(auc, y[20_000:], p[20_000:]), abs=0.01)
+
+
 def test_three_classes():
     rng = np.random.default_rng(0)
     honest = rng.dirichlet([1, 1, 1], 6_000)
@@ -120,3 +132,16 @@ def test_the_same_seed_gives_the_same():
     (known, y), (p, _) = distorted(0, 500), distorted(1, 500)
     one, other = (estimate_classification(known, y, p, METRICS, seed=4) for _ in range(2))
     assert one == other
+
+
+def test_of_many_classes_some_rows_stand_for_all(monkeypatch):
+    monkeypatch.setattr(estimation, "_STACKED", 9 * 500)
+    asked = []
+    accuracy = CLASSIFICATION["accuracy"]
+    spied = replace(accuracy, prepare=lambda y, *p: asked.append(y.shape) or accuracy.prepare(y, *p))
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([1, 1, 1], 6_000)
+    y = (p.cumsum(axis=1) < rng.random((6_000, 1))).sum(axis=1)
+    found = estimate_classification(p[:3_000], y[:3_000], p[3_000:], [spied], labels=p[3_000:].argmax(axis=1))
+    assert asked == [(3 * 500,)]
+    assert found["accuracy"].value == pytest.approx(realised(accuracy, y[3_000:], p[3_000:]), abs=0.05)

@@ -99,6 +99,17 @@ def test_counts_as_weights_equal_repeated_rows(classes: int) -> None:
             assert value == pytest.approx(metric.function(truth[picked], predicted[picked])), metric.name
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_many_weightings_of_scores_that_repeat_are_as_good_as_one(name: str) -> None:
+    rng = np.random.default_rng(0)
+    common, rare = np.round(rng.random(19_700) * 1_200) / 40_000, np.round(0.9 + rng.random(300) / 10, 3)
+    score = np.concatenate([common, rare])
+    y = (rng.random(20_000) < score).astype(int)
+    evaluate = metrics.CLASSIFICATION[name].prepare(y, np.column_stack([1 - score, score]))
+    counts = rng.poisson(1.0, (5, 20_000)).astype(float)
+    assert evaluate(counts) == pytest.approx([evaluate(row[None])[0] for row in counts], abs=5e-4)
+
+
 def test_explicit_labels_replace_the_most_probable_class() -> None:
     y = np.array([0, 1, 1, 0])
     p = np.array([[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.8, 0.2]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from noria.methods.two_sample import classifier_two_sample
+from noria.methods.two_sample import classifier_two_sample, embedding_two_sample
 
 
 @pytest.fixture
@@ -73,3 +73,9 @@ def test_other_rows_are_scored_as_those_of_the_first_table_would_be():
     assert ratio.shape == (3,)
     assert ratio.mean() == pytest.approx(1.0)
     assert ratio[0] < ratio[1] < ratio[2]
+
+
+def test_a_row_that_was_sent_again_and_again_says_nothing(rng):
+    old, same = rng.normal(size=(500, 4)), np.tile(rng.normal(size=(1, 4)), (60, 1))
+    assert np.isnan(classifier_two_sample(old, same).p_value)
+    assert np.isnan(embedding_two_sample(old, same).p_value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -127,6 +128,12 @@ class Importance:
     low: float
     high: float
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Read fields that JSON has no NaN in."""
+        known: dict[str, Any] = {name: math.nan if value is None else value for name, value in fields.items()}
+        return cls(**known)
+
 
 @dataclass(frozen=True)
 class Insight:
@@ -170,7 +177,7 @@ class Insight:
                 Slice(**{**one, "score": Score.from_dict(one["score"]), "rest": Score.from_dict(one["rest"])})
                 for one in fields["slices"]
             ),
-            tuple(Importance(**one) for one in fields["importance"]),
+            tuple(Importance.from_dict(one) for one in fields["importance"]),
         )
 
     def without(self, codes: Iterable[str]) -> Self:

@@ -23,7 +23,8 @@ def score(
 ) -> dict[str, Score]:
     """Every metric of some predictions with its 95% interval: by the bootstrap, of a share Wilson's.
 
-    The bootstrap would call a share certain where all rows are right.
+    The bootstrap would call a share certain where all rows are right. Of a metric that resamples bend to one
+    side, as R2 of a constant, the interval is widened to its value.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ def score(
                 seed=seed,
                 deadline=Deadline(budget / len(metrics)),
             )
+            low, high = min(low, value), max(high, value)
         found[metric.name] = Score(metric.name, value, low, high)
     return found
 

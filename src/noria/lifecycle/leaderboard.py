@@ -13,7 +13,7 @@ from noria.core.result import Evaluation, Figure, Leader
 from noria.lifecycle.tune import Tuned
 from noria.methods.intervals import bootstrap_together
 from noria.pages import charts
-from noria.pages.charts import number, words
+from noria.pages.charts import amount, number, words
 
 __all__ = ["compared", "draw"]
 
@@ -54,7 +54,7 @@ def draw(evaluation: Evaluation, metric: Metric) -> Figure:
         [
             {
                 "learner": leader.learner,
-                "label": f"{leader.learner}\n{_share(leader)}, {leader.fit_seconds:.2g} s",
+                "label": f"{leader.learner}\n{_share(leader)}, {amount(leader.fit_seconds, 2)} s",
                 "score": leader.score,
                 "low": leader.low,
                 "high": leader.high,

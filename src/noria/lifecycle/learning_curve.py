@@ -57,7 +57,7 @@ def learning_curve(case: Case, deadline: Deadline) -> Figure | None:
     ctx = Context(data.schema, data.task, wish.seed, until, documents=data.documents, settings=data.settings)
     works = list(_works(case, table, splits[:folds], ctx))
 
-    def fit(work: tuple[float, Fold]) -> _Point | None:
+    def fit(work: tuple[float, Fold, pl.DataFrame]) -> _Point | None:
         return _fitted(chosen, *work, ctx, again=not case.system.tags.needs_time_order)
 
     points = [point for point in case.executor.map(fit, works) if point is not None]
@@ -86,27 +86,30 @@ def _learner(learner: Learner, leader: Leader) -> Learner:
 
 def _works(
     case: Case, table: pl.DataFrame, splits: Sequence[Split], ctx: Context
-) -> Iterator[tuple[float, Fold]]:
+) -> Iterator[tuple[float, Fold, pl.DataFrame]]:
     """Each share of each fold's rows, drawn at random, or the latest where time has an order.
 
-    Every fold has a number of its own, for arrays are shared by it.
+    Every fold has a number of its own, for arrays are shared by it; the rows to be judged are taken out once.
     """
     times = ctx.schema.with_role(Role.TIME)
     ordered = case.system.tags.needs_time_order and times
     late = table[times[0].name].arg_sort(descending=True).arg_sort().to_numpy() if ordered else None
     for at, split in enumerate(splits):
-        order = np.random.default_rng([ctx.seed, at]).permutation(split.train)
+        order, valid = np.random.default_rng([ctx.seed, at]).permutation(split.train), table[split.valid]
         if late is not None:
             order = split.train[np.argsort(late[split.train], kind="stable")]
         for place, share in enumerate(_SHARES):
             rows = np.sort(order[: round(share * len(order))])
             if len(rows) >= _FEWEST_ROWS:
-                yield share, Fold(table, Split(rows, split.valid, split.how), at * len(_SHARES) + place)
+                fold = Fold(table, Split(rows, split.valid, split.how), at * len(_SHARES) + place)
+                yield share, fold, valid
 
 
-def _fitted(learner: Learner, share: float, fold: Fold, ctx: Context, *, again: bool) -> _Point | None:
+def _fitted(
+    learner: Learner, share: float, fold: Fold, valid: pl.DataFrame, ctx: Context, *, again: bool
+) -> _Point | None:
     """One fit; None if it did not end in time, or could not be done on so few rows."""
-    train, valid = fold.table[fold.split.train], fold.table[fold.split.valid]
+    train = fold.table[fold.split.train]
     try:
         model = learner.fit(train, valid, ctx.within(fold))
         ctx.deadline.check()
@@ -169,14 +172,14 @@ def _said(metric: Metric, sizes: Sequence[list[_Point]], deadline: Deadline, see
     (truth, after), (_, before) = (_pooled([point.valid for point in made]) for made in (sizes[-1], few))
     scorers = [metric.bind(truth, before), metric.bind(truth, after)]
     low, high = bootstrap_together(scorers, truth.height, seed=seed, deadline=deadline)[1][1]
-    sign = 1.0 if metric.greater_is_better else -1.0
-    gain = sign * (scorers[1](None) - scorers[0](None))
-    low, high = sorted((sign * low, sign * high))
+    change = scorers[1](None) - scorers[0](None)
+    better = change == 0 or (change > 0) == metric.greater_is_better
+    low, high = (low, high) if better == metric.greater_is_better else (-high, -low)
     what = f"From {few[0].rows:,} to {sizes[-1][0].rows:,} rows {metric.name} became "
-    what += f"{'better' if gain >= 0 else 'worse'} by {amount(abs(gain))}"
+    what += f"{'better' if better else 'worse'} by {amount(abs(change))}"
     if np.isnan(low):
         return f"{what}."
     sure = f"{what} (95%: {amount(low)} to {amount(high)})"
     if low > 0:
-        return f"{sure}: more rows of the same kind would probably help."
+        return f"{sure}: more rows of the same kind would probably {'help' if better else 'not help'}."
     return f"{sure}, which may be chance: more rows of the same kind would hardly help."

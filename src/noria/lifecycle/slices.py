@@ -167,7 +167,7 @@ def properties(
         if reader is not None:
             yield from reader(values)
         if 0 < values.null_count() < len(values):
-            codes = values.is_null().to_numpy().astype(np.intp)
+            codes = values.is_null().to_numpy().astype(np.int8)
             yield Worded(
                 Property(codes, np.eye(2, dtype=bool)[1:], np.ones(1, dtype=bool)),
                 [f"{column.name} is missing"],
@@ -208,7 +208,7 @@ def _ordered(
         return
     count = len(edges) + 1
     codes = np.where(np.isfinite(array), np.searchsorted(edges, array, side="right"), count)
-    bins, inner = np.arange(count + 1), range(1, count - 1)
+    codes, bins, inner = codes.astype(np.int8), np.arange(count + 1), range(1, count - 1)
     below = bins < np.arange(1, count)[:, None]
     above = ~below & (bins < count)
     between = np.array([bins == at for at in inner]).reshape(-1, count + 1)
@@ -255,7 +255,7 @@ def _levels(name: str, values: pl.Series, said: Callable[[object], str]) -> Iter
     parts = np.eye(len(known), len(known) + 1, dtype=bool)
     paired = np.arange(len(known)) < _PAIRED
     yield Worded(
-        Property(codes.fill_null(len(known)).to_numpy(), parts, paired),
+        Property(codes.fill_null(len(known)).cast(pl.Int8).to_numpy(), parts, paired),
         [f"{name} {said(one)}" for one in known],
     )
 

@@ -129,7 +129,8 @@ def ranked(y: np.ndarray, p: np.ndarray, area: Callable[[np.ndarray, np.ndarray]
     columns = [1] if p.shape[1] == 2 else list(range(p.shape[1]))
     ranks = [_descending_ranks(p[:, column]) for column in columns]
     truths = [y == column for column in columns]
-    pooled = [rank * _GROUPS // n if rank.max(initial=0) >= _GROUPS else rank for rank in ranks]
+    counts = [int(rank.max(initial=0)) + 1 for rank in ranks]
+    pooled = [rank * _GROUPS // count if count > _GROUPS else rank for rank, count in zip(ranks, counts)]
 
     def areas(groups: list[np.ndarray], weights: np.ndarray) -> np.ndarray:
         values = np.empty((len(columns), len(weights)))

@@ -23,6 +23,8 @@ _LEARNED = 20_000
 _FOLDS = 3
 _DRAWS = 100
 _CELLS = 4_000_000  # weights held in memory at a time
+_STACKED = 20_000_000  # probabilities of the new rows, which stand there once for each class
+_FEWEST = 100  # of those rows, however many classes there are
 _SMALLEST = 1e-3  # of the mean error: an error of zero has no logarithm
 _SETTINGS: dict[str, object] = {
     "objective": "gamma",
@@ -56,7 +58,7 @@ def estimate_classification(
     Probabilities are made honest by isotonic regression on the known rows, class by class. A row then counts
     for each class by its honest probability: the expected confusion matrix, ROC curve, and so on. The
     interval comes from 100 repetitions, each with the regression fitted to resampled rows and with a
-    truth drawn for every new row.
+    truth drawn for every new row. Of many classes, some of the new rows stand for all.
 
     Parameters
     ----------
@@ -93,6 +95,10 @@ def estimate_classification(
     """
     m, classes = p.shape
     rng = np.random.default_rng(seed)
+    most = max(_FEWEST, _STACKED // classes**2)
+    if m > most:
+        rows = np.sort(rng.permutation(m)[:most])
+        m, p, labels = most, p[rows], None if labels is None else labels[rows]
     weight = np.ones(len(y)) if weight is None else weight
     maps = _Honest(known, y)
     code, stacked = np.repeat(np.arange(classes), m), np.tile(p, (classes, 1))

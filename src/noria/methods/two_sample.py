@@ -93,12 +93,12 @@ def classifier_two_sample(
     (True, True)
     """
     n, m, columns = len(a), len(b), a.shape[1]
-    if min(n, m) < _FEWEST or not columns:
-        count = n if scored is None else len(scored)
-        return TwoSample(math.nan, math.nan, lambda _: math.nan, np.ones(count), np.zeros(columns))
     X, label = np.concatenate([a, b]), np.repeat([0.0, 1.0], [n, m])
     rng = np.random.default_rng(seed)
     half = _half(X, rng)
+    if not columns or not _enough(label, half):
+        count = n if scored is None else len(scored)
+        return TwoSample(math.nan, math.nan, lambda _: math.nan, np.ones(count), np.zeros(columns))
     odds, gain, areas, tops, error = np.zeros(n + m), np.zeros(columns), [], [], 0.0
     others = np.zeros(0 if scored is None else len(scored))
     for held in (half, ~half):
@@ -149,11 +149,10 @@ def embedding_two_sample(a: np.ndarray, b: np.ndarray, *, seed: int = 0) -> Dist
     >>> found.value > 0.6, found.p_value < 0.01
     (True, True)
     """
-    n, m = len(a), len(b)
-    if min(n, m) < _FEWEST:
-        return Distance(math.nan, math.nan, lambda _: math.nan)
-    X, label = np.concatenate([a, b]).astype(np.float64), np.repeat([0.0, 1.0], [n, m])
+    X, label = np.concatenate([a, b]).astype(np.float64), np.repeat([0.0, 1.0], [len(a), len(b)])
     half, areas, tops, error = _half(X, np.random.default_rng(seed)), [], [], 0.0
+    if not _enough(label, half):
+        return Distance(math.nan, math.nan, lambda _: math.nan)
     for held in (half, ~half):
         centre = X[~held].mean(axis=0)
         learned = X[~held] - centre
@@ -187,6 +186,12 @@ def _half(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if 2 * len(distinct) < len(X):
         return rng.random(len(X)) < 0.5
     return (rng.random(len(distinct)) < 0.5)[place]
+
+
+def _enough(label: np.ndarray, half: np.ndarray) -> bool:
+    """Whether there are rows enough of each table, and some of each in both halves: copies may fill one."""
+    rows = [np.bincount(label[part].astype(np.intp), minlength=2) for part in (half, ~half)]
+    return bool(np.sum(rows, axis=0).min() >= _FEWEST and np.min(rows) > 0)
 
 
 def _drawn(rng: np.random.Generator, label: np.ndarray, inside: np.ndarray) -> np.ndarray:

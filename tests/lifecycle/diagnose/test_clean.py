@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from noria.lifecycle.diagnose.columns import target_leak
+from noria.lifecycle.diagnose.facts import Facts
 from noria.testing.faults import sound
 from noria.testing.toy import problems
 
@@ -97,3 +99,18 @@ def test_series_are_judged_as_wholes(diagnosed):
     walks = pl.concat([part.with_columns(y=pl.Series(rng.normal(size=200).cumsum())) for part in parts])
     run, _ = diagnosed(walks, trials=6, **keys)
     assert "NOR002" in {one.code for one in run.findings}
+
+
+def test_three_rows_of_a_rare_class_give_no_feature_away(diagnosed):
+    facts = Facts(diagnosed(sound(400, classes=True), learners=["naive_bayes"])[1])
+    facts.y = (np.arange(len(facts.places)) % 120 == 0).astype(int)
+    assert facts.y.sum() == 3
+    assert target_leak.look(facts) is None
+
+
+def test_a_baseline_that_ranks_folds_and_no_rows_is_not_far_from_them(diagnosed):
+    rng = np.random.default_rng(1)
+    table = pl.DataFrame({"a": rng.normal(size=600), "y": np.where(rng.random(600) < 0.012, "yes", "no")})
+    run, _ = diagnosed(table, learners=["naive_bayes"])
+    assert run.evaluation.scores["roc_auc"].value == 0.5
+    assert {"NOR002", "NOR019"} == {one.code for one in run.findings}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 import pytest
@@ -115,3 +117,9 @@ def test_sensitivity_sees_numbers_levels_and_bends(view):
 def test_no_columns_and_no_rows(view, numbers, mse):
     assert permute(view(linear, numbers.select("a"), target="a"), mse, deadline=Deadline()).importance == ()
     assert permute(view(linear, numbers.head(0)), mse, deadline=Deadline()).importance == ()
+
+
+def test_where_the_metric_is_not_defined_nothing_is_found(shown):
+    undefined = Metric("ranking", True, lambda *_: lambda _: math.nan)
+    found = permute(shown, undefined, deadline=Deadline())
+    assert (found.importance, found.together) == ((), ())

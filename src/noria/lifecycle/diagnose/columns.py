@@ -25,7 +25,7 @@ __all__ = [
     "target_leak",
 ]
 
-_LEAK, _ERRORS, _RANKED, _ODD, _LEAK_ROWS = 0.02, 3, 0.01, 0.5, 100
+_LEAK, _ERRORS, _MISSED, _RANKED, _ODD, _LEAK_ROWS = 0.02, 3, 0.1, 0.01, 0.5, 100
 _ADDED, _LEAST, _FEWEST, _LIKELY = 0.1, 0.05, 3, 1.645
 _IMPOSSIBLE, _ID_ROWS, _UNIQUE = 1e-6, 50, 0.95
 _EQUAL, _REPEATED, _COMPARED = 0.9999, 0.1, 300
@@ -69,7 +69,7 @@ def _telling(facts: Facts) -> list[str]:
     """Features that nearly determine the target."""
     if facts.classes:
         wrong = len(facts.y) - int(np.bincount(facts.y).max())
-        most = max(_LEAK, _ERRORS / max(wrong, 1))
+        most = max(_LEAK, min(_ERRORS / max(wrong, 1), _MISSED))
         return [name for name, one in facts.columns.alone.items() if one.missed <= most]
     return [
         name
@@ -186,18 +186,17 @@ def _correlated(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _one_to_one(facts: Facts) -> Iterator[tuple[str, str]]:
     """Pairs of features whose values go with each other, where they repeat."""
-    kinds: dict[int, list[tuple[str, np.ndarray]]] = {}
+    kinds: dict[bytes, list[str]] = {}
     for column in facts.columns.in_time(facts.columns.features[:_COMPARED]):
         if column.distinct > _REPEATED * max(facts.schema.rows, 1):
             continue
         codes = facts.columns.codes(column, facts.seen)[0]
-        levels = int(codes.max(initial=0)) + 1
-        if 3 <= levels <= _REPEATED * len(codes):
-            kinds.setdefault(levels, []).append((column.name, codes))
-    for levels, alike in kinds.items():
-        for (a, first), (b, second) in combinations(alike, 2):
-            if len(np.unique(first * levels + second)) == levels:
-                yield a, b
+        first = np.unique(codes, return_index=True)[1]
+        if 3 <= len(first) <= _REPEATED * len(codes):
+            turn = np.argsort(np.argsort(first))  # of each level, in the order in which they appear
+            kinds.setdefault(turn[codes].tobytes(), []).append(column.name)
+    for alike in kinds.values():
+        yield from combinations(alike, 2)
 
 
 @diagnostic("NOR026")

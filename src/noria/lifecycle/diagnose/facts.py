@@ -24,7 +24,7 @@ __all__ = ["Columns", "Estimate", "Facts", "Scores"]
 _MOST = 20_000  # rows whose predictions are looked at
 _TRAIN = 100_000  # rows that were learned from
 _ROWS = 3_000  # that columns are looked at in
-_TESTED = 1_000  # that a bootstrap is made of
+_TESTED, _OF_CLASS = 1_000, 10  # that a bootstrap is made of, and of its rarest class
 _RESAMPLES = 150
 _FEWEST = 10  # independent units that an error is estimated from
 _PROBABILITY = "probability_"
@@ -192,7 +192,7 @@ class Scores:
 
         The error is that of all rows, though only some of them are drawn (m out of n).
         """
-        some = np.random.default_rng(self._facts.seed).permutation(rows.height)[:_TESTED]
+        some = np.random.default_rng(self._facts.seed).permutation(rows.height)[: self._tested(rows)]
         units, parts, count, whole = self._units(rows), None, len(some), rows.height
         if units is not None:
             parts = [some[units[some] == unit] for unit in np.unique(units[some])]
@@ -208,6 +208,15 @@ class Scores:
             drawn, count, resamples=_RESAMPLES, seed=self._facts.seed, deadline=self._facts.case.deadline
         )
         return Estimate(value, (high - low) / 3.92 * math.sqrt(count / whole))
+
+    def _tested(self, rows: pl.DataFrame) -> int:
+        """Rows that a bootstrap is made of: more where a class is so rare that few of them would have it."""
+        if not (self._facts.known and self._facts.classes):
+            return _TESTED
+        codes = self._facts.truth(rows)
+        counts = np.bincount(codes[codes >= 0])
+        rarest = int(counts[counts > 0].min(initial=max(rows.height, 1)))
+        return max(_TESTED, _OF_CLASS * rows.height // rarest)
 
     def mean(self, values: np.ndarray, rows: pl.DataFrame) -> Estimate:
         """The mean of values (n,) that belong to rows, with its error; groups and series count as one."""

@@ -152,6 +152,8 @@ def far_from_folds(facts: Facts) -> Seen | None:
     )
     baseline = facts.scores.bind(evidence.fold_truth, facts.guesses)(None)
     apart = Estimate(facts.scores.sign * (held.value - folds.value), math.hypot(held.error, folds.error))
+    if folds.value == baseline and held.error == 0:  # shares of classes rank folds, and no rows
+        return None
     if not (abs(apart.z) > 4 and abs(apart.value) > _FAR * abs(folds.value - baseline)):
         return None
     word = "better" if apart.value > 0 else "worse"

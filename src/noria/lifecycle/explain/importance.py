@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -56,7 +57,8 @@ def permute(view: View, metric: Metric, *, deadline: Deadline, seed: int = 0) ->
     A shuffled column keeps its distribution and loses its relation to everything else. That takes in what the
     column does together with others. Where columns say the same, each may look unimportant, so those whose
     ranks correlate by more than 0.8 are shuffled together too. The interval is that over repeated shuffles,
-    each judged on resamples of the rows.
+    each judged on resamples of the rows. Nothing is found where the metric is not defined on the rows, as a
+    ranking of one class.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def _shuffled(
         samples = [None, *(rng.integers(0, count, count) for _ in range(_RESAMPLES))]
         scores = [before(rows) for rows in samples]
         for first in range(0, len(groups), batch):
-            if deadline.expired:
+            if deadline.expired or math.isnan(scores[0]):
                 return found
             part = groups[first : first + batch]
             orders = [rng.permutation(count) for _ in part]

@@ -111,6 +111,14 @@ def test_rows_of_a_file_use_up_none_of_the_log(service, rows):
     assert service.retrain("toy", dry_run=True).learned + service.retrain("toy", dry_run=True).judged == 300
 
 
+def test_nothing_is_learned_of_rows_that_were_refused(service, rows):
+    service.answer(rows(300, 1))
+    refused = [{"age": "old", "town": "Delft", "income": 1.0}] * 50
+    service.log(refused, [{"error": {"what": "no"}}] * 50, ["yes"] * 50)
+    told = service.retrain("toy", dry_run=True)
+    assert told.learned + told.judged == 300
+
+
 def test_one_that_is_no_better_is_kept_aside_with_the_reason(service, rows):
     service.answer(rows(400, 1))
     done = service.retrain("toy")

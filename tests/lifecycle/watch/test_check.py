@@ -88,6 +88,14 @@ def test_refused_rows_and_slow_requests_are_alarms(service, rows):
     assert check.usage.cost == pytest.approx(check.usage.cpu * 3.6 / 3600)
 
 
+def test_fields_that_callers_invent_are_not_all_looked_at(service, rows):
+    service.answer(rows(100, 1))
+    odd = [{f"field {at}": 1} for at in range(300)]
+    service.log(odd, [{"error": {"what": "There is no such field."}}] * 300)
+    named = [one for one in service.check().report.issues if one.column.startswith("field ")]
+    assert len(named) == 20
+
+
 def test_a_window_of_three_rows_is_no_reason_for_anything(service, rows):
     service.answer(rows(2, 1))
     service.log([{"age": None, "town": "Atlantis", "income": 1.0}], [{"error": {"what": "no"}}])

@@ -232,6 +232,8 @@ async def test_a_key_for_some_documents_gets_nothing_of_the_others(handbook):
         absent = await bob.get(f"{place}/documents?document=gloves.mp")
         assert (hidden.status_code, hidden.json()["do"]) == (404, None)
         assert hidden.json()["what"].replace("md", "mp") == absent.json()["what"]
+        allowed = await bob.get(f"{place}/documents?document=pzz")
+        assert (allowed.status_code, allowed.json()["do"]) == (404, None)
         for path in ("predict", "explain"):
             refused = await bob.post(f"{place}/{path}", json={"rows": [{"question": "What do gloves cost?"}]})
             assert refused.status_code == 403

@@ -69,7 +69,11 @@ def ask_routes(desk: Desk, uploads: Uploads) -> APIRouter:
         check(request.scope, name, Verb.PREDICT, filtered=True)
         if not all(named(patterns).match(document) for patterns in within(request.scope, name)):
             raise NotFoundError(f"There is no document {document[:80]!r}.")
-        return desk.endpoint(name).serving.talker.source(document, begin, end)
+        try:
+            return desk.endpoint(name).serving.talker.source(document, begin, end)
+        except NotFoundError as error:
+            error.do = None  # it names other documents, which the key may not be for
+            raise
 
     return routes
 

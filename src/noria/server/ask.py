@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -90,7 +91,8 @@ def _add_documents(routes: APIRouter, desk: Desk, uploads: Uploads) -> None:
         check_raw(request)
         with uploads.room():
             content = await _body(request, limit)
-            job = await asyncio.to_thread(uploads.take, serving, document, content, replace=replace)
+            take = partial(uploads.take, serving, document, content, replace=replace)
+            job = await asyncio.get_running_loop().run_in_executor(uploads.readers, take)
         return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})
 
     @routes.get("/v1/models/{name}/documents/{job}")

@@ -390,6 +390,13 @@ def test_a_strict_server_loses_no_change(remote, postgres):
 # -- addresses -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("host", ["host", "host:port"])
+def test_an_address_that_is_none_shows_no_password(tmp_path, host):
+    with pytest.raises(ParamError) as caught:
+        known(Settings(home=tmp_path, state=f"postgres://ann:secret@{host}/x"))
+    assert caught.value.got == f"'postgres://***@{host}/x'"
+
+
 @pytest.mark.parametrize("address", ["nonsense", "mysql://host/x", "sqlite://"])
 def test_an_address_that_is_none(tmp_path, address):
     with pytest.raises(ParamError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -191,12 +192,12 @@ class Database:
             url = make_url(self.settings.state or "")
             kind = url.get_backend_name()
             known = kind == "postgresql" or (kind == "sqlite" and bool(url.database))
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             known = False
         if not known:
             raise ParamError(
                 "NORIA_STATE is not the address of a state database.",
-                got=repr(self.settings.state),
+                got=repr(re.sub("//.*@", "//***@", self.settings.state or "")),  # there may be a password
                 do="Write it as postgresql://user@host/database or sqlite:////folder/state.db.",
             )
         return url

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -166,6 +167,17 @@ def test_another_version_begins_anew(service, rows):
     check = service.check()
     assert "What new rows are compared with cannot be read. Train the model again." in check.notes
     assert (check.usage.rows, check.report.drifts) == (600, ())
+
+
+def test_looks_at_two_versions_in_turn_keep_each_its_alarms(service, rows):
+    registry, artefacts = service.session.registry, service.session.artefacts
+    run = artefacts.create("toy")
+    shutil.copytree(registry.folder("toy"), artefacts.folder(run), dirs_exist_ok=True)
+    registry.promote("toy", registry.register("toy", run), "rival")
+    for seed in (1, 2):
+        service.answer(rows(500, seed, odd=3.0))
+        champion, rival = (service.watcher.check(name) for name in ("toy", "toy@rival"))
+    assert (champion.version, rival.version, kinds(champion), kinds(rival)) == (1, 2, ["decay"], [])
 
 
 def test_two_watchers_at_once_and_one_acts(service, rows):

@@ -114,8 +114,9 @@ class Watcher:
         name = model.version.name
         with alone(self.ledger, f"watch {name}", _LEASE) as other:
             earlier = [Check.from_dict(one.body) for one in self.ledger.entries(name, "check", limit=_LOOKED)]
-            before = earlier[0] if earlier else None
-            check = self._look(model, rule, earlier)
+            alias = reference.partition("@")[2] or "champion"
+            before = next((one for one in earlier if one.alias == alias), None)
+            check = replace(self._look(model, rule, earlier), alias=alias)
             check = replace(check, alarms=alarms.stepped(check, before, rule))
             if other is not None:
                 note = f"Another watcher, {other}, is at work: this one only looks."

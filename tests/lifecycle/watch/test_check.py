@@ -12,7 +12,7 @@ import pytest
 import noria
 from noria.core.serving import Label, Outcome
 from noria.core.watch import Check
-from noria.lifecycle.watch import alone
+from noria.lifecycle.watch import alone, window
 
 
 def kinds(check: Check) -> list[str]:
@@ -95,6 +95,15 @@ def test_fields_that_callers_invent_are_not_all_looked_at(service, rows):
     service.log(odd, [{"error": {"what": "There is no such field."}}] * 300)
     named = [one for one in service.check().report.issues if one.column.startswith("field ")]
     assert len(named) == 20
+
+
+def test_large_rows_are_read_a_few_at_a_time(service, rows, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(window, "_LARGE", 2_000)
+    monkeypatch.setattr(window, "_take", lambda _, page, *__: sizes.append(len(page)))
+    service.answer(rows(60, 1))
+    service.check()
+    assert (sum(sizes), max(sizes) < 30) == (60, True)
 
 
 def test_a_window_of_three_rows_is_no_reason_for_anything(service, rows):

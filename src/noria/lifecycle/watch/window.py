@@ -23,7 +23,7 @@ from noria.errors import NoriaError
 
 __all__ = ["Labelled", "Logged", "Span", "labelled", "read", "refused", "table"]
 
-_PAGE = 5_000
+_PAGE, _LARGE = 5_000, 20_000_000
 _MASK = "***"
 _DAY = 86_400.0
 _JUMP = 60.0  # seconds that clocks of several machines may differ
@@ -192,8 +192,16 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _pages(lines: Iterator[LoggedPrediction]) -> Iterator[list[LoggedPrediction]]:
-    lines = iter(lines)
-    while page := list(islice(lines, _PAGE)):
+    """So many lines at once, or so many characters: a line may have millions of them."""
+    page: list[LoggedPrediction] = []
+    size = 0
+    for line in lines:
+        page.append(line)
+        size += len(line.inputs) + len(line.outputs)
+        if len(page) == _PAGE or size > _LARGE:
+            yield page
+            page, size = [], 0
+    if page:
         yield page
 
 

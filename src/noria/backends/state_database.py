@@ -144,6 +144,7 @@ class Database:
             if self.made():
                 return
             draft = self.file.with_name(f"{self.file.name}.new")
+            _remove(draft)  # whoever was killed has left his
             try:
                 engine = _sqlite(draft, new=True)
                 with self.telling(), engine.begin() as connection:
@@ -151,8 +152,7 @@ class Database:
                 engine.dispose()
                 draft.rename(self.file)
             finally:
-                for left in draft.parent.glob(f"{draft.name}*"):
-                    left.unlink()
+                _remove(draft)
             self.made()
 
     def _migrate(self) -> None:
@@ -270,6 +270,11 @@ class Database:
                 return False
             with self.telling():
                 raise
+
+
+def _remove(draft: Path) -> None:
+    for left in draft.parent.glob(f"{draft.name}*"):
+        left.unlink()
 
 
 def _filled(file: Path) -> bool:

@@ -12,6 +12,7 @@ import pytest
 import noria
 from noria.core.serving import Label, Outcome
 from noria.core.watch import Check
+from noria.errors import ArtifactError
 from noria.lifecycle.watch import alone, window
 
 
@@ -41,6 +42,12 @@ def test_what_rows_are_compared_with_is_damaged(service, rows, content):
     check = service.check()
     assert (check.verdict, check.usage.rows, check.report.drifts) == ("ok", 60, ())
     assert check.notes == ("What new rows are compared with cannot be read. Train the model again.",)
+
+
+def test_a_run_without_its_record_is_told(service):
+    (service.session.registry.folder("toy") / "run.json").unlink()
+    with pytest.raises(ArtifactError, match="The run of version 1 of 'toy' has no record"):
+        service.check()
 
 
 def test_nobody_has_asked_yet(service):

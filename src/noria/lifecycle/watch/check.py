@@ -93,7 +93,13 @@ class Watcher:
         """The version that a name means. NotFoundError if there is none, ArtifactError if its run is lost."""
         version = self.registry.find(reference)
         folder = self.registry.folder(f"{version.name}@{version.number}")
-        record = manifest.read_json(folder / "run.json") or {}
+        record = manifest.read_json(folder / "run.json")
+        if record is None:
+            raise ArtifactError(
+                f"The run of version {version.number} of {version.name!r} has no record.",
+                got=f"no run.json in {folder}",
+                do="Restore it from a copy, or promote another version.",
+            )
         return Watched(version, folder, record, Recipe.parse(record["recipe"]))
 
     def check(self, reference: str, **changes: Any) -> Check:

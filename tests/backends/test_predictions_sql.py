@@ -7,6 +7,7 @@ import time
 from contextlib import closing, contextmanager
 
 import pytest
+from sqlalchemy import Engine, event
 
 import noria
 from noria.backends import predictions_sql
@@ -187,6 +188,28 @@ def test_what_a_service_keeps_survives_reindex(local):
     noria.reindex(session=noria.Session(local))
     assert (log.count(), [label.label for label in log.labels("demo")]) == (1, ['"yes"'])
     assert [key.name for key in keys.all()] == ["ann"]
+
+
+def test_rows_are_found_by_their_ids_and_whole_lines_are_not_sorted(local):
+    log, heard = SqlPredictions(local), []
+    log.append([LINE])
+
+    def hear(_, __, statement, given, *___):
+        heard.append((statement, given))
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    try:
+        log.tell("demo", [Label.of("a", 1, 1.0)])
+        list(log.read("demo"))
+    finally:
+        event.remove(Engine, "before_cursor_execute", hear)
+    asked = [one for one in heard if one[0].startswith("SELECT predictions.")]
+    with closing(sqlite3.connect(local.home / "state.db")) as database:
+        plans = [
+            [step[3] for step in database.execute(f"EXPLAIN QUERY PLAN {sql}", given)] for sql, given in asked
+        ]
+    assert plans[0] == ["SEARCH predictions USING INDEX predictions_row (id=?)"]
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plans[1]
 
 
 def test_many_labels_keep_nobody_from_writing(local):

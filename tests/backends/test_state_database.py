@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 
 from noria.backends import state_migrations
 from noria.backends.predictions_sql import SqlPredictions
+from noria.backends.state_database import Database
 from noria.backends.state_sql import SqlState
 from noria.backends.state_tables import Table
 from noria.core.result import Score
@@ -387,7 +388,24 @@ def test_a_strict_server_loses_no_change(remote, postgres):
     assert [change.number for change in known(remote)[1]] == list(range(1, 18))
 
 
+def test_a_database_that_was_left_half_made_is_made_anew(tmp_path):
+    there, here = Settings(home=tmp_path / "there"), Settings(home=tmp_path / "here")
+    Database(there)._make()
+    here.home.mkdir()
+    shutil.copy(there.home / "state.db", here.home / "state.db.new")
+    Database(here)._make()
+    assert Database(here).made()
+    assert [path.name for path in here.home.glob("*.new*")] == []
+
+
 # -- addresses -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", ["host", "host:port"])
+def test_an_address_that_is_none_shows_no_password(tmp_path, host):
+    with pytest.raises(ParamError) as caught:
+        known(Settings(home=tmp_path, state=f"postgres://ann:secret@{host}/x"))
+    assert caught.value.got == f"'postgres://***@{host}/x'"
 
 
 @pytest.mark.parametrize("address", ["nonsense", "mysql://host/x", "sqlite://"])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
 
 from noria.core.drift import DriftReport
-from noria.core.watch import Alarm, Check, Usage
+from noria.core.result import Score
+from noria.core.watch import Alarm, Check, Realised, Usage
 
 
 def test_an_alarm_opens_and_closes_after_as_many_windows():
@@ -27,3 +29,10 @@ def test_a_check_without_rows():
     again = Check.from_dict(check.to_dict())
     assert math.isnan(again.usage.median)
     assert "m@1: no rows; 0 rows" in check._repr_html_()
+
+
+def test_a_score_without_end_is_kept_as_none():
+    score = Score("rmse", math.inf, math.inf, math.nan)
+    check = Check("m", 1, 0.0, Usage(), DriftReport(0, 10), "rmse", scores=(Realised(score, score, True),))
+    told = json.dumps(check.to_dict(), allow_nan=False)
+    assert math.isnan(Check.from_dict(json.loads(told)).scores[0].score.value)

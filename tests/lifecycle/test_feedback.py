@@ -12,11 +12,11 @@ import pytest
 import noria
 from noria.api import desk
 from noria.api._watch import watcher
-from noria.core.schema import Schema, Type
+from noria.core.schema import Column, Schema, Type
 from noria.core.serving import Label, LoggedPrediction, Outcome
 from noria.core.signature import Output, Signature
 from noria.errors import ColumnError
-from noria.lifecycle.feedback import tell
+from noria.lifecycle.feedback import _matched, tell
 from noria.server import create_app
 from noria.settings import Settings
 
@@ -27,8 +27,11 @@ TEXT = Signature(Schema(()), (Output("prediction", Type.TEXT),))
 class Log:
     """What a log is told."""
 
-    def __init__(self):
-        self.labels = []
+    def __init__(self, lines=()):
+        self.labels, self.lines = [], lines
+
+    def read(self, _):
+        return iter(self.lines)
 
     def tell(self, name, labels, *, replace=False):
         self.labels += labels
@@ -81,6 +84,13 @@ async def told_over_http(served, known, later):
             found.append((answer.status_code, told if answer.status_code == 200 else told["what"]))
     await served.close()
     return found
+
+
+def test_a_forecast_that_was_refused_spoils_no_truth_of_others():
+    said = ('{"day": "soon"}', '{"error": {"what": "no"}}')
+    lines = [LoggedPrediction("r", "r", "sales", 1, "champion", 0.0, 0.1, None, *said)]
+    keys, truth = Schema((Column("day", Type.DATETIME),)), pl.DataFrame({"day": ["2024-05-01"], "sales": [1]})
+    assert _matched(Log(lines), "sales", keys, truth, "sales", None) == ([], 1)
 
 
 def test_forecasts_get_their_truth_by_series_and_time(tmp_path):

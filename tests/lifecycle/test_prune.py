@@ -31,11 +31,13 @@ def local(tmp_path) -> noria.Session:
     return noria.Session(Settings(home=tmp_path / "home"))
 
 
-def trained(session: noria.Session, name: str = "demo", data: str = "none") -> str:
+def trained(
+    session: noria.Session, name: str = "demo", data: str = "none", documents: str | None = None
+) -> str:
     """A run that is finished and registered."""
     artefacts = session.artefacts
     run = artefacts.create(name)
-    write_run(artefacts.folder(run), name, data=data)
+    write_run(artefacts.folder(run), name, data=data, documents=documents)
     artefacts.publish(run)
     session.registry.record(run)
     session.registry.register(name, run)
@@ -269,6 +271,12 @@ def test_data_that_no_run_refers_to_go_if_that_is_asked_for(session):
     )
     noria.prune(keep=1, snapshots=True, session=session)
     assert set(session.artefacts.snapshots.kept()) == {used, young}
+
+
+def test_documents_that_questions_were_asked_of_stay(session):
+    rows, documents = kept_data(session, 1), kept_data(session, 2)
+    trained(session, data=rows, documents=documents)
+    assert noria.prune(snapshots=True, session=session).items == ()
 
 
 def test_data_of_a_run_that_the_index_does_not_know_stay(local):

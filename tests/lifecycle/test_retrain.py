@@ -15,6 +15,7 @@ import pytest
 import noria
 from noria.core.recipe import Recipe
 from noria.core.serving import Label
+from noria.core.watch import Entry
 from noria.errors import DataError, NoriaError, ParamError
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.retrain import Retrained, due, joined
@@ -111,6 +112,14 @@ def test_rows_of_a_file_use_up_none_of_the_log(service, rows):
     assert service.retrain("toy", dry_run=True).learned + service.retrain("toy", dry_run=True).judged == 300
 
 
+def test_nothing_is_learned_of_rows_that_were_refused(service, rows):
+    service.answer(rows(300, 1))
+    refused = [{"age": "old", "town": "Delft", "income": 1.0}] * 50
+    service.log(refused, [{"error": {"what": "no"}}] * 50, ["yes"] * 50)
+    told = service.retrain("toy", dry_run=True)
+    assert told.learned + told.judged == 300
+
+
 def test_one_that_is_no_better_is_kept_aside_with_the_reason(service, rows):
     service.answer(rows(400, 1))
     done = service.retrain("toy")
@@ -163,6 +172,17 @@ def test_it_is_begun_by_triggers_and_not_again_at_once(service, rows):
     assert service.retrain("toy", only_due=True).outcome == "not due"
     service.now += 86_401
     assert service.retrain("toy", only_due=True, dry_run=True).outcome == "would"
+
+
+def test_an_alarm_of_another_version_begins_nothing(service, rows):
+    for seed in (1, 2):
+        service.answer(rows(400, seed, odd=3.0))
+        check = service.check(rows=400)
+    assert service.retrain("toy", only_due=True, dry_run=True).outcome == "would"
+    later = [replace(check, alarms=()).to_dict(), {**check.to_dict(), "version": 7}]
+    for body in later:
+        service.watcher.ledger.add(Entry("toy", "check", service.now, "me", body))
+    assert service.retrain("toy", only_due=True, dry_run=True).outcome == "not due"
 
 
 def test_triggers_in_words():

@@ -8,6 +8,7 @@ import pytest
 import noria
 from noria.backends import predictions_sql
 from noria.lifecycle.serve import Privacy
+from noria.lifecycle.watch import window
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +68,14 @@ async def test_what_becomes_of_feedback(inside):
 async def test_feedback_that_is_none(inside, body, what):
     answer = await inside().client.post("/v1/models/line/feedback", json=body)
     assert (answer.status_code, answer.json()["what"]) == (422, what)
+
+
+async def test_no_table_is_made_of_fields_that_tell_no_forecast_apart(inside, monkeypatch):
+    made = []
+    monkeypatch.setattr(window, "_series", lambda name, _: made.append(name))
+    rows = [{f"field {at}": at} for at in range(100)]
+    answer = await inside().client.post("/v1/models/line/feedback", json={"rows": rows})
+    assert (answer.status_code, made) == (422, [])
 
 
 async def test_feedback_needs_a_log_and_a_model(inside):

@@ -100,6 +100,10 @@ def whole_numbers_too_wide() -> bytes:
         (stream(pa.array([b"a"])), "The column 'x0' does not hold single values."),
         (stream(pa.array([10**9], pa.date32())), "A value lies outside of what dates and times can be."),
         (
+            stream(pa.array([253_402_300_799], pa.timestamp("s", "Pacific/Auckland"))),
+            "A value lies outside of what dates and times can be.",
+        ),
+        (
             stream(pa.array([86_400_000 * 2**30], pa.date64())),
             "A value lies outside of what dates and times can be.",
         ),

@@ -78,6 +78,17 @@ async def test_an_answer_is_streamed(client):
     assert told[0][1]["text"] == told[1][1]["predictions"][0]["prediction"]
 
 
+async def test_a_question_that_is_masked_is_not_kept(handbook):
+    import httpx
+
+    made = desk("handbook", session=handbook, mask=["question"])
+    transport = httpx.ASGITransport(create_app(made))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as one:
+        told = (await one.post(PREDICT, json={"question": "What do secret wheels cost?"})).json()
+    [line] = made.log.read("handbook", limit=1)
+    assert (line.request, "secret" in line.inputs + line.outputs) == (told["request"], False)
+
+
 async def test_thumbs_are_feedback(client, served):
     request = (await client.post(PREDICT, json={"question": "What do the wheels cost?"})).json()["request"]
     labels = {"labels": [{"id": request, "label": True}]}
@@ -232,6 +243,8 @@ async def test_a_key_for_some_documents_gets_nothing_of_the_others(handbook):
         absent = await bob.get(f"{place}/documents?document=gloves.mp")
         assert (hidden.status_code, hidden.json()["do"]) == (404, None)
         assert hidden.json()["what"].replace("md", "mp") == absent.json()["what"]
+        allowed = await bob.get(f"{place}/documents?document=pzz")
+        assert (allowed.status_code, allowed.json()["do"]) == (404, None)
         for path in ("predict", "explain"):
             refused = await bob.post(f"{place}/{path}", json={"rows": [{"question": "What do gloves cost?"}]})
             assert refused.status_code == 403

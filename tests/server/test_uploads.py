@@ -7,8 +7,10 @@ import io
 import json
 import shutil
 import subprocess
+import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -220,6 +222,27 @@ async def test_only_so_many_wait_to_be_read(made, trained, monkeypatch):
         assert (await sent(client, "late.md")).status_code == 202
 
 
+@pytest.mark.anyio
+async def test_documents_that_take_long_to_read_keep_no_other_threads(made, monkeypatch):
+    free = threading.Event()
+    monkeypatch.setattr(apart, "check", lambda *_: free.wait(30))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    async with made() as client:
+        sending = asyncio.gather(*(sent(client, f"new-{at}.md") for at in range(4)))
+        await asyncio.sleep(0.2)
+        await asyncio.wait_for(asyncio.to_thread(int), 10)
+        free.set()
+        assert [one.status_code for one in await sending] == [202] * 4
+
+
+def test_a_service_that_stops_begins_no_fit(tmp_path):
+    taken = apart_uploads(noria.Settings(home=tmp_path))
+    taken.stop()
+    with pytest.raises(noria.errors.NoriaError) as caught:
+        taken._refit("book")
+    assert caught.value.got == "its process ended with -15"
+
+
 def test_a_client_uploads_and_waits(trained, session, live, refits, tmp_path):
     def refit(name):
         refits.append(name)
@@ -291,7 +314,8 @@ async def test_documents_from_elsewhere_are_one_error(session, handbook, tmp_pat
         assert answer.status_code == 422
         assert answer.json()["what"] == "The documents of 'line' do not come from a folder of this machine."
         assert (await client.get("/v1/models/line/documents/none")).status_code == 404
-        assert (await client.get("/v1/models/line/documents/..%2F..%2Fx")).status_code == 404
+        for odd in ("..%2F..%2Fx", "x" * 300):
+            assert (await client.get(f"/v1/models/line/documents/{odd}")).status_code == 404
 
 
 def test_many_are_indexed_together_and_failures_are_told(session, tmp_path):
@@ -317,6 +341,14 @@ def test_many_are_indexed_together_and_failures_are_told(session, tmp_path):
     assert (told[-1].version, told[-1].promoted, told[-1].why) == (2, False, "no better")
     last = wait(taken, taken.take(serving, "new-5.md", DRAGONS))
     assert (last.state, last.error["what"]) == ("failed", "The disk is full.")
+
+
+def test_a_fit_that_fails_unforeseen_is_told(session, tmp_path, caplog):
+    taken = Uploads(tmp_path / "uploads", lambda _: {})
+    serving = desk("book", session=session).endpoint("book").serving
+    told = wait(taken, taken.take(serving, "new-6.md", DRAGONS))
+    assert (told.state, told.error["what"]) == ("failed", "'book' could not be fitted again.")
+    assert "could not be indexed: 'version'" in caplog.text
 
 
 def wait(taken, job):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import subprocess
+import sys
 import threading
 import time
 
@@ -39,6 +41,15 @@ def test_what_fails_is_logged_and_ends_nothing(tmp_path, caplog):
         wait(lambda: caplog.records)
     assert "'nobody' could not be watched." in caplog.text
     assert "There is no model 'nobody'." in caplog.text
+
+
+def test_a_watcher_that_is_killed_is_told(tmp_path, caplog, monkeypatch):
+    killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    begin = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda _, **more: begin(killed, **more))
+    with caplog.at_level(logging.ERROR, "noria.serve"), watching(["line"], 0.05, Settings(home=tmp_path)):
+        wait(lambda: caplog.records)
+    assert "its process ended with -9" in caplog.text
 
 
 def test_without_a_schedule_nothing_is_begun(tmp_path):

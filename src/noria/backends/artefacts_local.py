@@ -8,7 +8,7 @@ import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from noria.core.files import write_text
 from noria.core.manifest import read_json
@@ -112,9 +112,13 @@ class LocalArtefacts:
         """The ids of all runs."""
         return _names(self.settings.runs)
 
+    def record(self, run: str) -> dict[str, Any] | None:
+        """All that a finished run's folder says of it; None if it has not come to its end."""
+        return read_json(self._path(run) / "run.json")
+
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
-        started, record = (read_json(self._path(run) / file) for file in ("started.json", "run.json"))
+        started, record = read_json(self._path(run) / "started.json"), self.record(run)
         if started is None and record is None:
             return None
         return RunEntry.of(started or {"id": run}, record)

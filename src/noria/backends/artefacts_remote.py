@@ -96,7 +96,7 @@ class RemoteArtefacts:
         record = (own / _RECORD).read_bytes()
         if self.store.read([f"runs/{run}/{_RECORD}"]) != [record]:
             told = json.loads(record)
-            for digest in filter(None, (told["snapshot"], told.get("tested"))):
+            for digest in filter(None, (told["snapshot"], told.get("tested"), told.get("documents"))):
                 self.snapshots.publish(digest)
             self.store.remove(f"runs/{run}/{_RECORD}")
             self.store.put({f"runs/{run}/{name}": own / name for name in _lasting(own)}, run)
@@ -131,11 +131,16 @@ class RemoteArtefacts:
         """The ids of all runs in the store, and of those on this machine that are not there yet."""
         return sorted({*self.store.names("runs"), *self._local.runs()})
 
+    def record(self, run: str) -> dict[str, Any] | None:
+        """All that a finished run's folder says of it; None if it has not come to its end."""
+        own = self._own(run).is_dir()
+        return self._local.record(run) if own else self._read([f"runs/{run}/{_RECORD}"])[0]
+
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
         if self._own(run).is_dir():
             return self._local.entry(run)
-        record = self._read([f"runs/{run}/{_RECORD}"])[0]
+        record = self.record(run)
         return RunEntry.of(record, record) if record is not None else None
 
     def size(self, run: str) -> int:

@@ -152,21 +152,20 @@ class SqlPredictions:
 
         from noria.backends.state_tables import PredictionRow as Row
 
-        chosen = select(*(getattr(Row, field) for field in LoggedPrediction._fields), Row.number)
+        numbers = select(Row.number)  # an index has all of these, so that no whole lines are sorted
         if name is not None:
-            chosen = chosen.where(Row.name == name)
+            numbers = numbers.where(Row.name == name)
         if since is not None:
-            chosen = chosen.where(Row.when >= since)
-        if limit is None:
-            chosen = chosen.order_by(Row.number)
-        else:
-            latest = chosen.order_by(Row.number.desc()).limit(limit).subquery()
-            chosen = select(latest).order_by(latest.c.number)
+            numbers = numbers.where(Row.when >= since)
+        if limit is not None:
+            numbers = numbers.order_by(Row.number.desc()).limit(limit)
+        chosen = select(*(getattr(Row, field) for field in LoggedPrediction._fields))
+        chosen = chosen.where(Row.number.in_(numbers)).order_by(Row.number)
         with self._database.reading() as connection:
             if connection is None:
                 return
             for row in connection.execution_options(yield_per=_PAGE).execute(chosen):
-                yield LoggedPrediction(*row[:-1])
+                yield LoggedPrediction(*row)
 
     def count(self, name: str | None = None) -> int:
         """How many lines there are."""
@@ -266,10 +265,11 @@ def _known(connection: Connection, name: str, ids: set[str]) -> tuple[set[str], 
 
     from noria.backends.state_tables import LabelRow, PredictionRow
 
-    logged = select(PredictionRow.id).where(PredictionRow.name == name, PredictionRow.id.in_(ids))
+    logged = select(PredictionRow.id, PredictionRow.name).where(PredictionRow.id.in_(ids))
     labelled = select(LabelRow.id, LabelRow.label).where(LabelRow.name == name, LabelRow.id.in_(ids))
     told = {row.id: row.label for row in connection.execute(labelled)}
-    return set(connection.scalars(logged)), told
+    # compared here: asked for the name, too, SQLite looks through all rows of it
+    return {row.id for row in connection.execute(logged) if row.name == name}, told
 
 
 def _tell(connection: Connection, name: str, labels: Sequence[Label], replace: bool) -> list[Outcome]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -143,6 +144,7 @@ class Database:
             if self.made():
                 return
             draft = self.file.with_name(f"{self.file.name}.new")
+            _remove(draft)  # whoever was killed has left his
             try:
                 engine = _sqlite(draft, new=True)
                 with self.telling(), engine.begin() as connection:
@@ -150,8 +152,7 @@ class Database:
                 engine.dispose()
                 draft.rename(self.file)
             finally:
-                for left in draft.parent.glob(f"{draft.name}*"):
-                    left.unlink()
+                _remove(draft)
             self.made()
 
     def _migrate(self) -> None:
@@ -191,12 +192,12 @@ class Database:
             url = make_url(self.settings.state or "")
             kind = url.get_backend_name()
             known = kind == "postgresql" or (kind == "sqlite" and bool(url.database))
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             known = False
         if not known:
             raise ParamError(
                 "NORIA_STATE is not the address of a state database.",
-                got=repr(self.settings.state),
+                got=repr(re.sub("//.*@", "//***@", self.settings.state or "")),  # there may be a password
                 do="Write it as postgresql://user@host/database or sqlite:////folder/state.db.",
             )
         return url
@@ -269,6 +270,11 @@ class Database:
                 return False
             with self.telling():
                 raise
+
+
+def _remove(draft: Path) -> None:
+    for left in draft.parent.glob(f"{draft.name}*"):
+        left.unlink()
 
 
 def _filled(file: Path) -> bool:

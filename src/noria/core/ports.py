@@ -117,6 +117,10 @@ class Artefacts(Protocol):
         """The ids of all runs that are kept, or worked on, here."""
         ...
 
+    def record(self, run: str) -> dict[str, Any] | None:
+        """All that a finished run's folder says of it; None if it has not come to its end."""
+        ...
+
     def entry(self, run: str) -> RunEntry | None:
         """What a run's folder says of it; None if it was cut off before it said anything."""
         ...

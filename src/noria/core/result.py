@@ -284,8 +284,11 @@ def _html_row(tag: str, cells: Iterable[str], numeric: Sequence[bool]) -> str:
 
 
 def without_nan(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """For ``dataclasses.asdict``: numbers that are none become None, as JSON has no word for them."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in pairs}
+    """For ``dataclasses.asdict``: NaN and infinity become None, as JSON has no word for them."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in pairs
+    }
 
 
 def _cell(value: object) -> str:

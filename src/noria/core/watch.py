@@ -199,6 +199,8 @@ class Check:
         What tells this window from another: the last row's id and the labels; nothing new, nothing counted.
     outbox : tuple of dict
         Messages that could not be sent yet.
+    alias : str
+        Which version was to be looked at: ``champion``, another alias, or a number.
 
     Examples
     --------
@@ -221,6 +223,7 @@ class Check:
     acted: tuple[str, ...] = ()
     seen: tuple[Any, ...] = ()
     outbox: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    alias: str = "champion"
 
     @property
     def open(self) -> tuple[Alarm, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from itertools import filterfalse, islice
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +19,8 @@ from noria.core.serving import Label, Outcome
 from noria.core.signature import Signature
 from noria.data.conform import FALSE_WORDS, TRUE_WORDS, conform
 from noria.errors import ColumnError, ParamError
-from noria.lifecycle.watch.window import table as rows_of
+from noria.lifecycle.watch.window import refused
+from noria.lifecycle.watch.window import table as table_of
 
 __all__ = ["demand", "tell", "tell_forecasts"]
 
@@ -56,7 +58,7 @@ def tell_forecasts(
     log: PredictionLog,
     name: str,
     folder: Path,
-    table: pl.DataFrame,
+    told: pl.DataFrame | Sequence[Mapping[str, Any]],
     *,
     replace: bool = False,
     caller: str | None = None,
@@ -73,9 +75,9 @@ def tell_forecasts(
         Of the model.
     folder : Path
         Of the run of a version.
-    table : Table
+    told : Table or sequence of mapping
         What came true, as in the training data: the columns of series, time and target; of several rows of a
-        moment the last counts.
+        moment the last counts. What else rows hold is not looked at.
     replace : bool
         Whether a label may take the place of another one that was told before.
     caller : str, optional
@@ -94,7 +96,9 @@ def tell_forecasts(
         raise ParamError(f"The model {name!r} does not forecast.", do="Name the rows by their ids.")
     target = (manifest.read_json(folder / "run.json") or {})["recipe"]["data"]["target"]
     keys = Schema(tuple(column for column in inputs if column.role in (Role.SERIES, Role.TIME)))
-    demand(table, [*(column.name for column in keys), target])
+    names = [*(column.name for column in keys), target]
+    table = told if isinstance(told, pl.DataFrame) else table_of(told, names)
+    demand(table, names)
     labels, unknown = _matched(log, name, keys, table, target, caller)
     return tell(log, name, [signature], labels, replace=replace) + unknown * [Outcome.UNKNOWN]
 
@@ -117,9 +121,9 @@ def _matched(
     truth = truth.unique(names, keep="last", maintain_order=True).with_row_index("row")
     labels: list[Label] = []
     found: set[int] = set()
-    lines = log.read(name)
+    lines = filterfalse(refused, log.read(name))
     while page := list(islice(lines, _PAGE)):
-        sent = rows_of([json.loads(line.inputs) for line in page])
+        sent = table_of([json.loads(line.inputs) for line in page])
         if set(names) <= set(sent.columns):
             asked = conform(sent.select(names), keys).with_columns(id=pl.Series([line.id for line in page]))
             pairs = asked.join(truth, on=names)

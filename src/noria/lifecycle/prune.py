@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from noria.core import manifest
 from noria.core.events import Events
 from noria.core.ports import KEPT_ELSEWHERE, KeptVectors
-from noria.core.runs import Change, Condition, ModelEntry, RunQuery, before
+from noria.core.protocol import Task
+from noria.core.runs import Change, Condition, ModelEntry, RunEntry, RunQuery, before
 from noria.errors import NotFoundError, ParamError
 from noria.lifecycle.register import Registry
 
@@ -291,10 +292,16 @@ class Prune:
         for run in {*artefacts.runs()} - {entry.id for entry in state.runs(RunQuery())}:
             self.registry.record(run)
         stays = [entry for entry in state.runs(RunQuery()) if entry.id not in going]
-        needed = {digest for entry in stays for digest in (entry.snapshot, entry.tested)}
+        needed = {digest for one in stays for digest in (one.snapshot, one.tested, self._documents(one))}
         for digest, about in sorted(artefacts.snapshots.kept().items()):
             if digest not in needed and time.time() - about.used >= max(self.older, _DAY):
                 yield Waste("data", digest, "no run refers to them", about.bytes, about.used)
+
+    def _documents(self, run: RunEntry) -> str | None:
+        """The documents that the rows of a run were asked of, which its record alone names."""
+        if run.task != Task.QUESTION_ANSWERING:
+            return None
+        return (self.registry.artefacts.record(run.id) or {}).get("documents")
 
     def _remove_data(self, item: Waste) -> bool:
         for name in ("snapshot", "tested"):

@@ -35,6 +35,7 @@ _SHARE, _FEWEST, _LARGEST = 0.3, 100, 10_000  # of the fresh rows that judge: th
 _LEASE = 600.0
 _DECIDED = ("won", "lost")
 _ID = "row of the log"  # a column beside those of the data while a retraining is prepared
+_LOOKED = 64  # checks among which the last one of the champion is looked for
 _AGAIN = 86_400.0  # seconds after which a champion that has held its place is challenged again
 
 
@@ -372,11 +373,11 @@ class Retrainer:
         last = self.watcher.ledger.entries(name, "retraining", limit=1)
         if last and last[0].body["champion"] == model.version.number and now - last[0].when < _AGAIN:
             return []
-        checks = self.watcher.ledger.entries(name, "check", limit=1)
-        check = Check.from_dict(checks[0].body) if checks else None
+        checks = self.watcher.ledger.entries(name, "check", limit=_LOOKED)
+        mine = (Check.from_dict(one.body) for one in checks if one.body["version"] == model.version.number)
         since = model.learned_until or model.record["ended"]
         labels = sum(one.when > since for one in self.watcher.log.labels(name, since=since))
-        return due(model.recipe, check, now - model.record["ended"], labels)
+        return due(model.recipe, next(mine, None), now - model.record["ended"], labels)
 
     def _write(self, told: Retrained) -> None:
         who, now = self.watcher.registry.who, self.watcher.clock()

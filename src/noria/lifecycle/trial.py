@@ -19,7 +19,7 @@ from noria.core.words import percent, times
 from noria.lifecycle.contest import Contest, slower
 from noria.lifecycle.promote import Verdict
 from noria.lifecycle.watch.realised import FEWEST
-from noria.lifecycle.watch.window import table
+from noria.lifecycle.watch.window import refused, table
 from noria.methods.intervals import share_interval
 
 __all__ = ["Seen", "Trial"]
@@ -45,7 +45,7 @@ class Seen:
 
     def add(self, line: LoggedPrediction) -> bool:
         """Take in a line; whether its row was answered."""
-        bad = line.outputs.startswith('{"error"')
+        bad = refused(line)
         self.rows, self.refused = self.rows + 1, self.refused + bad
         if line.role != "shadow":
             self.seconds.append(line.seconds)

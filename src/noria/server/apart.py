@@ -39,6 +39,7 @@ class _Refits:
     def __init__(self, settings: Settings) -> None:
         self._environment: Mapping[str, str] = environment(settings)
         self._running: subprocess.Popen[str] | None = None
+        self._stopped = False
 
     def __call__(self, model: str) -> dict[str, Any]:
         """The record of the run.
@@ -52,6 +53,8 @@ class _Refits:
         with subprocess.Popen(
             command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as self._running:
+            if self._stopped:
+                self._running.terminate()
             told, said = self._running.communicate()
         if code := self._running.returncode:
             raise NoriaError(
@@ -62,6 +65,7 @@ class _Refits:
         return json.loads(told)
 
     def stop(self) -> None:
-        """End the one that is running."""
+        """End the one that is running, and whatever would be begun."""
+        self._stopped = True
         if self._running is not None:
             self._running.terminate()

@@ -56,7 +56,7 @@ def rows(sent: bytes, limits: Limits, schema: Schema = _ANY) -> list[dict[str, A
     _check_size(sum(sizes.row(0)) if sizes.width else 0, _GROWN * limits.body, "bytes of text")
     try:
         return table.to_dicts()
-    except pl.exceptions.PanicException as error:
+    except (pl.exceptions.PanicException, OverflowError, ValueError) as error:
         raise ParamError("A value lies outside of what dates and times can be.", got=str(error)) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -69,7 +70,11 @@ def ask_routes(desk: Desk, uploads: Uploads) -> APIRouter:
         check(request.scope, name, Verb.PREDICT, filtered=True)
         if not all(named(patterns).match(document) for patterns in within(request.scope, name)):
             raise NotFoundError(f"There is no document {document[:80]!r}.")
-        return desk.endpoint(name).serving.talker.source(document, begin, end)
+        try:
+            return desk.endpoint(name).serving.talker.source(document, begin, end)
+        except NotFoundError as error:
+            error.do = None  # it names other documents, which the key may not be for
+            raise
 
     return routes
 
@@ -86,7 +91,8 @@ def _add_documents(routes: APIRouter, desk: Desk, uploads: Uploads) -> None:
         check_raw(request)
         with uploads.room():
             content = await _body(request, limit)
-            job = await asyncio.to_thread(uploads.take, serving, document, content, replace=replace)
+            take = partial(uploads.take, serving, document, content, replace=replace)
+            job = await asyncio.get_running_loop().run_in_executor(uploads.readers, take)
         return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})
 
     @routes.get("/v1/models/{name}/documents/{job}")

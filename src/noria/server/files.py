@@ -49,7 +49,7 @@ def file_routes(desk: Desk, files: Files) -> APIRouter:
             files.close(job)
             raise
         files.claim(job)
-        task = asyncio.get_running_loop().run_in_executor(None, files.run, job, serving)
+        task = asyncio.get_running_loop().run_in_executor(files.threads, files.run, job, serving)
         scoring.add(task)
         task.add_done_callback(scoring.discard)
         return JSONResponse(job.to_dict(), 202, {"location": f"{request.url.path}/{job.id}"})

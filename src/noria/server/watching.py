@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,5 +53,6 @@ def _look(name: str, home: dict[str, str], running: list[subprocess.Popen[str]])
         running.remove(looking)
     if looking.returncode == _ALARM:
         _logger.warning("An alarm of %r is open; see: noria watch %s --history", name, name)
-    elif looking.returncode > 0:
-        raise NoriaError(f"{name!r} could not be watched.", got=said.strip()[-500:] or looking.returncode)
+    elif looking.returncode not in (0, -signal.SIGTERM):
+        got = said.strip()[-500:] or f"its process ended with {looking.returncode}"
+        raise NoriaError(f"{name!r} could not be watched.", got=got)

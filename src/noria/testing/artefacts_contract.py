@@ -30,7 +30,15 @@ _raises = TestCase().assertRaises
 _TABLE = pl.DataFrame({"a": [1, 2, 3], "y": ["p", "q", "p"]})
 
 
-def write_run(folder: Path, name: str, *, data: str = "none", key: str = "k", started: float = 5.0) -> None:
+def write_run(
+    folder: Path,
+    name: str,
+    *,
+    data: str = "none",
+    documents: str | None = None,
+    key: str = "k",
+    started: float = 5.0,
+) -> None:
     """Fill the folder of a run as one that has come to its end.
 
     Parameters
@@ -41,6 +49,8 @@ def write_run(folder: Path, name: str, *, data: str = "none", key: str = "k", st
         Of the model.
     data : str
         Digest of the snapshot.
+    documents : str, optional
+        Of that of the documents, if the rows are questions to some.
     key : str
         Of what was asked for.
     started : float
@@ -49,8 +59,10 @@ def write_run(folder: Path, name: str, *, data: str = "none", key: str = "k", st
     begun = {"id": folder.name, "name": name, "started": started, "key": key, "snapshot": data, "noria": "1"}
     evaluation = Evaluation(10, "random", "accuracy", {"accuracy": Score("accuracy", 0.8, 0.7, 0.9)})
     record = {
-        **begun, "ended": started + 4.0, "task": "classification", "seconds": 4.0, "rows": 50, "trials": 3,
-        "features": None, "commit": None, "evaluation": evaluation.to_dict(),
+        **begun, "ended": started + 4.0, "documents": documents,
+        "task": "classification" if documents is None else "question-answering",
+        "seconds": 4.0, "rows": 50, "trials": 3, "features": None, "commit": None,
+        "evaluation": evaluation.to_dict(),
     }  # fmt: skip
     keep.unseal(folder)
     trees = f"trees of {folder.name}\n" * 100
@@ -239,9 +251,10 @@ class ArtefactsContract:
     def test_the_data_of_a_run_come_with_it(self, machine: Machine) -> None:
         here, there = self.open(machine("a")), self.open(machine("b"))
         digest = snapshot.save(_TABLE, machine("a")).hash
+        asked = snapshot.save(_TABLE.head(1), machine("a")).hash
         for _ in range(2):
-            self.finished(here, data=digest)
-        assert list(there.snapshots.kept()) == [digest]
+            self.finished(here, data=digest, documents=asked)
+        assert set(there.snapshots.kept()) == {digest, asked}
         assert there.snapshots.kept()[digest].bytes == here.snapshots.kept()[digest].bytes > 0
         assert time.time() - here.snapshots.kept()[digest].used < 3600
         there.snapshots.fetch(digest)

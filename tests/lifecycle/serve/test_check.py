@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from noria.core.schema import Column, Role, Schema, Type
+from noria.core.schema import Column, Parse, Role, Schema, Type
 from noria.core.signature import Signature
 from noria.errors import ColumnError
 from noria.lifecycle.serve.check import RowCheck
@@ -90,3 +90,12 @@ def test_errors_do_not_repeat_what_is_long(check):
     with pytest.raises(ColumnError) as caught:
         check({**ROW, "age": list(range(1_000))})
     assert len(str(caught.value.got)) < 100
+
+
+def test_a_number_of_blanks_keeps_nobody_waiting():
+    schema = Schema((Column("km", Type.NUMBER, parse=Parse(suffix="km")), Column("note", Type.TEXT)))
+    check = RowCheck(Signature(schema, ()))
+    assert check({"km": "7 km", "note": "x" * 90_000})[0] == 7.0
+    with pytest.raises(ColumnError, match="The text of 'km' is too long") as caught:
+        check({"km": f"1{' ' * 90_000}1", "note": ""})
+    assert caught.value.do == "Send at most 1,000."

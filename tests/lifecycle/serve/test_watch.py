@@ -21,3 +21,11 @@ def test_no_fault_ends_it_and_each_is_told_once(caplog):
     watch.stop()
     watch.join(10)
     assert [record.getMessage() for record in caplog.records] == ["no such module", "MemoryError"]
+
+
+def test_nothing_more_is_begun_once_it_is_stopped():
+    done = []
+    watch = Watch([lambda: watch.stop(), lambda: done.append(1)], 0.001)
+    watch.start()
+    watch.join(10)
+    assert (watch.is_alive(), done) == (False, [])

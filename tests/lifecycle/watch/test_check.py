@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,7 +12,8 @@ import pytest
 import noria
 from noria.core.serving import Label, Outcome
 from noria.core.watch import Check
-from noria.lifecycle.watch import alone
+from noria.errors import ArtifactError
+from noria.lifecycle.watch import alone, window
 
 
 def kinds(check: Check) -> list[str]:
@@ -40,6 +42,12 @@ def test_what_rows_are_compared_with_is_damaged(service, rows, content):
     check = service.check()
     assert (check.verdict, check.usage.rows, check.report.drifts) == ("ok", 60, ())
     assert check.notes == ("What new rows are compared with cannot be read. Train the model again.",)
+
+
+def test_a_run_without_its_record_is_told(service):
+    (service.session.registry.folder("toy") / "run.json").unlink()
+    with pytest.raises(ArtifactError, match="The run of version 1 of 'toy' has no record"):
+        service.check()
 
 
 def test_nobody_has_asked_yet(service):
@@ -86,6 +94,23 @@ def test_refused_rows_and_slow_requests_are_alarms(service, rows):
     assert any(why.startswith("age should hold values of the type number; 29%") for why in check.reasons)
     assert check.usage.cpu == pytest.approx(1000 * (100 * 0.3 + 40 * 0.002) / 140)
     assert check.usage.cost == pytest.approx(check.usage.cpu * 3.6 / 3600)
+
+
+def test_fields_that_callers_invent_are_not_all_looked_at(service, rows):
+    service.answer(rows(100, 1))
+    odd = [{f"field {at}": 1} for at in range(300)]
+    service.log(odd, [{"error": {"what": "There is no such field."}}] * 300)
+    named = [one for one in service.check().report.issues if one.column.startswith("field ")]
+    assert len(named) == 20
+
+
+def test_large_rows_are_read_a_few_at_a_time(service, rows, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(window, "_LARGE", 2_000)
+    monkeypatch.setattr(window, "_take", lambda _, page, *__: sizes.append(len(page)))
+    service.answer(rows(60, 1))
+    service.check()
+    assert (sum(sizes), max(sizes) < 30) == (60, True)
 
 
 def test_a_window_of_three_rows_is_no_reason_for_anything(service, rows):
@@ -158,6 +183,17 @@ def test_another_version_begins_anew(service, rows):
     check = service.check()
     assert "What new rows are compared with cannot be read. Train the model again." in check.notes
     assert (check.usage.rows, check.report.drifts) == (600, ())
+
+
+def test_looks_at_two_versions_in_turn_keep_each_its_alarms(service, rows):
+    registry, artefacts = service.session.registry, service.session.artefacts
+    run = artefacts.create("toy")
+    shutil.copytree(registry.folder("toy"), artefacts.folder(run), dirs_exist_ok=True)
+    registry.promote("toy", registry.register("toy", run), "rival")
+    for seed in (1, 2):
+        service.answer(rows(500, seed, odd=3.0))
+        champion, rival = (service.watcher.check(name) for name in ("toy", "toy@rival"))
+    assert (champion.version, rival.version, kinds(champion), kinds(rival)) == (1, 2, ["decay"], [])
 
 
 def test_two_watchers_at_once_and_one_acts(service, rows):

@@ -11,7 +11,7 @@ import polars as pl
 from noria.core.schema import Column, Type
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer
-from noria.errors import ColumnError, NoriaError, nearest, suggestion
+from noria.errors import ColumnError, nearest, suggestion
 
 __all__ = ["RowCheck"]
 
@@ -22,6 +22,7 @@ _STORED = {
     **dict.fromkeys((Type.CATEGORY, Type.TEXT, Type.ID, Type.CONSTANT), pl.String()),
 }
 _SHOWN = 80
+_WORD = 1_000  # characters of what is no text: reading a number or a date may take their square
 
 
 class RowCheck:
@@ -56,6 +57,9 @@ class RowCheck:
         self._blank = dict.fromkeys(signature.also)
         self._known = frozenset([*signature.inputs.names, *also])
         self._width, self._text = len(self.names), text
+        words = (name for name, kind in self._types.items() if kind is not None and kind != pl.String())
+        self._most = dict.fromkeys(words, min(text, _WORD))
+        self._least = min(self._most.values(), default=text)
 
     def __call__(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         """The typed values of a row, in the order of `names`.
@@ -69,9 +73,9 @@ class RowCheck:
         try:
             if len(row) != self._width or not row.keys() >= self._types.keys():
                 self._check_fields(row)
-            for value in row.values():
-                if value.__class__ is str and len(value) > self._text:
-                    raise self._too_long(row)
+            for name, value in row.items():
+                if value.__class__ is str and len(value) > self._least:
+                    self._check_length(name, value)
             return self._read(row)
         except ColumnError as error:
             error.got = _shortened(error.got)
@@ -97,13 +101,14 @@ class RowCheck:
                     f"There is no field {_quoted(name)}.", do=suggestion(name[:_SHOWN], self.names)
                 )
 
-    def _too_long(self, row: Mapping[str, Any]) -> NoriaError:
-        name, size = next((n, len(v)) for n, v in row.items() if isinstance(v, str) and len(v) > self._text)
-        return ColumnError(
-            f"The text of {name!r} is too long.",
-            got=f"{size:,} characters",
-            do=f"Send at most {self._text:,}.",
-        )
+    def _check_length(self, name: str, text: str) -> None:
+        most = self._most.get(name, self._text)
+        if len(text) > most:
+            raise ColumnError(
+                f"The text of {name!r} is too long.",
+                got=f"{len(text):,} characters",
+                do=f"Send at most {most:,}.",
+            )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -28,7 +28,6 @@ from noria.lifecycle.serve.limits import Limits
 from noria.lifecycle.serve.lines import Asked, Privacy, lines
 from noria.lifecycle.serve.meter import Meter
 from noria.lifecycle.serve.serving import Answer, Row, Serving
-from noria.lifecycle.watch.window import table
 
 __all__ = ["Answers", "Desk"]
 
@@ -257,7 +256,7 @@ class Desk:
         """
         folder = self.endpoint(name).serving.folder
         work = partial(
-            feedback.tell_forecasts, self._told_to, name, folder, table(rows), replace=replace, caller=caller
+            feedback.tell_forecasts, self._told_to, name, folder, rows, replace=replace, caller=caller
         )
         return await self._told(self._finds, work, len(rows))
 

@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -104,6 +105,11 @@ class Files:
     keep : float
         Seconds after which a result that nobody removed goes.
     limits : Limits, optional
+
+    Attributes
+    ----------
+    threads : Executor
+        Where `run` belongs: it may take hours, for which other threads are too few.
     """
 
     def __init__(
@@ -111,6 +117,7 @@ class Files:
     ) -> None:
         self.folder, self.keep, self.limits = folder, keep, limits or Limits()
         self._slots = threading.BoundedSemaphore(at_once)
+        self.threads = ThreadPoolExecutor(at_once, "noria-files")
         self._locks: dict[str, IO[str]] = {}
         self._stopped = threading.Event()
 
@@ -223,6 +230,7 @@ class Files:
     def stop(self) -> None:
         """End what is being scored after the batch at hand, and begin nothing more."""
         self._stopped.set()
+        self.threads.shutdown(wait=False)
 
     def sweep(self) -> None:
         """Remove what is older than `keep`, and nobody works on."""

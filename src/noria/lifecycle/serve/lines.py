@@ -69,10 +69,12 @@ class Privacy:
         return self.share >= 1.0 or int(request[-8:], 16) < self.share * 2**32
 
     def outputs(self, answer: Answer) -> Answer:
-        """An answer as it is logged: an error repeats the value that it is about."""
-        if not self.masked or "error" not in answer:
+        """An answer as it is logged: an error repeats the value that it is about, others the question."""
+        if not self.masked:
             return answer
-        return {"error": {**answer["error"], "got": None}}
+        if "error" in answer:
+            return {"error": {**answer["error"], "got": None}}
+        return {**answer, "asked": _MASK} if "asked" in answer else answer
 
     def inputs(self, row: Row, known: Sequence[str]) -> Row:
         """A row as it is logged."""

@@ -99,6 +99,11 @@ class Uploads:
         run: ``version``, ``promoted`` and ``why``.
     cancel : callable, optional
         Ends a fit that is going on.
+
+    Attributes
+    ----------
+    readers : Executor
+        Where `take` belongs: reading a document may take minutes, for which other threads are too few.
     """
 
     def __init__(
@@ -109,7 +114,8 @@ class Uploads:
     ) -> None:
         self.folder, self._refit, self._cancel = folder, refit, cancel
         self._turns = ThreadPoolExecutor(1, "noria-documents")
-        self._waiting, self._read = BoundedSemaphore(_WAITING), BoundedSemaphore(_AT_ONCE)
+        self._waiting = BoundedSemaphore(_WAITING)
+        self.readers = ThreadPoolExecutor(_AT_ONCE, "noria-read")
 
     @contextmanager
     def room(self) -> Iterator[None]:
@@ -158,8 +164,7 @@ class Uploads:
             )
         _check(name)
         try:
-            with self._read:
-                apart.check(name, content)
+            apart.check(name, content)
         except Unreadable as error:
             raise ParamError(
                 f"The document {name!r} cannot be read.", got=str(error), do="Repair it, or divide it."
@@ -178,7 +183,7 @@ class Uploads:
         NotFoundError
             If it was never sent, or long ago.
         """
-        told = manifest.read_json(self._path(id)) if re.fullmatch(r"[\w-]+", id) else None
+        told = manifest.read_json(self._path(id)) if re.fullmatch(r"[\w-]{1,64}", id, re.ASCII) else None
         if told is None or told["model"] != model:
             raise NotFoundError("No such document was sent.", do="It may be in the answers: ask for it.")
         job = Upload(**{key: value for key, value in told.items() if key != "process"})
@@ -188,21 +193,25 @@ class Uploads:
 
     def stop(self) -> None:
         """End what is going on, and begin nothing more."""
-        self._turns.shutdown(wait=False, cancel_futures=True)
+        for threads in (self.readers, self._turns):
+            threads.shutdown(wait=False, cancel_futures=True)
         self._cancel()
 
     def _index(self, job: Upload) -> None:
-        """Fit the model, unless that was begun after the document had come."""
+        """Fit the model, unless that was begun after the document had come; whatever comes of it is told."""
+        try:
+            self._indexed(job)
+        except (NoriaError, OSError, LookupError, ValueError) as error:
+            _logger.error("The documents of %r could not be indexed: %s", job.model, error)
+            told = error if isinstance(error, NoriaError) else _broken(job)
+            self._write(replace(job, state="failed", error=told.to_dict()))
+
+    def _indexed(self, job: Upload) -> None:
         with self._turn(job.model) as last:
             if last.get("begun", 0.0) < job.when:
                 self._write(replace(job, state="indexing"))
                 begun = time.time()
-                try:
-                    told = self._refit(job.model)
-                except NoriaError as error:
-                    _logger.error("The documents of %r could not be indexed: %s", job.model, error)
-                    self._write(replace(job, state="failed", error=error.to_dict()))
-                    return
+                told = self._refit(job.model)
                 last.update(begun=begun, **{key: told[key] for key in ("version", "promoted", "why")})
         self._write(replace(job, state="done", **{key: last[key] for key in ("version", "promoted", "why")}))
 
@@ -246,6 +255,10 @@ def _stopped(job: Upload) -> Interrupted:
         f"The service stopped before {job.document!r} was indexed.",
         do=f"It was kept; run: noria train --refit {job.model}",
     )
+
+
+def _broken(job: Upload) -> NoriaError:
+    return NoriaError(f"{job.model!r} could not be fitted again.", do="See the log of the service.")
 
 
 def _check(name: str) -> None:

@@ -33,10 +33,11 @@ class Watch(Thread):
         """The turns."""
         while not self._stopped.wait(self._seconds):
             for at, work in enumerate(self._work):
-                self._do(at, work)
+                if not self._stopped.is_set():
+                    self._do(at, work)
 
     def stop(self) -> None:
-        """End after the present turn."""
+        """Begin nothing more."""
         self._stopped.set()
 
     def _do(self, at: int, work: Callable[[], object]) -> None:

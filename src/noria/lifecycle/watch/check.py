@@ -93,7 +93,13 @@ class Watcher:
         """The version that a name means. NotFoundError if there is none, ArtifactError if its run is lost."""
         version = self.registry.find(reference)
         folder = self.registry.folder(f"{version.name}@{version.number}")
-        record = manifest.read_json(folder / "run.json") or {}
+        record = manifest.read_json(folder / "run.json")
+        if record is None:
+            raise ArtifactError(
+                f"The run of version {version.number} of {version.name!r} has no record.",
+                got=f"no run.json in {folder}",
+                do="Restore it from a copy, or promote another version.",
+            )
         return Watched(version, folder, record, Recipe.parse(record["recipe"]))
 
     def check(self, reference: str, **changes: Any) -> Check:
@@ -114,8 +120,9 @@ class Watcher:
         name = model.version.name
         with alone(self.ledger, f"watch {name}", _LEASE) as other:
             earlier = [Check.from_dict(one.body) for one in self.ledger.entries(name, "check", limit=_LOOKED)]
-            before = earlier[0] if earlier else None
-            check = self._look(model, rule, earlier)
+            alias = reference.partition("@")[2] or "champion"
+            before = next((one for one in earlier if one.alias == alias), None)
+            check = replace(self._look(model, rule, earlier), alias=alias)
             check = replace(check, alarms=alarms.stepped(check, before, rule))
             if other is not None:
                 note = f"Another watcher, {other}, is at work: this one only looks."

@@ -21,13 +21,14 @@ from noria.core.words import times
 from noria.data.drift import Reference, Window
 from noria.errors import NoriaError
 
-__all__ = ["Labelled", "Logged", "Span", "labelled", "read", "table"]
+__all__ = ["Labelled", "Logged", "Span", "labelled", "read", "refused", "table"]
 
-_PAGE = 5_000
+_PAGE, _LARGE = 5_000, 20_000_000
 _MASK = "***"
 _DAY = 86_400.0
 _JUMP = 60.0  # seconds that clocks of several machines may differ
 _SHADOW = "shadow"
+_OTHERS = 20  # fields of a page that no model knows; callers may invent any number of them
 
 
 @dataclass(frozen=True)
@@ -149,23 +150,32 @@ def read(
 def labelled(
     log: PredictionLog, name: str, *, since: float = 0.0, until: float
 ) -> Iterator[tuple[LoggedPrediction, Any]]:
-    """Rows whose truth was told after a moment and by another, oldest first, each once, with the label."""
+    """Rows with an answer whose truth was told after a moment and by another, oldest first, each once.
+
+    A row that was refused is none to learn from: what is kept of it may be cut, and no version reads it.
+    """
     told = log.labels(name, since=since)
     labels = {one.id: json.loads(one.label) for one in told if since < one.when <= until}
     for line in log.read(name):
-        if line.role != _SHADOW and line.when <= until and line.id in labels:
+        wanted = line.role != _SHADOW and line.when <= until and line.id in labels
+        if wanted and not refused(line):
             yield line, labels.pop(line.id)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Rows of JSON as columns; one that mixes types becomes text.
+def refused(line: LoggedPrediction) -> bool:
+    """Whether a row got an error in place of an answer."""
+    return line.outputs.startswith('{"error"')
+
+
+def table(rows: Sequence[Mapping[str, Any]], only: Collection[str] | None = None) -> pl.DataFrame:
+    """Rows of JSON as columns, all of them or `only` some; one that mixes types becomes text.
 
     Examples
     --------
     >>> table([{"a": 1, "b": "x"}, {"a": 2.5, "b": 3}]).rows()
     [(1.0, 'x'), (2.5, '3')]
     """
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for row in rows for name in row if only is None or name in only)
     return pl.DataFrame([_series(name, [row.get(name) for row in rows]) for name in names])
 
 
@@ -182,8 +192,16 @@ def _series(name: str, values: list[Any]) -> pl.Series:
 
 
 def _pages(lines: Iterator[LoggedPrediction]) -> Iterator[list[LoggedPrediction]]:
-    lines = iter(lines)
-    while page := list(islice(lines, _PAGE)):
+    """So many lines at once, or so many characters: a line may have millions of them."""
+    page: list[LoggedPrediction] = []
+    size = 0
+    for line in lines:
+        page.append(line)
+        size += len(line.inputs) + len(line.outputs)
+        if len(page) == _PAGE or size > _LARGE:
+            yield page
+            page, size = [], 0
+    if page:
         yield page
 
 
@@ -207,7 +225,10 @@ def _take(found: Logged, inputs: list[dict[str, Any]], outputs: list[dict[str, A
     """Take a page into the window, through the model's feature function if it has one."""
     assert found.window is not None
     if not isinstance(model, FeaturedModel):
-        found.window.update(table(inputs), _answers(outputs))
+        sent = dict.fromkeys(name for row in inputs for name in row)
+        others = (name for name in sent if name not in found.window.features)
+        known = {*found.window.features, *islice(others, _OTHERS)}
+        found.window.update(table(inputs, known), _answers(outputs))
         return
     good = [at for at, output in enumerate(outputs) if "error" not in output]
     try:

@@ -96,6 +96,19 @@ def test_draws_gather_where_earlier_draws_scored_well(learners, wanted):
     )
 
 
+def test_what_was_given_up_is_not_drawn_again_and_again(learners):
+    done, hopeless = trials(learners, [("baseline", 9.0), ("ridge", 1.0)]), []
+    proposer, drawn = Proposer(learners, False, 0), []
+    for _ in range(40):
+        learner = proposer.propose(done, np.ones(len(done)), hopeless)
+        drawn.append(learner.params.alpha)
+        if learner.params.alpha > 1.0:
+            hopeless.append(learner)
+        else:
+            done.append(Trial(len(done), learner, learner.params.alpha, pl.DataFrame()))
+    assert sum(alpha > 1.0 for alpha in drawn[20:]) <= 4
+
+
 @pytest.mark.parametrize("greater_is_better", [True, False])
 def test_learners_that_serve_the_model_or_score_well_are_drawn_more_often(learners, greater_is_better):
     sign = 1 if greater_is_better else -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -72,8 +73,20 @@ class Proposer:
         self._rng = np.random.default_rng(seed)
         self._studies: dict[str, optuna.Study] = {}
 
-    def propose(self, trials: Sequence[Trial], weights: np.ndarray) -> Learner | None:
-        """A learner with new parameters; None if no learner has anything to tune."""
+    def propose(
+        self, trials: Sequence[Trial], weights: np.ndarray, hopeless: Sequence[Learner] = ()
+    ) -> Learner | None:
+        """A learner with new parameters; None if no learner has anything to tune.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            The finished ones, in their order; those of earlier calls come first.
+        weights : array, (trials,)
+            Their shares in the joint model.
+        hopeless : sequence of Learner
+            Settings that failed or were given up, likewise in their order.
+        """
         best: dict[str, float] = {}
         share: dict[str, float] = {}
         sign = -1.0 if self._direction == "maximize" else 1.0
@@ -88,36 +101,45 @@ class Proposer:
         chances = np.array([share[name] + _CURIOSITY / 2**rank for rank, name in enumerate(names)])
         name = names[self._rng.choice(len(names), p=chances / chances.sum())]
         learner = self._learners[name]
-        tried = [trial for trial in trials if trial.learner.name == name]
-        return learner.with_params(self._draw(learner, tried))
+        tried: list[tuple[Params, float | None]] = [
+            (trial.learner.params, trial.score) for trial in trials if trial.learner.name == name
+        ]
+        lost: list[tuple[Params, float | None]] = [(one.params, None) for one in hopeless if one.name == name]
+        return learner.with_params(self._draw(learner, tried, lost))
 
-    def _draw(self, learner: Learner, tried: Sequence[Trial]) -> Params:
+    def _draw(
+        self,
+        learner: Learner,
+        tried: Sequence[tuple[Params, float | None]],
+        lost: Sequence[tuple[Params, float | None]],
+    ) -> Params:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        space = learner.params.space()
+        states, space = optuna.trial.TrialState, learner.params.space()
         distributions = {name: _distribution(param) for name, param in space.items()}
         study = self._studies.get(learner.name)
         if study is None:
             sampler = optuna.samplers.TPESampler(seed=self._seed, n_startup_trials=6)
             study = optuna.create_study(direction=self._direction, sampler=sampler)
             self._studies[learner.name] = study
-        told = study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE])
-        for trial in tried[len(told) :]:
-            values = trial.learner.params.to_dict()
+        told = Counter(trial.state for trial in study.get_trials(deepcopy=False))
+        for params, score in [*tried[told[states.COMPLETE] :], *lost[told[states.PRUNED] :]]:
+            values = params.to_dict()
             study.add_trial(
                 optuna.trial.create_trial(
+                    state=states.PRUNED if score is None else states.COMPLETE,
                     params={
                         name: values[name] if param.least is None else max(values[name], param.least)
                         for name, param in space.items()
                     },
                     distributions=distributions,
-                    value=trial.score,
+                    value=score,
                 )
             )
         asked = study.ask(distributions)
         drawn = dict(asked.params)
-        study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        study.tell(asked, state=states.FAIL)
         return learner.params.replace(**drawn)
 
 

@@ -173,6 +173,7 @@ class Search:
         self.learners, self.most_trials, self.replay = plan.learners, plan.most_trials, plan.replay
         self._tuning = self._crowded = False
         self._failure = ""
+        self._lost: list[Learner] = []
         self._tried: set[tuple[str, Params]] = set()
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
@@ -240,7 +241,7 @@ class Search:
         idle = 0
         while self._room and idle < 50:
             weights = np.pad(self._weights, (0, len(self.trials) - len(self._weights)))
-            learner = proposer.propose(self.trials, weights)
+            learner = proposer.propose(self.trials, weights, self._lost)
             if learner is None:
                 return
             before = len(self.trials)
@@ -272,22 +273,23 @@ class Search:
                 self._keep(self.journal.read(learner))
                 seconds = self.trials[-1].fit_seconds / len(self.folds)
                 self._pace.learn(learner, self.rows, self.columns, seconds)
+            else:
+                self._lost.append(learner)
             return
         events.emit("trial.started", number=number, learner=learner.name, params=learner.params.to_dict())
         try:
             trial = self._fit(number, learner)
+            outcome, why = "pruned", "far behind the best"
         except (FitFailed, OutOfTime) as error:
             if self.ctx.deadline.expired:
                 raise OutOfTime from error
-            trial = Trial(number, learner, math.nan, pl.DataFrame())
-            self.journal.write(trial, self.ctx.deadline.elapsed, "failed")
-            self._failure = str(error) or "takes more than its share of the time"
-            events.emit("trial.failed", number=number, learner=learner.name, why=self._failure)
-            return
+            trial, outcome = None, "failed"
+            self._failure = why = str(error) or "takes more than its share of the time"
         if trial is None:
-            trial = Trial(number, learner, math.nan, pl.DataFrame())
-            self.journal.write(trial, self.ctx.deadline.elapsed, "pruned")
-            events.emit("trial.pruned", number=number, learner=learner.name, why="far behind the best")
+            self._lost.append(learner)
+            nothing = Trial(number, learner, math.nan, pl.DataFrame())
+            self.journal.write(nothing, self.ctx.deadline.elapsed, outcome)
+            events.emit(f"trial.{outcome}", number=number, learner=learner.name, why=why)
             return
         self._keep(trial)
         self.journal.write(trial, self.ctx.deadline.elapsed)

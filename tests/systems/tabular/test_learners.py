@@ -239,6 +239,33 @@ def test_row_weights_are_listened_to_and_are_no_feature(name):
     assert error[~old].mean() < error[old].mean()
 
 
+@pytest.mark.parametrize(("name", "toy"), CASES)
+def test_the_targets_of_judged_rows_have_no_say_in_a_fit_of_few_rows(benches, name, toy):
+    bench, rows = benches[toy], benches[toy].table.height
+    fold = Split(np.arange(rows - 60), np.arange(rows - 60, rows))
+    other = bench.table.with_columns(
+        y=pl.concat([bench.table["y"][: rows - 60], bench.table["y"][rows - 60 :].shuffle(seed=1)])
+    )
+    first, second = (
+        bench.learners[name].fit(
+            table[fold.train], table[fold.valid], bench.context().within(Fold(table, fold))
+        )
+        for table in (bench.table, other)
+    )
+    features = bench.table[fold.valid].drop("y")
+    assert first.predict(features).equals(second.predict(features))
+
+
+def test_boosting_of_many_rows_stops_where_the_judged_rows_stop_gaining(benches, monkeypatch):
+    bench = benches["two"]
+    rows, ctx = bench.table.height, bench.context()
+    fold = Fold(bench.table, Split(np.arange(rows - 60), np.arange(rows - 60, rows)))
+    frame = Frame.of(bench.train, bench.valid, ctx.within(fold), "trees", bench.system.target)
+    assert np.isin(frame.apart(ctx.within(fold)).rows_valid, fold.split.train).all()
+    monkeypatch.setattr("noria.systems.tabular.frame._FEW", rows - 60)
+    assert frame.apart(ctx.within(fold)) is frame
+
+
 def test_boosting_stops_early_by_the_weights_of_the_rows_that_it_is_judged_on(people):
     table = people(400, "two").with_columns(w=pl.Series(np.where(np.arange(400) % 2 == 0, 1e-3, 1.0)))
     schema = infer(table, target="y", overrides={"w": {"role": "weight", "type": "number"}})

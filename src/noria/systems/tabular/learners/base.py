@@ -49,6 +49,8 @@ class TabularLearner(Generic[P]):
     bags : bool
         Whether the fold models are kept and averaged; otherwise one model of all rows takes their place, as
         befits what needs no rows to stop early on.
+    watches : bool
+        Whether its fit looks at validation rows, to stop early or to scale its outputs.
     heaviness : float
         What one of its models costs to predict with, against one of boosted trees, roughly.
     smoothing : float
@@ -65,6 +67,7 @@ class TabularLearner(Generic[P]):
     package: ClassVar[str | None] = None
     weighs: ClassVar[bool] = True
     bags: ClassVar[bool] = True
+    watches: ClassVar[bool] = False
     heaviness: ClassVar[float] = 1.0
     smoothing: ClassVar[float] = 10.0
 
@@ -87,7 +90,7 @@ class TabularLearner(Generic[P]):
         return 1e-8 * rows * columns * max(self.target.classes, 1) + 0.01
 
     def fit(self, train: pl.DataFrame, valid: pl.DataFrame | None, ctx: Context) -> TabularModel:
-        """Learn from `train`; `valid` may be used to stop early.
+        """Learn from `train`; where rows are many, `valid` may be used to stop early.
 
         Raises
         ------
@@ -95,7 +98,7 @@ class TabularLearner(Generic[P]):
             If the context's deadline passes first.
         """
         frame = Frame.of(train, valid, ctx, self.family, self.target)
-        member = self.fit_member(frame, ctx)
+        member = self.fit_member(frame.apart(ctx) if self.watches else frame, ctx)
         model = TabularModel(ctx.schema, self.target, {self.family: frame.encoder}, [member])
         if ctx.fold is not None and valid is not None:
             model.remember(valid, frame.X_valid)

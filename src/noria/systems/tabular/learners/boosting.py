@@ -45,6 +45,7 @@ class LightGbm(TabularLearner[LightGbmParams]):
     name = "lightgbm"
     turn = 0
     family = "trees"
+    watches = True
     settings = LightGbmParams
     known = (
         {"learning_rate": 0.15, "leaves": 15, "rounds": 60},
@@ -178,6 +179,7 @@ class HistBoosting(TabularLearner[HistBoostingParams]):
 
     name = "hist_boosting"
     family = "trees"
+    watches = True
     settings = HistBoostingParams
 
     def seconds(self, rows: int, columns: int) -> float:

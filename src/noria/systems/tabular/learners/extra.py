@@ -41,6 +41,7 @@ class Xgboost(TabularLearner[XgboostParams]):
 
     name = "xgboost"
     family = "trees"
+    watches = True
     settings = XgboostParams
     package = "xgboost"
     most_rows = 1_000_000
@@ -117,6 +118,7 @@ class CatBoost(TabularLearner[CatBoostParams]):
 
     name = "catboost"
     family = "trees"
+    watches = True
     settings = CatBoostParams
     package = "catboost"
     heaviness = 8.0

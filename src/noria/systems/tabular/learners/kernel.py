@@ -31,6 +31,7 @@ class Svm(TabularLearner[SvmParams]):
 
     name = "svm"
     heaviness = 20.0
+    watches = True
     settings = SvmParams
     known = ({}, {"cost": 10.0, "width": 0.3})
     most_rows = 6_000

@@ -28,6 +28,7 @@ class NeuralNetwork(TabularLearner[NetworkParams]):
 
     name = "network"
     heaviness = 1.0
+    watches = True
     settings = NetworkParams
     known = (
         {},

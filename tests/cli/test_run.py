@@ -36,7 +36,7 @@ def test_a_run_ends_with_a_summary(noria, recipe):
         "metric score 95% interval baseline goal",
         ">= 0.5 ✓ met",
         "<= -1 ✗ missed",
-        "share trials fit size",
+        "share trials fit 1,000 rows size",
         "logistic",
         "report home/runs/pets-",
         "next noria predict pets new.csv -o scored.parquet",

@@ -25,7 +25,7 @@ def test_a_run_is_shown_on_one_screen(looked, history):
         "seed 3, until all 2 trials were done",
         "made with Noria",
         "metric score 95% interval baseline",
-        "share trials fit size",
+        "share trials fit 1,000 rows size",
         " report /",
     ):
         assert words in text

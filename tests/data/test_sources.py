@@ -255,7 +255,12 @@ def test_excel(workbook, settings):
     assert frame["mixed"][-1] == "text"
     assert frame["mixed"].null_count() == 0
     assert frame["when"][0].year == 2024
-    assert read(workbook, settings=settings, table="prices")["p"].to_list() == [1.5]
+    for named in ({"source": workbook, "table": "prices"}, {"source": f"{workbook}#prices"}):
+        assert read(**named, settings=settings)["p"].to_list() == [1.5]
+    events, seen = Events(), []
+    events.listen(seen.append)
+    read(workbook, settings=settings, events=events)
+    assert [event.data["what"] for event in seen] == [f"the first of 2 sheets; {workbook}#prices is another"]
     with pytest.raises(SourceError) as caught:
         read(workbook, settings=settings, table="price")
     assert str(caught.value) == f"{workbook} has no sheet 'price'.\n  do:  Did you mean 'prices'?"
@@ -462,6 +467,8 @@ def database(tmp_path):
 
 
 def test_sqlite(database, settings):
+    for named in (f"{database}#sales", f"sqlite:///{database}#sales"):
+        assert read(named, settings=settings).height == 2
     for source in (database, f"sqlite:///{database}"):
         frame = read(source, settings=settings, table="sales")
         assert frame.rows() == [(1, 2.5, "x", b"\x00\xff"), (None, 3.0, "4", None)]
@@ -482,7 +489,7 @@ def test_sqlite_errors(database, settings, tmp_path):
         read(database, settings=settings)
     assert str(caught.value) == (
         f'{database} has 2 tables: which one?\n  got: odd "name, sales\n'
-        "  do:  Name one with table=, or give a query=."
+        f"  do:  Name one behind a '#': {database}#odd \"name"
     )
     with pytest.raises(SourceError) as caught:
         read(database, settings=settings, query="SELECT y FROM sales")

@@ -216,6 +216,14 @@ def test_both_sides_have_rows_however_few_there_are(rows: int, share: float) -> 
     check_partition(holdout(table, schema, share=share), rows)
 
 
+@pytest.mark.parametrize("groups", range(2, 10))
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.7, 0.8, 0.9, 0.99])
+def test_both_sides_have_groups_however_few_there_are(groups: int, share: float) -> None:
+    table = table_of(60).with_columns(g=pl.int_range(60) % groups)
+    schema = Schema((X, CLASSES, Column("g", Type.ID, Role.GROUP)), 60)
+    check_partition(holdout(table, schema, share=share), 60)
+
+
 def test_some_folds_of_many_are_the_first_of_all_and_by_time_the_latest() -> None:
     table = table_of(300).with_columns(t=pl.int_range(300))
     for schema in (Schema((X, CLASSES), 300), Schema((X, Column("t", Type.NUMBER, Role.TIME)), 300)):

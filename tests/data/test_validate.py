@@ -30,6 +30,16 @@ def test_a_clean_table_passes_without_notes() -> None:
     assert typed.dtypes == [pl.Float64, pl.String, pl.String]
 
 
+def test_classes_that_differ_in_case_only_are_told() -> None:
+    table = table_of().with_columns(y=pl.Series(["No", "Yes", "no", "YES", "yes"] * 40))
+    _, schema, notes = run(table, overrides={"y": "category"})
+    assert notes == (
+        "the target 'y' has the classes 'No' and 'no', learned as 2 classes",
+        "the target 'y' has the classes 'YES' and 'Yes' and 'yes', learned as 3 classes",
+    )
+    assert schema["y"].distinct == 5
+
+
 def test_rows_without_a_target_and_classes_of_one_row_go() -> None:
     table = table_of().with_columns(
         y=pl.when(pl.int_range(200) < 5)

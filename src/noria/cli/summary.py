@@ -210,7 +210,7 @@ def _verdict(goal: Goal | None, value: float, *, tick: bool) -> Text | str:
 def _leaderboard(evaluation: Evaluation) -> Table:
     from rich.text import Text
 
-    numeric = (evaluation.metric, "95% interval", "share", "trials", "fit", "size")
+    numeric = (evaluation.metric, "95% interval", "share", "trials", "fit", "1,000 rows", "size")
     lines: list[dict[str, str | Text]] = []
     for leader in evaluation.leaderboard[:_LEADERS]:
         cells = (
@@ -220,6 +220,7 @@ def _leaderboard(evaluation: Evaluation) -> Table:
             f"{leader.weight:.0%}" if leader.weight else "-",
             str(leader.trials),
             duration(leader.fit_seconds),
+            duration(leader.predict_seconds),
             data_size(leader.bytes),
         )
         lines.append(dict(zip(("learner", *numeric), cells, strict=True)))
@@ -228,7 +229,7 @@ def _leaderboard(evaluation: Evaluation) -> Table:
     if rest:
         last = {"learner": f"{len(rest)} more", "share": f"{weight:.0%}" if weight else "-"}
         lines.append({head: Text(last.get(head, ""), "dim") for head in ("learner", *numeric)})
-    return table_of(lines, right=numeric, spared=("size", "fit"))
+    return table_of(lines, right=numeric, spared=("1,000 rows", "size", "fit"))
 
 
 def _notes(notes: list[str]) -> Table:

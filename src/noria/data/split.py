@@ -139,7 +139,8 @@ def holdout(
         valid = _keep_classes(plan.draw(share), plan)
     else:
         parts = _FINE if plan.units >= 3 * _FINE else max(2, round(1 / min(share, 1 - share)))
-        valid = plan.deal_groups(min(parts, plan.units)) < max(1, round(share * parts))
+        parts = min(parts, plan.units)
+        valid = plan.deal_groups(parts) < min(max(1, round(share * parts)), parts - 1)
     return _split(valid, ~valid, f"{plan.how.reason}, {share:.0%} held out{plan.note}")
 
 

@@ -68,6 +68,7 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     typed = conform(table, schema)
     if schema.target is not None:
         typed, schema = _drop_rows(typed, schema, schema.target, notes)
+        _tell_alike(typed, schema.target, notes)
     _need_rows(typed, table.height, notes)
     schema = replace(schema, rows=typed.height)
     schema = _ignore_constants(typed, schema, notes)
@@ -77,6 +78,17 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     _need_features(schema)
     kept = [column.name for column in schema if column.role is not Role.IGNORE]
     return typed.select(kept), schema, tuple(notes)
+
+
+def _tell_alike(typed: pl.DataFrame, target: Column, notes: list[str]) -> None:
+    """Note classes that differ in upper and lower case only."""
+    if target.type is not Type.CATEGORY:
+        return
+    classes = typed[target.name].drop_nulls().unique().sort().to_frame("class")
+    alike = classes.group_by(pl.col("class").str.to_lowercase().alias("word"), maintain_order=True).all()
+    for words in alike.filter(pl.col("class").list.len() > 1)["class"].to_list():
+        shown = " and ".join(repr(word) for word in words)
+        notes.append(f"the target {target.name!r} has the classes {shown}, learned as {len(words)} classes")
 
 
 def _need_rows(typed: pl.DataFrame, before: int, notes: list[str]) -> None:

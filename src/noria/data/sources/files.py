@@ -153,6 +153,9 @@ def _open_excel(file: File, ask: Ask) -> Reading:
             book = fastexcel.read_excel(file.path)
             names = book.sheet_names
             sheet = ask.table if ask.table is not None else names[0]
+            if ask.table is None and len(names) > 1:
+                others = f"the first of {len(names)} sheets; {file.name}#{names[1]} is another"
+                ask.repaired(file.name, others)
             if sheet not in names:
                 raise SourceError(f"{file.name} has no sheet {sheet!r}.", do=suggestion(sheet, names))
             frame = book.load_sheet(sheet, schema_sample_rows=None).to_polars()

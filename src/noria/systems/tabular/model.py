@@ -17,6 +17,7 @@ from noria.core.explanation import Explanation
 from noria.core.schema import Role, Schema
 from noria.core.signature import Signature
 from noria.data.conform import RowConformer, conform
+from noria.errors import ColumnError
 from noria.systems.tabular import target as targets
 from noria.systems.tabular._cores import pieces, spread
 from noria.systems.tabular.attribution import attribute
@@ -131,22 +132,23 @@ class TabularModel:
         if self._remembered is not None and rows is self._remembered[0]:
             _, encoded = self._remembered
             return self._finished(self._average(lambda _: encoded))
-        if 0 < rows.height <= _FEW:
-            self._check(rows)
-            outputs = np.stack([self._outputs_one(row) for row in rows.iter_rows(named=True)])
-            return self._finished(outputs)
+        few = self._read(rows) if 0 < rows.height <= _FEW else None
+        if few is not None:
+            return self._finished(np.stack([self._outputs_one(values) for values in few]))
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
         return self._finished(self._outputs(typed))
 
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The prediction of one row, as a mapping; equal to `predict` of a table of this row.
+        """The prediction of one row, as a mapping; equal to `predict` of a table with this row.
+
+        A value that cannot be read as what it was in training counts as missing.
 
         Raises
         ------
         ColumnError
-            If a column is missing or cannot be read as what it was in training.
+            If a column is missing, or holds a kind of value that it never can.
         """
-        return self.target.answer(self._outputs_one(row), self.finish)
+        return self.target.answer(self._outputs_one(self._conformer(row)), self.finish)
 
     def explain(self, rows: pl.DataFrame, *, deadline: Deadline | None = None) -> Explanation:
         """What each feature added to each prediction: exact or sampled, as `attribute` says.
@@ -225,10 +227,16 @@ class TabularModel:
     def _conformer(self) -> RowConformer:
         return RowConformer(self.schema, roles=(Role.FEATURE,))
 
-    def _check(self, rows: pl.DataFrame) -> None:
-        """The table's own error for a missing column, before single rows are read."""
-        if not set(rows.columns) >= {column.name for column in self.schema.features}:
-            conform(rows, self.schema, roles=(Role.FEATURE,))
+    @cached_property
+    def _strict(self) -> RowConformer:
+        return RowConformer(self.schema, roles=(Role.FEATURE,), strict=True)
+
+    def _read(self, rows: pl.DataFrame) -> list[tuple[Any, ...]] | None:
+        """Few rows one by one; None where one cannot be read, and the whole table says what is wrong."""
+        try:
+            return [self._strict(row) for row in rows.iter_rows(named=True)]
+        except ColumnError:
+            return None
 
     def _outputs(self, typed: pl.DataFrame) -> np.ndarray:
         """The members' weighted mean; pieces of a long table go to all cores, each with one thread."""
@@ -245,8 +253,7 @@ class TabularModel:
             total = total + member.weight * member.outputs(encoded(member.family))
         return total
 
-    def _outputs_one(self, row: Mapping[str, Any]) -> np.ndarray:
-        values = self._conformer(row)
+    def _outputs_one(self, values: tuple[Any, ...]) -> np.ndarray:
         encoded = {family: encoder.row(values) for family, encoder in self.encoders.items()}
         total: Any = 0.0
         for member in self.members:

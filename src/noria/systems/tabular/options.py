@@ -73,3 +73,18 @@ class TabularOptions(BaseModel):
     coverage: float = Field(0.9, gt=0, lt=1, description="Share of truths that intervals and sets hold.")
     ensemble: bool = Field(True, description="Join several learners; false keeps the single best.")
     positive: str | None = Field(None, description="The class that binary metrics are about.")
+
+    def check(self, classes: int) -> None:
+        """Raise ParamError where an option has no effect on so many classes, 0 for a number."""
+        if not classes and (self.decision is not None or self.imbalance != "none"):
+            raise ParamError(
+                "'decision' and 'imbalance' are for classes.",
+                got="a target of numbers",
+                do="Leave them out, or use the task classification.",
+            )
+        if classes > 2 and self.imbalance == "focal":
+            raise ParamError(
+                "The focal loss is for two classes.", got=f"{classes} classes", do="Use imbalance: weights."
+            )
+        if self.decision is not None:
+            self.decision.check(classes)

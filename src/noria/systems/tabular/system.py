@@ -76,8 +76,7 @@ class TabularSystem:
     def learners(self) -> list[Learner]:
         """The candidates, simple baseline first."""
         target = self.target
-        if target.classes and self.chosen.decision is not None:
-            self.chosen.decision.check(target.classes)
+        self.chosen.check(target.classes)
         return [kind(target, self.chosen) for kind in available(self.task)]
 
     def holdout(self, table: pl.DataFrame, share: float, seed: int, how: str | None = None) -> Split:

@@ -68,7 +68,7 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     typed = conform(table, schema)
     if schema.target is not None:
         typed, schema = _drop_rows(typed, schema, schema.target, notes)
-        _tell_alike(typed, schema.target, notes)
+        _tell_alike(typed, schema, notes)
     _need_rows(typed, table.height, notes)
     schema = replace(schema, rows=typed.height)
     schema = _ignore_constants(typed, schema, notes)
@@ -80,9 +80,10 @@ def prepare(table: pl.DataFrame, schema: Schema, task: str) -> tuple[pl.DataFram
     return typed.select(kept), schema, tuple(notes)
 
 
-def _tell_alike(typed: pl.DataFrame, target: Column, notes: list[str]) -> None:
+def _tell_alike(typed: pl.DataFrame, schema: Schema, notes: list[str]) -> None:
     """Note classes that differ in upper and lower case only."""
-    if target.type is not Type.CATEGORY:
+    target = schema.target
+    if target is None or target.type is not Type.CATEGORY:
         return
     classes = typed[target.name].drop_nulls().unique().sort().to_frame("class")
     alike = classes.group_by(pl.col("class").str.to_lowercase().alias("word"), maintain_order=True).all()

@@ -63,6 +63,7 @@ bench: $(VENV)/.dev ## All benchmarks, into build/bench: hours on a quiet machin
 	$(BIN)/python -m benchmarks.shap_speed
 	$(BIN)/python -m benchmarks.diagnostics
 	$(BIN)/python -m benchmarks.start
+	$(BIN)/python -m benchmarks.recipes
 	$(BIN)/python -m benchmarks.runs
 	$(BIN)/python -m benchmarks.kills
 	sh benchmarks/make_env.sh evidently

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import polars as pl
 import pytest
 
@@ -39,6 +41,22 @@ def test_a_stream_of_batches_equals_the_whole(trained, people, tmp_path, ending)
     expected = ["|".join(one) for one in sets] if ending == ".csv" else sets
     assert back["prediction_set"].fill_null("" if ending == ".csv" else []).to_list() == expected
     assert [path.name for path in output.parent.iterdir()] == [output.name]
+
+
+@pytest.mark.parametrize("ending", sorted(READERS))
+def test_a_batch_is_let_go_when_it_is_written(trained, people, tmp_path, ending):
+    _, model = trained
+    asked, held = [], []
+
+    def batches():
+        for number in range(8):
+            held.append(sum(one() is not None for one in asked))
+            batch = people(20, seed=number).drop("y")
+            asked.append(weakref.ref(batch))
+            yield batch
+
+    assert write(model, batches(), tmp_path / f"out{ending}", Events()) == 160
+    assert max(held) <= 2
 
 
 @pytest.mark.parametrize("ending", sorted(READERS))

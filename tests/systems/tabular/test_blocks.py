@@ -26,7 +26,8 @@ FLAGS = pl.Series("v", [True, None, False, True, True, False, True, None])
 MOMENTS = pl.Series(
     "v",
     [datetime(1969, 12, 31, 23, 59, 59), None, datetime(2020, 2, 29, 12), datetime(2021, 1, 1),
-     datetime(1900, 3, 1), datetime(2100, 12, 31, 6), datetime(2020, 2, 28), datetime(2020, 2, 29, 12)],
+     datetime(1900, 3, 1), datetime(2100, 12, 31, 6), datetime(2020, 2, 28), datetime(2020, 2, 29, 12),
+     datetime(1969, 12, 31, 23, 59, 59, 500_000)],
     dtype=pl.Datetime("us"),
 )  # fmt: skip
 TEXTS = pl.Series(

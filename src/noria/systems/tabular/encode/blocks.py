@@ -77,16 +77,6 @@ def _floats(values: pl.Series) -> np.ndarray:
     return values.cast(pl.Float64).to_numpy()
 
 
-def _number(value: Any) -> float:
-    """One cell as `_floats` would give it."""
-    if value is None:
-        return math.nan
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return aware.timestamp()
-    return float(value)
-
-
 @dataclass(frozen=True)
 class Passed(Block):
     """A number or boolean as it is, missing as NaN: for trees."""
@@ -353,19 +343,34 @@ class DateParts(Block):
         return (np.nan_to_num(scaled, nan=0.0) if self.fills else scaled).astype(np.float32)
 
     def writer(self, start: int) -> Writer:
-        end = start + len(self.parts)
+        end, missing = start + len(self.parts), 0.0 if self.fills else math.nan
+        steps = list(zip([_PARTS[part] for part in self.parts], self.centres, self.scales))
 
-        def write(value: Any, row: np.ndarray) -> None:
-            moment = pl.Series(self.column, [_number(value)], dtype=pl.Float64)
-            row[start:end] = self.matrix(moment)[0]
+        def write(value: datetime | None, row: np.ndarray) -> None:
+            if value is None:
+                row[start:end] = missing
+                return
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            row[start:end] = [(read(moment) - centre) / scale for read, centre, scale in steps]
 
         return write
+
+
+_PARTS: Mapping[str, Callable[[datetime], float]] = {
+    "days": lambda moment: moment.timestamp() / _DAY,
+    "year": lambda moment: moment.year,
+    "month": lambda moment: moment.month,
+    "day": lambda moment: moment.day,
+    "weekday": lambda moment: moment.isoweekday(),
+    "hour": lambda moment: moment.hour,
+}
+"""The calendar parts of one moment, as `_calendar` has them of many."""
 
 
 def _calendar(seconds: np.ndarray) -> dict[str, np.ndarray]:
     """Calendar parts of moments in seconds since 1970 (UTC); NaN stays NaN."""
     absent = np.isnan(seconds)
-    moments = np.where(absent, 0, seconds).astype("datetime64[s]")
+    moments = np.floor(np.where(absent, 0, seconds)).astype("datetime64[s]")
     days, months, years = (moments.astype(f"datetime64[{unit}]") for unit in "DMY")
     whole_days = days.astype(np.int64)
     parts = {

@@ -252,7 +252,7 @@ class Kernel(_Arrays):
 
     Attributes
     ----------
-    vectors : array, (support vectors, d)
+    vectors : array of float32, (support vectors, d)
     dual : array, (support vectors, outputs)
     bias, slope, shift : array, (outputs,)
         Raw scores ``k(x, vectors) @ dual + bias`` are turned into ``slope * raw + shift`` before the link.
@@ -270,8 +270,9 @@ class Kernel(_Arrays):
     def __post_init__(self) -> None:
         large = np.abs(self.dual).max(initial=0) > _LARGE_DUAL
         self._real = np.float64 if large else np.float32
-        self._turned = (2 * self.gamma * self.vectors.T).astype(self._real)
-        self._norms = (self.gamma * (self.vectors**2).sum(axis=1)).astype(self._real)
+        vectors = self.vectors.astype(np.float64)
+        self._turned = (2 * self.gamma * vectors.T).astype(self._real)
+        self._norms = (self.gamma * (vectors**2).sum(axis=1)).astype(self._real)
 
     def raw(self, X: np.ndarray) -> np.ndarray:
         """Scores before scaling, (n, outputs)."""

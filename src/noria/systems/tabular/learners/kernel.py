@@ -65,7 +65,7 @@ class Svm(TabularLearner[SvmParams]):
         machine = SVR(C=self.params.cost, gamma=gamma, epsilon=0.1)
         machine.fit(X, (frame.y - middle) / spread, sample_weight=frame.weight)
         return Kernel(
-            vectors=machine.support_vectors_, dual=machine.dual_coef_.T, bias=machine.intercept_,
+            vectors=frame.X[machine.support_], dual=machine.dual_coef_.T, bias=machine.intercept_,
             slope=np.array([spread]), shift=np.array([middle]), gamma=gamma, link="identity",
         )  # fmt: skip
 
@@ -86,7 +86,7 @@ class Svm(TabularLearner[SvmParams]):
             dual[:, 0], bias[0] = -dual[:, 1], -bias[1]
         used = dual.any(axis=1)
         kernel = Kernel(
-            vectors=X[used], dual=dual[used], bias=bias,
+            vectors=frame.X[used], dual=dual[used], bias=bias,
             slope=np.ones(count), shift=np.zeros(count), gamma=gamma, link="softmax",
         )  # fmt: skip
         return _platt(kernel, *(frame.valid or (frame.X, frame.y)))

@@ -184,7 +184,7 @@ class Search:
         self.trials: list[Trial] = []
         self._weights = np.zeros(0)
         self._joint = pl.DataFrame()
-        self._score = -math.inf if metric.greater_is_better else math.inf
+        self._score = self._reached = -math.inf if metric.greater_is_better else math.inf
         self._pace = _Pace(executor.workers)
         self._budget = ctx.deadline.budget
 
@@ -378,9 +378,8 @@ class Search:
         return min(self.trials, key=self._rank)
 
     def _weigh(self) -> bool:
-        """Weigh the trials anew; whether the joint score has become better by more than a trifle."""
+        """Weigh the trials anew; whether the joint score is better than ever by more than a trifle."""
         clock = Deadline()
-        before = self._score
         if isinstance(self.system, Ensembles):
             self._weights, self._joint = self.system.weigh(self.trials, self.truth, self.metric, self.ctx)
             self._score = self.metric.bind(self.truth, self._joint)(None)
@@ -391,8 +390,9 @@ class Search:
         self._set_aside(clock.elapsed)
         members = int(np.count_nonzero(self._weights))
         self.ctx.events.emit("ensemble.weighed", score=self._score, members=members)
-        gain = abs(self._score - before)
-        return self.metric.better(self._score, before) and gain > 2e-4 * abs(self._score)
+        gain, better = abs(self._score - self._reached), self.metric.better(self._score, self._reached)
+        self._reached = self._score if better else self._reached
+        return better and gain > 2e-4 * abs(self._score)
 
     def _set_aside(self, weighing: float) -> None:
         """Let the search end early enough to weigh again, fit what is kept and predict held-out rows."""

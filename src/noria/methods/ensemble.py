@@ -18,7 +18,7 @@ from noria.methods._weighted import check_classification, truth_probability
 if TYPE_CHECKING:
     from noria.core.deadline import Deadline
 
-__all__ = ["greedy_selection", "mean_loss", "stacking"]
+__all__ = ["greedy_selection", "mean_loss", "row_losses", "stacking"]
 
 _EPSILON = 1e-15
 _SMALLEST = 0.02  # a smaller weight is not worth the time that its model takes
@@ -192,9 +192,20 @@ def mean_loss(blended: np.ndarray, y: np.ndarray, loss: str) -> float:
     >>> mean_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0]), "squared_error")
     2.0
     """
+    return float(row_losses(blended, y, loss).mean())
+
+
+def row_losses(blended: np.ndarray, y: np.ndarray, loss: str) -> np.ndarray:
+    """The loss of each row, (n,) or (n, K), as `mean_loss` averages it.
+
+    Examples
+    --------
+    >>> row_losses(np.array([1.0, 4.0]), np.array([1.0, 2.0]), "squared_error")
+    array([0., 4.])
+    """
     if loss == "log_loss":
-        return float(-np.log(np.maximum(blended, _EPSILON)).mean())
-    return float(np.square(blended - y).mean())
+        return -np.log(np.maximum(blended, _EPSILON))
+    return np.square(blended - y)
 
 
 def _dearest(weights: np.ndarray, stack: np.ndarray, y: np.ndarray, loss: str, costs: np.ndarray) -> int:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 import noria
+from noria.core.protocol import Trial
 from noria.methods.ensemble import greedy_selection, stacking
 from noria.systems.tabular import assemble
 from noria.systems.tabular.assemble import _MODELS, _blend, _some
+from noria.systems.tabular.learners.linear import Ridge
+from noria.systems.tabular.options import TabularOptions
+from noria.systems.tabular.target import NumberTarget
 
 
-def test_the_joint_model_keeps_about_six_fold_models_that_have_seen_every_row():
+def test_the_joint_model_keeps_about_four_fold_models_that_have_seen_every_row():
     bag = list(range(8))
     weights = [0.5, 0.3, 0.2]
     kept = [_some(bag, weight, first) for first, weight in enumerate(weights)]
@@ -59,3 +64,23 @@ def test_weights_are_stacked_only_where_it_helps_on_unseen_rows():
     )
     alone = noisy(rng, y, [0.1, 3.0, 3.0])
     assert _blend(alone, y, loss, price, np.ones(3)).tolist() == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("rows", "doubt"), [(300, True), (9000, False)])
+def test_of_few_rows_a_model_more_must_gain_more_than_noise(rows, doubt, monkeypatch):
+    rng = np.random.default_rng(0)
+    y, common = rng.normal(size=rows), rng.normal(size=rows)
+    target = NumberTarget("y")
+    learner = Ridge(target, TabularOptions())
+    trials = []
+    for number in range(10):
+        guess = y + common + rng.normal(size=rows)
+        score = float(np.sqrt(np.mean((guess - y) ** 2)))
+        trials.append(Trial(number, learner, score, target.table(guess[:, None])))
+    truth, rmse = pl.DataFrame({"y": y}), next(one for one in target.metrics() if one.name == "rmse")
+    members = []
+    for share in (assemble._DOUBT, 0.0):
+        monkeypatch.setattr(assemble, "_DOUBT", share)
+        weights, _ = assemble.weigh(target, TabularOptions(), trials, truth, rmse, None)
+        members.append(int(np.count_nonzero(weights)))
+    assert (members[0] < members[1]) is doubt

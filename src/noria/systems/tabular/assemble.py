@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from noria.core.protocol import Context, Metric, Trial
 from noria.methods import threshold
 from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
-from noria.methods.ensemble import greedy_selection, mean_loss, stacking
+from noria.methods.ensemble import greedy_selection, mean_loss, row_losses, stacking
 from noria.methods.trees import TreePredictor
 from noria.systems.tabular.finish import Finish
 from noria.systems.tabular.frame import Frame
@@ -28,7 +29,8 @@ _CANDIDATES = 40
 _BACKGROUND = 100
 _ROWS = 10_000
 _TRIFLE = 1e-3
-_MODELS = 6
+_DOUBT = 0.25  # of a standard error: a gain below it is no reason for one model more
+_MODELS = 4
 _PLENTY = 200_000  # rows
 _PARTS = 4
 _FEWEST_STACKED = 1_000
@@ -55,11 +57,22 @@ def weigh(
     some = slice(None, None, truth.height // _ROWS + 1)
     sample = [target.judged(matrix[some], y[some]) for matrix in outputs]
     costs = np.array([_cost(trials[at].learner) for at in candidates])  # type: ignore[arg-type]
-    tolerance = _TRIFLE * target.mean_loss(sample[0], y[some])
+    trifle = _TRIFLE * target.mean_loss(sample[0], y[some])
+    tolerance = max(trifle, _DOUBT * _noise(sample, y[some], target.loss))
     picked = _blend(sample, y[some], target.loss, tolerance, costs)
     weights[candidates] = picked
     joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
     return weights, target.table(joint)
+
+
+def _noise(sample: Sequence[np.ndarray], y: np.ndarray, loss: str) -> float:
+    """The standard error of what the blend of least loss gains on the best model, row by row."""
+    stack = np.stack(sample)
+    if not np.isfinite(stack).all():
+        return 0.0
+    blend = greedy_selection(stack, y, loss) @ stack
+    gain = row_losses(stack[0], y, loss) - row_losses(blend, y, loss)
+    return float(gain.std() / math.sqrt(len(y)))
 
 
 def _blend(
@@ -147,7 +160,7 @@ def _whole(learner: TabularLearner[Any], table: pl.DataFrame, ctx: Context, bag:
 
 
 def _some(bag: Sequence[Member], weight: float, first: int) -> list[Member]:
-    """As many fold models of a trial as its weight calls for, so that the joint model has about six in all.
+    """As many fold models of a trial as its weight calls for, so that the joint model has about four in all.
 
     The other trials' models average out what the folds that are left out would have; each trial begins
     with another fold, so that together they have seen every row.

@@ -119,6 +119,11 @@ class Overlapping(TabularSystem):
         return [Split(np.arange(table.height), split.valid) for split in super().folds(table, count, seed)]
 
 
+class Foresighted(TabularSystem):
+    def holdout(self, table, share, seed, how=None):
+        return super().holdout(table, share, seed, "random")
+
+
 class Peeping(TabularSystem):
     """Lets a feature carry the target into the folds."""
 
@@ -135,6 +140,41 @@ class BlindSystem(TabularSystem):
 
 class _Twin(Baseline):
     name = "twin"
+
+
+class Hasty(Wrapped):
+    """Says something else where it is asked for one row by itself."""
+
+    def predict_one(self, row):
+        return {**self._model.predict_one(row), _probability(self._model): 0.5}
+
+
+class HastySystem(TabularSystem):
+    @classmethod
+    def load(cls, folder):
+        return Hasty(super().load(folder))
+
+
+class Embellishing(TabularSystem):
+    """Learns from other rows than it was given."""
+
+    def completed(self, table):
+        return table.with_columns(pl.col("size") + 3.0), []
+
+
+def save_in_one_place(model, folder):
+    Forgetful.last = model
+    model.save(folder)
+
+
+class Forgetful(with_model(save=save_in_one_place)):
+    """Knows only the version that was saved last."""
+
+    last = None
+
+    @classmethod
+    def load(cls, folder):
+        return cls.last
 
 
 def nan_intervals(system):
@@ -244,6 +284,7 @@ BROKEN = {
     "baseline_is_blind": with_learners(lambda ls: ls[::-1]),
     "scores_have_intervals": Unmeasured,
     "splits_do_not_overlap": Overlapping,
+    "no_future_rows_are_used": Foresighted,
     "signal_is_learned": BlindSystem,
     "shuffled_target_falls_to_the_baseline": Peeping,
     "attributions_add_up": with_model(explain=explain_too_much),
@@ -252,6 +293,9 @@ BROKEN = {
     "damage_is_found": with_model(save=lambda model, folder: None),
     "no_pickle_inside": with_model(save=save_pickle),
     "trains_and_registers": with_model(predict=batch_mean),
+    "serves_what_it_predicts": HastySystem,
+    "drift_is_told_from_none": Embellishing,
+    "retrains": Forgetful,
     "workers_do_not_matter": with_learners(lambda ls: [ls[0], Crowded(ls[0].target, ls[0].options)]),
 }
 

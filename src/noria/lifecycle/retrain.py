@@ -25,7 +25,7 @@ from noria.lifecycle.promote import Judged, Verdict
 from noria.lifecycle.train import Training, Walk
 from noria.lifecycle.trial import Trial
 from noria.lifecycle.watch import Watched, Watcher, alone
-from noria.lifecycle.watch.realised import system_of, truth_of
+from noria.lifecycle.watch.realised import beside, system_of, truth_of
 from noria.lifecycle.watch.window import labelled, table
 from noria.settings import Settings
 
@@ -220,10 +220,19 @@ class Retrainer:
         test = joined(fresh.own.clear(), fresh.judge, recipe.data.weight)
         return self.training(
             refit.as_kept(recipe), source=source.drop(_ID), test=test.drop(_ID),
+            documents=None if recipe.data.documents else self._documents(record),
             replay=() if anew else refit.pipeline(record),
             judge=partial(self._judge, model, fresh, told, held),
             learned=Learned(told.until, pl.concat([source[_ID], test[_ID]])),
         )()  # fmt: skip
+
+    def _documents(self, record: Mapping[str, Any]) -> pl.DataFrame | None:
+        """The documents of the champion, as they were kept: nobody named a place to read them from again."""
+        digest = record.get("documents")
+        if digest is None:
+            return None
+        self.watcher.registry.artefacts.snapshots.fetch(digest)
+        return open_snapshot(digest, self.settings)
 
     def _rows(self, model: Watched, until: float) -> tuple[pl.DataFrame, pl.DataFrame]:
         """A version's own rows, with labels as they were corrected by then, and further ones of the log."""
@@ -275,7 +284,8 @@ class Retrainer:
         metrics = sorted(system.metrics(), key=lambda one: one.name != wanted)
         target = recipe.data.target
         truth, _ = truth_of(schema, reference.classes, rows[target].to_list())
-        return contest(recipe, metrics, (champion, challenger), rows.drop(target)[truth["row"]], truth)
+        rows = rows.drop(target)
+        return contest(recipe, metrics, (champion, challenger), rows[truth["row"]], beside(truth, rows))
 
     def _fresh(self, model: Watched, source: pl.DataFrame | None, until: float) -> _Fresh:
         """Rows with their truth: the latest are kept to judge by."""

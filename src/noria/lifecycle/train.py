@@ -224,12 +224,15 @@ class Training:
         )
 
     def _refer(self, system: System, data: Prepared, evidence: Evidence, folder: Path) -> None:
-        """Keep what new rows will be compared with; forecasts move on with time, and are not compared."""
+        """Keep what the rows of callers will be compared with; forecasts move on with time, and are not."""
+        assert evidence.model is not None
+        asked = (*evidence.model.signature.inputs.names, data.schema.target and data.schema.target.name)
+        schema = replace(data.schema, columns=tuple(one for one in data.schema if one.name in asked))
         said, others, seed = evidence.predictions, evidence.fold_predictions, self.recipe.search.seed
         held_out = (
             () if system.tags.needs_time_order else (evidence.truth, said, None if others is said else others)
         )
-        made = Reference.of(data.table, data.schema, *held_out, seed=seed)
+        made = Reference.of(data.table, schema, *held_out, seed=seed)
         made.masked(self.recipe.monitor.masked).save(folder)
 
     def _inspect(self, system: System, data: Prepared) -> None:

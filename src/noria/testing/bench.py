@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
+from weakref import finalize
 
 import numpy as np
 import polars as pl
 
+from noria.api import Run, Session, train
 from noria.backends.executor_local import LocalExecutor
 from noria.core.deadline import Deadline
 from noria.core.protocol import Context, Fold, Learner, Model, System
@@ -81,6 +84,24 @@ class Bench:
         """A short search on some of the rows, and the others."""
         split = self.system.holdout(self.table, 0.3, 0)
         return self.search(self.table[split.train]), self.table[split.valid]
+
+    @cached_property
+    def session(self) -> Session:
+        """A home of its own, removed with the bench."""
+        home = mkdtemp(prefix="noria-checks-")
+        finalize(self, shutil.rmtree, home, ignore_errors=True)
+        return Session(Settings(home=Path(home)))
+
+    @cached_property
+    def run(self) -> Run:
+        """The whole walk on embedded defaults, which registers the first version of ``checked``."""
+        problem = self.problem
+        return train(
+            problem.table, problem.target, documents=problem.documents, name="checked",
+            system=self.kind.name, task=problem.task.value,
+            options=problem.options, columns=problem.columns, budget="30s", trials=4, folds=3,
+            session=self.session,
+        )  # fmt: skip
 
     @property
     def model(self) -> Model:

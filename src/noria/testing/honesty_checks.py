@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+import numpy as np
+import polars as pl
+
+from noria.core.schema import Role
+from noria.core.split import Split
 from noria.lifecycle.evaluate import score
 from noria.lifecycle.tune import Tuned
 from noria.testing.bench import Bench
@@ -69,19 +76,49 @@ def _held_out_scores(bench: Bench) -> tuple[float, float]:
 
 
 def splits_do_not_overlap(bench: Bench) -> None:
-    """No row is on both sides of a split, and every training row is validated at least once or never seen."""
-    system = bench.system
-    for split in (system.holdout(bench.table, 0.3, 0), *system.folds(bench.table, 3, 0)):
+    """No row is on both sides of a split, and there are rows on both."""
+    for split in _splits(bench):
         both = set(split.train.tolist()) & set(split.valid.tolist())
         assert not both, f"{len(both)} rows are on both sides of a split"
         assert len(split.train), "a split has no rows to train on"
         assert len(split.valid), "a split has no rows to validate on"
 
 
+def no_future_rows_are_used(bench: Bench) -> None:
+    """Over time nothing is learned from rows later than the first that it is judged by, in any series."""
+    timed = _timed(bench)
+    if not timed.kind.accepts(timed.schema, timed.problem.task) or timed.schema.with_role(Role.GROUP):
+        return  # whole groups are held out, whenever their rows came
+    time, series = ([one.name for one in timed.schema.with_role(role)] for role in (Role.TIME, Role.SERIES))
+    rows = timed.table.select(pl.col(time[0]).alias("at"), pl.struct(pl.lit(0), *series).alias("series"))
+    for split in _splits(timed):
+        learned = rows[split.train].group_by("series").agg(last=pl.col("at").max())
+        judged = rows[split.valid].group_by("series").agg(first=pl.col("at").min())
+        late = judged.join(learned, on="series").filter(pl.col("last") > pl.col("first"))
+        assert late.is_empty(), f"{split.how}: {late['last'][0]} is learned and {late['first'][0]} judged"
+
+
+def _timed(bench: Bench) -> Bench:
+    """The bench itself, or one whose rows came in an order of their own if they have no time."""
+    problem = bench.problem
+    if bench.schema.with_role(Role.TIME):
+        return bench
+    days = np.random.default_rng(0).permutation(problem.table.height)
+    moments = pl.Series("moment", [datetime(2024, 1, 1) + timedelta(days=int(day)) for day in days])
+    columns = {**problem.columns, "moment": "time"}
+    return Bench(bench.kind, replace(problem, table=problem.table.with_columns(moments), columns=columns))
+
+
+def _splits(bench: Bench) -> list[Split]:
+    """The holdout and the folds."""
+    return [bench.system.holdout(bench.table, 0.3, 0), *bench.system.folds(bench.table, 3, 0)]
+
+
 CHECKS = [
     ("baseline_is_blind", always, baseline_is_blind),
     ("scores_have_intervals", always, scores_have_intervals),
     ("splits_do_not_overlap", always, splits_do_not_overlap),
+    ("no_future_rows_are_used", always, no_future_rows_are_used),
     ("signal_is_learned", always, signal_is_learned),
     ("shuffled_target_falls_to_the_baseline", always, shuffled_target_falls_to_the_baseline),
 ]

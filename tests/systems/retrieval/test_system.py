@@ -10,6 +10,7 @@ from noria.core.schema import Column, Role, Schema, Type
 from noria.errors import ParamError, RecipeError, TargetError
 from noria.systems.retrieval import RetrievalSystem, figures
 from noria.systems.retrieval.metrics import metrics
+from noria.testing.served import served
 from noria.testing.toy import problems
 
 TOY = problems()[-1]
@@ -127,6 +128,17 @@ def test_a_run_of_documents_is_reproduced(run, session):
     repeated = noria.reproduce("pages", session=session)
     assert not repeated.files
     assert all(then == now for then, now in repeated.scores.values())
+
+
+def test_answers_whose_documents_were_told_are_judged_and_learned_from(run, session):
+    served("pages", TOY.table.drop("relevant"), session)
+    ids = noria.predictions("pages", session=session)["id"]
+    noria.feedback("pages", pl.DataFrame({"id": ids, "label": TOY.table["relevant"]}), session=session)
+    told = noria.watch("pages", session=session)
+    assert {one.score.metric: one.score.value for one in told.scores}["recall@10"] > 0.9
+    done = noria.retrain("pages", pl.concat([TOY.table] * 2), session=session)
+    again = noria.predict(f"pages@{done.version}", ask=TOY.table["question"][0], session=session)
+    assert again["found"].all()
 
 
 def test_figures_of_questions_that_all_succeed():

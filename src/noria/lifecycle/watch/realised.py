@@ -24,7 +24,7 @@ from noria.lifecycle.evaluate import score
 from noria.lifecycle.watch.window import Labelled, Logged, table
 from noria.methods.intervals import share_interval
 
-__all__ = ["FEWEST", "realised", "shares", "system_of", "truth_of", "worse"]
+__all__ = ["FEWEST", "beside", "realised", "shares", "system_of", "truth_of", "worse"]
 
 FEWEST = 30
 """Rows with a label that are enough to judge by."""
@@ -60,7 +60,7 @@ def realised(
     if len(at) < FEWEST:
         few = f"{times(len(at), 'row')} of this window have a label; {FEWEST} are enough to judge by."
         return (), [*notes, few]
-    predictions = table(known.outputs)[at]
+    truth, predictions = beside(truth, table(known.inputs)), table(known.outputs)[at]
     scores = score(predictions, truth, system.metrics(), budget=_SECONDS, seed=0)
     found = (
         Realised(
@@ -110,6 +110,17 @@ def truth_of(schema: Schema, classes: Sequence[str], labels: Sequence[Any]) -> t
     named = quoted(str(strange[target.name][0]))
     note = f"{times(strange.height, 'label')} name a class that the model does not know, such as {named}."
     return typed.join(strange, on="row", how="anti"), [note]
+
+
+def beside(truth: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The truth of some of the rows with what was asked there: some metrics read both.
+
+    Examples
+    --------
+    >>> beside(pl.DataFrame({"row": [1], "y": [2.0]}), pl.DataFrame({"x": [3, 4]})).rows(named=True)
+    [{'row': 1, 'y': 2.0, 'x': 4}]
+    """
+    return truth.hstack(rows[truth["row"]].drop(truth.columns, strict=False))
 
 
 def worse(metric: Metric, now: Score, then: Score) -> bool:

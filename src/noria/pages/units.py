@@ -60,9 +60,11 @@ def duration(seconds: float) -> str:
 
     Examples
     --------
-    >>> duration(0.0123), duration(4.5), duration(75)
-    ('12 ms', '4.5 s', '1:15 min')
+    >>> duration(0.0002), duration(0.0123), duration(4.5), duration(75)
+    ('<1 ms', '12 ms', '4.5 s', '1:15 min')
     """
+    if 0 < seconds < 0.0005:
+        return "<1 ms"
     if seconds < 0.9995:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 60:

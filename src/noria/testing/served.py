@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -18,7 +19,9 @@ __all__ = ["as_json", "served"]
 
 def served(model: str, rows: pl.DataFrame, session: Session) -> pl.DataFrame:
     """What ``POST /v1/models/NAME/predict`` gives for rows; they are in the log then."""
-    return asyncio.run(_predicted(desk(model, session=session), model.partition("@")[0], rows))
+    asked = _predicted(desk(model, session=session), model.partition("@")[0], rows)
+    with ThreadPoolExecutor(1) as apart:  # a notebook's own thread has a loop that runs already
+        return apart.submit(asyncio.run, asked).result()
 
 
 def as_json(table: pl.DataFrame) -> pl.DataFrame:

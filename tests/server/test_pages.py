@@ -452,7 +452,9 @@ def test_a_service_that_ends_scores_no_file_to_its_end(shop, tmp_path, live):
     while httpx.get(where).json()["rows"] == 0:
         pass
     served.stop()
-    told = json.loads((tmp_path / "files" / job["id"] / "job.json").read_text())
+    record = tmp_path / "files" / job["id"] / "job.json"
+    while (told := json.loads(record.read_text()))["state"] == "running":
+        pass  # until the batch that is being scored has ended
     assert (told["state"], told["error"]["what"]) == (
         "failed", "The service stopped while it scored this file.",
     )  # fmt: skip

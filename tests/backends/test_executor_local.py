@@ -44,11 +44,13 @@ def test_the_first_error_ends_it_and_the_rest_is_not_begun():
 
 
 def test_an_interrupt_does_not_wait_for_what_has_begun():
-    stop, ended = threading.Event(), threading.Event()
+    begun, stop, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work(item: int) -> None:
         if item == 0:
+            begun.wait(20)
             raise KeyboardInterrupt
+        begun.set()
         stop.wait(20)
         ended.set()
 

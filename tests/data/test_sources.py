@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -469,6 +470,11 @@ def database(tmp_path):
 def test_sqlite(database, settings):
     for named in (f"{database}#sales", f"sqlite:///{database}#sales"):
         assert read(named, settings=settings).height == 2
+    beside = database.parent / "old.db#1" / database.name
+    beside.parent.mkdir()
+    shutil.copy(database, beside)
+    assert read(f"sqlite:///{beside}", settings=settings, query="SELECT n FROM sales").height == 2
+    assert read(f"sqlite:///{beside}#sales", settings=settings).height == 2
     for source in (database, f"sqlite:///{database}"):
         frame = read(source, settings=settings, table="sales")
         assert frame.rows() == [(1, 2.5, "x", b"\x00\xff"), (None, 3.0, "4", None)]

@@ -246,7 +246,8 @@ def _open(ask: Ask) -> Reading:
 def _with_table(ask: Ask) -> Ask:
     """The request with the table that follows the source's name after a ``#``."""
     source, mark, table = ask.text.rpartition("#")
-    tabled = _TABLED.search(source) is not None and not exists(ask.text)
+    rest_of_address = "@" in table or "/" in table
+    tabled = _TABLED.search(source) is not None and not rest_of_address and not exists(ask.text)
     return replace(ask, source=source, table=table) if mark and tabled and ask.table is None else ask
 
 

@@ -64,7 +64,7 @@ def test_a_folder_holds_the_model_and_nothing_but_data(runs, people, tmp_path, t
     model, rows = runs[toy].model, people(40, toy, seed=3).drop("y")
     folder = artifact.save(model, tmp_path / "model", system="tabular")
     endings = {path.suffix for path in folder.iterdir()}
-    assert endings <= {".json", ".gz", ".safetensors", ".parquet"}
+    assert endings <= {".json", ".gz", ".parquet"}
     loaded = artifact.load(folder, prepare=conform, trusted=lambda _: False)
     assert loaded.predict(rows).equals(model.predict(rows))
     assert loaded.explain(rows.head(3)).attributions.equals(model.explain(rows.head(3)).attributions)

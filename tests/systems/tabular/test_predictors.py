@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,21 @@ def test_what_is_derived_is_not_saved(tmp_path):
         X, X[:, :1].astype(float), np.zeros(1), np.ones(1), np.zeros(1), gamma=0.5, link="identity"
     )
     for predictor in (neighbours, kernel):
-        predictor.save(tmp_path / "file")
-        again = type(predictor).load(tmp_path / "file")
-        assert (tmp_path / "file").stat().st_size < predictor.size + 1000
+        predictor.save(tmp_path / "file.gz")
+        again = type(predictor).load(tmp_path / "file.gz")
+        assert (tmp_path / "file.gz").stat().st_size < predictor.size + 1000
         np.testing.assert_array_equal(again.predict(X), predictor.predict(X))
+
+
+def test_arrays_are_saved_compressed_and_read_with_and_without(tmp_path):
+    vectors = np.eye(300, dtype=np.float32)
+    kernel = Kernel(vectors, np.ones((300, 1)), np.zeros(1), np.ones(1), np.zeros(1), 0.1, "identity")
+    path = tmp_path / f"member.{kernel.suffix}"
+    kernel.save(path)
+    assert path.stat().st_size < kernel.size / 20
+    plain = tmp_path / "member.safetensors"
+    plain.write_bytes(gzip.decompress(path.read_bytes()))
+    for saved in (path, plain):
+        loaded = Kernel.load(saved)
+        assert (loaded.gamma, loaded.link) == (0.1, "identity")
+        np.testing.assert_array_equal(loaded.predict(vectors), kernel.predict(vectors))

@@ -136,6 +136,15 @@ def test_oversampling_copes_with_the_awkward() -> None:
     assert set(more[:, 3]) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("method", ["smote", "adasyn"])
+def test_rows_of_categories_only_are_drawn_from_their_neighbours(method) -> None:
+    pytest.importorskip("imblearn", reason="the extra 'imbalance' is not installed")
+    X, y = np.random.default_rng(0).integers(0, 3, (60, 4)).astype(float), np.repeat([0, 1], [45, 15])
+    more, codes = oversample(X, y, method=method, categorical=np.arange(4))
+    assert np.bincount(codes).tolist() == [45, 45]
+    assert set(more.ravel()) == {0.0, 1.0, 2.0}
+
+
 class WithoutImblearn:
     """Makes imports behave as where imbalanced-learn is not installed."""
 

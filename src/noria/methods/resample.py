@@ -13,7 +13,6 @@ from noria.errors import ParamError, suggestion
 __all__ = ["FocalLoss", "balanced_weights", "oversample"]
 
 _SMALLEST_CURVATURE = 1e-6
-_METHODS = {"adasyn": "ADASYN", "smote": "SMOTE", "smotenc": "SMOTENC"}
 
 
 def balanced_weights(y: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
@@ -59,8 +58,8 @@ def oversample(
     neighbors : int
         Lowered to what the smallest class allows.
     categorical : array of int, optional
-        Columns of codes, which are drawn from the neighbours instead of interpolated (SMOTE-NC); not for
-        ADASYN.
+        Columns of codes, which are drawn from the neighbours instead of interpolated: by SMOTE-NC, or by
+        SMOTE-N where there are no others. ADASYN cannot, and gives way to them.
     seed : int
 
     Returns
@@ -106,6 +105,8 @@ def oversample(
             return adasyn.fit_resample(X, y)
         except (RuntimeError, ValueError):
             return samplers.SMOTE(**smote).fit_resample(X, y)
+    if len(codes_at) == X.shape[1]:
+        return samplers.SMOTEN(**smote).fit_resample(X, y)
     sampler = samplers.SMOTENC(codes_at, **smote) if codes_at else samplers.SMOTE(**smote)
     return sampler.fit_resample(X, y)
 

@@ -8,7 +8,7 @@ import noria
 from noria.core.protocol import Trial
 from noria.methods.ensemble import greedy_selection, stacking
 from noria.systems.tabular import assemble
-from noria.systems.tabular.assemble import _MODELS, _blend, _some
+from noria.systems.tabular.assemble import _MODELS, _blend, _latest, _some
 from noria.systems.tabular.learners.linear import Ridge
 from noria.systems.tabular.options import TabularOptions
 from noria.systems.tabular.target import NumberTarget
@@ -22,6 +22,22 @@ def test_the_joint_model_keeps_about_four_fold_models_that_have_seen_every_row()
     assert all(len(set(part)) == len(part) for part in kept)
     assert _some(bag[:_MODELS], 1.0, 0) == bag[:_MODELS]
     assert len({part[0] for part in (_some(bag, 0.01, first) for first in range(8))}) == 8
+
+
+def test_of_folds_by_time_the_latest_models_are_kept():
+    bag = list(range(8))
+    assert _latest(bag, 0.01) == [7]
+    assert _latest(bag, 1.0) == bag[-_MODELS:]
+
+
+def test_a_table_with_a_time_answers_from_its_latest_rows(session):
+    rng, day = np.random.default_rng(0), np.arange(1_000)
+    x = rng.normal(size=1_000)
+    table = pl.DataFrame({"day": day, "x": x, "y": 0.01 * day + 9 * np.sign(x)})
+    run = noria.train(
+        table, "y", time="day", learners=["random_forest"], trials=2, budget="60s", session=session
+    )
+    assert run.model.predict(table)["prediction"].mean() > 1.7  # 1.1 from folds of all times
 
 
 @pytest.mark.parametrize(("plenty", "fitted"), [(400, 0), (500, 2)])

@@ -122,6 +122,15 @@ def test_target_means_in_place_of_codes(fitted, people, tmp_path):
     np.testing.assert_allclose(run(tmp_path / "m.onnx", rows)["probabilities"], expected, atol=1e-5)
 
 
+def test_the_focal_loss_has_its_own_probabilities(fitted, people, tmp_path):
+    model = fitted("two", "lightgbm", options={"imbalance": "focal"})
+    model.to_onnx(tmp_path / "m.onnx")
+    rows = strange(people, "two")
+    expected = model.target.matrix(model.predict(rows))
+    assert model.members[0].predictor.link == "focal"
+    np.testing.assert_allclose(run(tmp_path / "m.onnx", rows)["probabilities"], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("decision", [{"by": "f1"}, {"by": "cost", "cost": [[0, 1], [5, 0]]}])
 def test_decisions(fitted, people, tmp_path, decision):
     model = fitted("two", "logistic", options={"decision": decision})

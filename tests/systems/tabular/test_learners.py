@@ -211,6 +211,7 @@ def test_focal_loss_changes_boosting_and_nothing_else(rare):
     y = focal.system.target.encode(focal.valid["y"])
     auc = metrics.CLASSIFICATION["roc_auc"].function
     assert auc(y, focal.system.target.matrix(b)) > 0.85
+    assert b["probability_rare"].mean() == pytest.approx(a["probability_rare"].mean(), abs=0.01)
     assert plain.fit("logistic").predict(plain.valid).equals(focal.fit("logistic").predict(focal.valid))
 
 

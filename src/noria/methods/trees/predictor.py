@@ -16,6 +16,7 @@ import numpy as np
 
 from noria.core.deadline import Deadline, OutOfTime
 from noria.errors import ArtifactError, ParamError
+from noria.methods.resample import FocalLoss
 from noria.methods.trees import _text as model_text
 from noria.methods.trees._library import NativeBooster, VectorBooster
 from noria.methods.trees._sources import (
@@ -55,6 +56,7 @@ _LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda raw: raw,
     "exp": lambda raw: np.exp(np.minimum(raw, _LARGEST)),
     "sigmoid": _sigmoid,
+    "focal": FocalLoss().probability,
     "softmax": _softmax,
 }
 _LINKS_OF_ONE: dict[str, Callable[[float], float]] = {
@@ -106,7 +108,7 @@ class TreePredictor:
     ----------
     text : str
         The trees as LightGBM model text.
-    link : {"identity", "exp", "sigmoid", "softmax"}
+    link : {"identity", "exp", "sigmoid", "focal", "softmax"}
         Applied to the scaled sum of the leaves.
     outputs : int
         Columns of a prediction: 1 for values, one per class for probabilities.

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from noria.core.protocol import Context, Metric, Trial
+from noria.core.schema import Role
 from noria.methods import threshold
 from noria.methods.calibration import Calibrator
 from noria.methods.conformal import ConformalClassifier, ConformalRegressor
@@ -125,7 +126,7 @@ def join(
     """One model of all fold models of the trials with a weight, finished on out-of-fold predictions."""
     members: list[Member] = []
     encoders = {}
-    bags = 0
+    bags, by_time = 0, bool(ctx.schema.with_role(Role.TIME))
     outputs = np.zeros((truth.height, target.outputs))
     for trial, weight in zip(trials, weights):
         if not weight:
@@ -137,7 +138,7 @@ def join(
         learner: TabularLearner[Any] = trial.learner  # type: ignore[assignment]
         bag = [model.members[0] for model in models]
         if learner.bags or _suffices(bag, table.height):
-            bag, bags = _some(bag, weight, bags), bags + 1
+            bag, bags = _latest(bag, weight) if by_time else _some(bag, weight, bags), bags + 1
             members += _bag(bag, float(weight))
         else:
             members += _bag([_whole(learner, table, ctx, bag)], float(weight))
@@ -165,8 +166,17 @@ def _some(bag: Sequence[Member], weight: float, first: int) -> list[Member]:
     The other trials' models average out what the folds that are left out would have; each trial begins
     with another fold, so that together they have seen every row.
     """
-    count = min(len(bag), max(1, round(_MODELS * weight)))
+    count = _count(bag, weight)
     return [bag[(first + at * len(bag) // count) % len(bag)] for at in range(count)]
+
+
+def _latest(bag: list[Member], weight: float) -> list[Member]:
+    """As many, of folds by time: each learned from all rows before its own, the last from the most."""
+    return bag[-_count(bag, weight) :]
+
+
+def _count(bag: Sequence[Member], weight: float) -> int:
+    return min(len(bag), max(1, round(_MODELS * weight)))
 
 
 def _bag(members: Sequence[Member], weight: float) -> list[Member]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from noria.errors import ParamError
+from noria.methods.resample import FocalLoss
 from noria.methods.trees import CATEGORICAL, DEFAULT_LEFT, NAN_MISSING, TreePredictor, Trees, arrays
 from noria.systems.tabular import predictors
 from noria.systems.tabular.graph.values import Value
@@ -65,12 +66,26 @@ def _linear(member: predictors.Linear, X: Value) -> Value:
     return _LINKS[member.link](X @ _wide(member.weights) + _wide(member.bias))
 
 
+def _sigmoid(raw: Value) -> Value:
+    return 1.0 / ((raw * -1.0).apply("Min", _LARGEST).apply("Exp") + 1.0)
+
+
+def _focal(raw: Value) -> Value:
+    """`FocalLoss.probability`, where log(1 + exp(raw)) is minus the log of the other class's sigmoid."""
+    raw = raw.clip(-500.0, 500.0)
+    p, q = _sigmoid(raw), _sigmoid(raw * -1.0)
+    gamma = FocalLoss().gamma
+    up, down = q - p * p.apply("Log") * gamma, p - q * q.apply("Log") * gamma
+    return _sigmoid(raw * gamma + (down / up).apply("Log"))
+
+
 _LINKS: Mapping[str, Callable[[Value], Value]] = {
     "identity": lambda raw: raw,
     "softmax": softmax,
     "expm1": lambda raw: raw.clip(-20.0, 40.0).apply("Exp") - 1.0,
     "exp": lambda raw: raw.apply("Min", _LARGEST).apply("Exp"),
-    "sigmoid": lambda raw: 1.0 / ((raw * -1.0).apply("Min", _LARGEST).apply("Exp") + 1.0),
+    "sigmoid": _sigmoid,
+    "focal": _focal,
 }
 
 

@@ -78,7 +78,7 @@ class LightGbm(TabularLearner[LightGbmParams]):
         except lightgbm.basic.LightGBMError as error:
             raise FitFailed(str(error)) from error
         booster.best_iteration = best
-        link = {0: "identity", 2: "sigmoid"}.get(self.target.classes, "softmax")
+        link = {0: "identity", 2: "focal" if self._focal else "sigmoid"}.get(self.target.classes, "softmax")
         return TreePredictor.from_lightgbm(booster, link=link, outputs=self.target.outputs)
 
     @property

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
+from noria.data._guess import kind_of_words
 from noria.data.conform import conform
 from noria.data.infer import infer, infer_task
 from noria.errors import ColumnError, ParamError, TargetError
@@ -85,6 +86,7 @@ def test_the_type_of_a_column(name: str, values: list, expected: Type) -> None:
         (["5 €", "7,50 €"], Parse(suffix="€", decimal=","), [5, 7.5]),
         (["45%", "7.5 %"], Parse(percent=True), [0.45, 0.075]),
         ([" 36 months", " 60 months"], Parse(suffix="months"), [36, 60]),
+        (["1.2k", "950k"], Parse(suffix="k"), [1.2, 950]),
         (["1", "?", "N/A", "-", "--", "", "2.5", "n.a.", "#N/A", "unknown", "."], None, [1, 2.5]),
     ],
 )
@@ -101,6 +103,20 @@ def test_numbers_written_as_text(texts: list[str], parse: Parse | None, numbers:
         assert found.parse == parse
     assert conform(table, schema)["x"].drop_nulls().to_list() == pytest.approx(numbers)
     assert (found.low, found.high) == pytest.approx((min(numbers), max(numbers)))
+
+
+@pytest.mark.parametrize("texts", [["950", "1.2k", "3.4k"], ["0.45", "45%", "50%"]])
+def test_a_number_without_its_scale_is_not_read_in_that_of_the_others(texts):
+    assert infer(pl.DataFrame({"x": texts * 9}))["x"].type is Type.CATEGORY
+
+
+def test_what_words_are_does_not_hang_on_the_order_they_come_in():
+    words = pl.Series([f"w{at}" if at % 10 else f"two words {at}" for at in range(30_000)])
+    kinds = {
+        kind_of_words("x", words.sample(fraction=1.0, shuffle=True, seed=at), 30_000, 30_000)
+        for at in range(9)
+    }
+    assert len(kinds) == 1
 
 
 def test_a_few_words_among_numbers_are_named_and_many_make_a_category() -> None:

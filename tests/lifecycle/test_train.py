@@ -126,6 +126,13 @@ def test_without_held_out_rows_the_score_is_cross_validated_and_says_so(session,
     )
 
 
+def test_without_held_out_rows_it_is_judged_as_it_answers(session, people):
+    rule = {"by": "recall", "at_least": 0.95}
+    run = noria.train(people(), "y", holdout=0, session=session, options={"decision": rule}, **QUICK)
+    assert run.evaluation.scores["recall"].value >= 0.95
+    assert run.evaluation.scores["coverage"].value > 0.8
+
+
 # -- honesty -------------------------------------------------------------------------------------------------
 
 

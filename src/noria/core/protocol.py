@@ -42,6 +42,7 @@ __all__ = [
     "Learner",
     "Metric",
     "Model",
+    "Refines",
     "Rowwise",
     "Shared",
     "System",
@@ -443,6 +444,15 @@ class Experiments(Protocol):
 
     def experiments(self, evidence: Evidence, ctx: Context) -> list[Figure]:
         """What came out, as far as it fits into the context's time."""
+        ...
+
+
+@runtime_checkable
+class Refines(Protocol):
+    """A model that calibrates what its parts predict, or decides by it."""
+
+    def refined(self, predictions: pl.DataFrame) -> pl.DataFrame:
+        """Predictions of its parts, such as those out of fold, as it would have answered."""
         ...
 
 

@@ -52,6 +52,7 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MONEY = r"(?:[A-Z]{1,2})?[$€£¥₹₽₩₺₪₫฿₴]|USD|EUR|GBP|JPY|INR|CHF|CAD|AUD|CNY|SEK|NOK|DKK|PLN|BRL|Rs\.?|~|≈"
 _UNIT = r"[%‰°A-Za-zµμΩ€$£¥₹₽₩²³][%‰°A-Za-zµμΩ€$£¥₹²³/.^ ]{0,14}"
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_SCALES = frozenset({"%", "‰", "k", "K", "M", "mn", "mln", "B", "bn"})
 _MARKS = (("", "."), (",", "."), (" ", "."), ("'", "."), ("", ","), (".", ","), (" ", ","))
 
 
@@ -139,7 +140,8 @@ def as_number(values: pl.DataFrame, *, forced: bool = False) -> Reading | None:
         return Reading(Parse(), 1.0)
     taken = _take_apart(values)
     prefix, suffix = _common(taken, "prefix", f"^(?:{_MONEY})$"), _common(taken, "suffix", f"^(?:{_UNIT})$")
-    whole = taken.filter(pl.col("prefix").is_in(["", prefix]) & pl.col("suffix").is_in(["", suffix]))
+    suffixes = [suffix] if suffix in _SCALES else ["", suffix]  # beside 1.2k, 800 is another number
+    whole = taken.filter(pl.col("prefix").is_in(["", prefix]) & pl.col("suffix").is_in(suffixes))
     best, thousands, decimal = -1.0, "", "."
     for t, d in _MARKS:
         read = _weight(whole, pl.col("body").str.contains(_grouped(t, d)))

@@ -8,14 +8,19 @@ import numpy as np
 import polars as pl
 
 from noria.core.deadline import Deadline
-from noria.core.protocol import Metric
+from noria.core.protocol import Metric, Model, Refines
 from noria.core.result import Score
 from noria.methods import intervals
 
-__all__ = ["score"]
+__all__ = ["refined", "score"]
 
 _RESAMPLES = 200
 _SAME = 1e-12
+
+
+def refined(model: Model, predictions: pl.DataFrame) -> pl.DataFrame:
+    """What the parts of a model predicted out of fold, as the model itself would have answered."""
+    return model.refined(predictions) if isinstance(model, Refines) else predictions
 
 
 def score(

@@ -389,7 +389,8 @@ class Training:
         rows = tuned.truth if held_out is None else held_out
         time, seed = _INTERVALS * self.recipe.search.budget, self.recipe.search.seed
         if held_out is None:
-            predictions, baseline = tuned.predictions, tuned.baseline_predictions
+            predictions = evaluate.refined(tuned.model, tuned.predictions)
+            baseline = tuned.baseline_predictions
         else:
             predictions, baseline = tuned.model.predict(rows), tuned.baseline.predict(rows)
         evaluation = Evaluation(
@@ -402,9 +403,8 @@ class Training:
             leaderboard=leaderboard.compared(tuned, budget=0.4 * time, seed=seed),
             notes=(f"{train.height:,} rows to train, {rows.height:,} to evaluate: {how}.",),
         )
-        return evaluation, Evidence(
-            train, rows, predictions, baseline, tuned.truth, tuned.predictions, tuned.model
-        )
+        folds = predictions if held_out is None else tuned.predictions
+        return evaluation, Evidence(train, rows, predictions, baseline, tuned.truth, folds, tuned.model)
 
     def _keep(self, data: Prepared, system: System, found: Found, run_id: str, journal: Journal) -> Walk:
         """Save model, report, record and manifest, in this order; a run counts once it is registered."""

@@ -141,7 +141,7 @@ def test_boosting_stops_when_the_validation_rows_stop_gaining(benches, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["lightgbm", "hist_boosting", "random_forest", "extra_trees", "svm", "network"]
+    "name", ["lightgbm", "hist_boosting", "random_forest", "extra_trees", "svm", "network", "logistic"]
 )
 def test_a_slow_learner_keeps_the_deadline(benches, name):
     deadline = Deadline(600)

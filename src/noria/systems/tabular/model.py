@@ -138,6 +138,10 @@ class TabularModel:
         typed = conform(rows, self.schema, roles=(Role.FEATURE,))
         return self._finished(self._outputs(typed))
 
+    def refined(self, predictions: pl.DataFrame) -> pl.DataFrame:
+        """What its members predict, such as out of fold, with calibration, decision and intervals."""
+        return self._finished(self.target.matrix(predictions))
+
     def predict_one(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The prediction of one row, as a mapping; equal to `predict` of a table with this row.
 

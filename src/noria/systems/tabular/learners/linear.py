@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from noria.core.deadline import OutOfTime
 from noria.core.params import Params, choice, real
 from noria.core.protocol import Context, Task
 from noria.systems.tabular.frame import Frame
@@ -251,9 +252,11 @@ class Logistic(TabularLearner[LogisticParams]):
         return 1.5e-9 * rows * columns * self.target.classes * passes + 0.02
 
     def fit_arrays(self, frame: Frame, ctx: Context) -> Linear:
-        """Maximise the penalised likelihood."""
+        """Maximise the penalised likelihood: as nothing can stop the solver, only if there is time enough."""
         from sklearn.linear_model import LogisticRegression
 
+        if self.seconds(*frame.X.shape) > ctx.deadline.remaining:
+            raise OutOfTime
         l1 = self.params.penalty == "l1"
         solver = LogisticRegression(
             C=1 / self.params.strength,

@@ -235,6 +235,30 @@ def test_a_learner_whose_score_is_not_a_number_is_left_out(people, tmp_path):
     assert str(caught.value).startswith("No learner could be fitted.\n  got: its rmse is not a number\n")
 
 
+class Erratic(NeighboursLearner):
+    """Good with its first setting, and hopeless with any other."""
+
+    name = "erratic"
+
+    def fit_arrays(self, frame, ctx):
+        if self.params == self.settings():
+            return super().fit_arrays(frame, ctx)
+        return Constant(np.eye(frame.one_hot().shape[1])[0])
+
+
+def test_a_trial_without_hope_is_given_up_after_two_folds(bench, tmp_path):
+    events = []
+    search = bench.search(
+        tmp_path / "a", 5, learners=["baseline", Erratic(bench.system.target, bench.system.chosen)],
+        heard=events.append,
+    )  # fmt: skip
+    search.run()
+    pruned = [event.data for event in events if event.kind == "trial.pruned"]
+    assert {data["learner"] for data in pruned} == {"erratic"}
+    assert {data["why"] for data in pruned} == {"far behind the best"}
+    assert [trial.learner.name for trial in search.trials] == ["baseline", "erratic"]
+
+
 def test_of_many_trials_only_the_best_keep_their_predictions(bench, tmp_path):
     search = bench.search(tmp_path / "a", 1)
     search.run()

@@ -8,10 +8,10 @@ import noria
 from noria.core.protocol import Trial
 from noria.methods.ensemble import greedy_selection, stacking
 from noria.systems.tabular import assemble
-from noria.systems.tabular.assemble import _MODELS, _blend, _latest, _some
+from noria.systems.tabular.assemble import _MODELS, _blend, _finish, _latest, _some
 from noria.systems.tabular.learners.linear import Ridge
 from noria.systems.tabular.options import TabularOptions
-from noria.systems.tabular.target import NumberTarget
+from noria.systems.tabular.target import ClassTarget, NumberTarget
 
 
 def test_the_joint_model_keeps_about_four_fold_models_that_have_seen_every_row():
@@ -58,6 +58,17 @@ def test_of_very_many_rows_the_model_of_one_fold_is_not_fitted_again(
         session=session,
     )  # fmt: skip
     assert len(again) == fitted
+
+
+def test_probabilities_that_are_too_sure_out_of_fold_are_calibrated():
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.05, 0.95, 4_000)
+    y = (rng.random(4_000) < p).astype(int)
+    told = 1 / (1 + ((1 - p) / p) ** 3)
+    finish = _finish(ClassTarget("y", ("no", "yes")), TabularOptions(), np.column_stack([1 - told, told]), y)
+    calibrated = finish.calibrator.apply(np.column_stack([1 - told, told]))[:, 1]
+    assert np.abs(told - p).mean() > 0.1
+    assert np.abs(calibrated - p).mean() < 0.03
 
 
 def noisy(rng, y, sizes):

@@ -155,6 +155,20 @@ def test_what_was_finished_is_taken_up_though_there_would_be_no_time_to_fit_it(b
     assert not [event for event in events if event.kind == "trial.started"]
 
 
+def test_drawn_settings_are_taken_up_too_though_no_time_is_left(bench, tmp_path):
+    first = bench.search(tmp_path / "a", 24).run()
+    begun = []
+    again = bench.search(
+        tmp_path / "a",
+        24,
+        budget=1e-6,
+        heard=lambda e: begun.append(e) if e.kind == "trial.started" else None,
+    ).run()
+    assert not begun
+    assert again.trials == first.trials
+    assert again.leaderboard == first.leaderboard
+
+
 class Second(Baseline):
     name = "second"
 

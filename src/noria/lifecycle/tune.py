@@ -234,12 +234,12 @@ class Search:
         return self.ctx.deadline.remaining > 0.3
 
     def _proposals(self) -> Iterator[Learner]:
-        """Known settings, then guided ones for as long as they are asked for."""
+        """Known settings, then guided ones for as long as there is time, or the journal has more of them."""
         yield from portfolio(self.learners, self.rows, self.columns)
         self._tuning = True
         proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
         idle = 0
-        while self._room and idle < 50:
+        while (self._room or len(self._tried) < len(self.journal)) and idle < 50:
             weights = np.pad(self._weights, (0, len(self.trials) - len(self._weights)))
             learner = proposer.propose(self.trials, weights, self._lost)
             if learner is None:

@@ -172,6 +172,19 @@ def test_url_errors_leave_nothing_behind(server, settings):
     assert [path for path in settings.cache.rglob("*") if path.is_file()] == []
 
 
+def test_a_url_may_hold_any_letters_and_blanks(server, settings):
+    server.put("/donn%C3%A9es/a%20b%2F.csv?ville=K%C3%B6ln&q=1%25", CSV)
+    url = f"{server.url}/données/a b%2F.csv?ville=Köln&q=1%25"
+    assert read(url, settings=settings).height == 2
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://a..ü/t.csv", "http://localhost:many/t.csv"])
+def test_a_url_that_is_none_is_one_error(settings, url):
+    with pytest.raises(SourceError) as caught:
+        read(url, settings=settings)
+    assert url in str(caught.value)
+
+
 def test_errors_in_the_data_name_the_url(server, settings):
     server.put("/t.csv", b"a,b\n1\n")
     with pytest.raises(SourceError, match=f"^{server.url}/t.csv, line 2: the header has 2 fields"):

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import string
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from functools import partial
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from noria.core.drivers import driver_errors, require_driver
 from noria.core.files import write_text
@@ -71,10 +72,11 @@ def fetch(url: str, ask: Ask, *, current: bool = False) -> File:
     Raises
     ------
     SourceError
-        If it cannot be reached, is not there, is cut short, or is a web page; or in offline mode.
+        If it is no URL, cannot be reached, is not there, is cut short, or is a web page; or in offline mode.
     StorageError
         If the cache cannot be written.
     """
+    _spelled(url)
     get = partial(_download, ask=ask, current=current)
     copy = mirrored_file(url, ask) or _from_mirror_url(url, ask, get) or get(url)
     return File(copy, url, _suffix(copy))
@@ -120,8 +122,10 @@ def fetch_page(url: str, ask: Ask, largest: int) -> File:
     Raises
     ------
     SourceError
-        If it cannot be reached, is not there, is cut short or too large; or is in no copy while offline.
+        If it is no URL, cannot be reached, is not there, is cut short or too large; or is in no copy while
+        offline.
     """
+    _spelled(url)
     copy = mirrored_file(url, ask)
     if copy is not None:
         return File(copy, url, copy.suffix.lower() or ".html")
@@ -146,6 +150,16 @@ def refuse_offline(source: str, ask: Ask) -> None:
             f"{source} is neither in the mirror nor in the cache, and Noria is offline.",
             do="Unset NORIA_OFFLINE, or put a copy into the folder that NORIA_MIRROR names.",
         )
+
+
+def _spelled(url: str) -> str:
+    """A URL as it is sent: in ASCII, without blanks."""
+    try:
+        host = urlsplit(url).netloc
+        url = url if host.isascii() else url.replace(host, host.encode("idna").decode(), 1)
+    except ValueError as error:
+        raise SourceError(f"{url} is not a URL.", got=str(error), do="Check the address.") from error
+    return quote(url, safe=string.punctuation)
 
 
 def _suffix(path: Path) -> str:
@@ -233,7 +247,7 @@ def _get(
     from urllib.request import Request, urlopen
 
     try:
-        request = Request(url, headers={"User-Agent": "noria", **(known or {})})
+        request = Request(_spelled(url), headers={"User-Agent": "noria", **(known or {})})
         with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
             with _arriving(target) as out:
@@ -243,9 +257,11 @@ def _get(
             return answer.headers
     except HTTPError as error:
         raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise SourceError(f"{url} cannot be reached.", got=str(reason), do="Check the network.") from error
+        raise SourceError(
+            f"{url} cannot be reached.", got=str(reason), do="Check the address and the network."
+        ) from error
 
 
 @contextmanager

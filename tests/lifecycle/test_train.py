@@ -194,6 +194,12 @@ def test_weights_are_used_and_are_no_feature(session):
     assert found == pytest.approx([10.0, 8.0], abs=1.0)
 
 
+def test_a_table_for_testing_needs_no_weights(session, people):
+    rows = people(100).with_columns(w=pl.lit(1.5))
+    run = noria.train(rows, "y", weight="w", test=people(60, seed=2), session=session, **QUICK)
+    assert run.evaluation.rows == 60
+
+
 def test_a_feature_function_never_sees_the_target_or_the_weights(session, tmp_path, people):
     (tmp_path / "features.py").write_text(
         "def f(table):\n    assert not {'y', 'w'} & set(table.columns), table.columns\n"

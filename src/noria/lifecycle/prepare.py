@@ -28,6 +28,7 @@ from noria.settings import Settings
 __all__ = ["Preparation", "Prepared"]
 
 _ROLES = set(Role) - set(Type)
+_JUDGED = set(Role) - {Role.IGNORE, Role.WEIGHT}
 _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
 
@@ -128,7 +129,7 @@ class Preparation:
         typed = conform(usable, schema)
         columns.check_weights(typed, schema)
         if test is not None:
-            test = columns.judged(conform(test, schema), schema)
+            test = columns.judged(conform(test, schema, roles=_JUDGED), schema)
         for note in (*left_out, *fewer, *found, *notes):
             self.events.emit("note", text=note)
         return Prepared(

@@ -14,7 +14,7 @@ import pytest
 
 import noria
 from noria.data.drift import Reference
-from noria.errors import Interrupted
+from noria.errors import Interrupted, MissingExtraError
 from noria.methods import metrics
 from noria.settings import Settings
 
@@ -407,6 +407,17 @@ def test_ctrl_c_outside_the_search(source, session, stage):
     run = noria.train(source, "y", session=session, **QUICK)
     assert run.version == 1
     assert [path.name for path in session.settings.runs.iterdir()] == [run.folder.name]
+
+
+def test_a_run_that_lacks_an_extra_leaves_nothing_behind(source, session):
+    def miss(event):
+        if event.kind == "trial.started" and event.data["number"] == 2:
+            raise MissingExtraError("This needs another package.")
+
+    session.events.listen(miss)
+    with pytest.raises(MissingExtraError):
+        noria.train(source, "y", session=session, **QUICK)
+    assert not list(session.settings.runs.iterdir())
 
 
 def test_another_wish_or_other_data_begin_anew(source, session, people):

@@ -185,6 +185,25 @@ def test_a_url_that_is_none_is_one_error(settings, url):
     assert url in str(caught.value)
 
 
+def test_no_error_and_no_event_tells_a_secret_of_a_url(server, settings):
+    server.put("/t.csv?token=hidden", b"a,b\n1\n")
+    events, heard = Events(), []
+    events.listen(heard.append)
+    for url in (
+        f"{server.url}/t.csv?token=hidden",
+        f"{server.url}/none.csv?token=hidden",
+        server.url.replace("//", "//ann:hidden@") + "/t.csv",
+        "http://127.0.0.1:1/t.csv?token=hidden",
+        "https://[::1?token=hidden",
+        "nosuch://ann:hidden@host/t.csv",
+    ):
+        with pytest.raises(SourceError) as caught:
+            read(url, settings=settings, events=events)
+        assert "hidden" not in str(caught.value)
+    assert heard
+    assert "hidden" not in str([event.data for event in heard])
+
+
 def test_errors_in_the_data_name_the_url(server, settings):
     server.put("/t.csv", b"a,b\n1\n")
     with pytest.raises(SourceError, match=f"^{server.url}/t.csv, line 2: the header has 2 fields"):

@@ -23,6 +23,7 @@ from noria.data.snapshot import save as save_snapshot
 from noria.data.validate import prepare
 from noria.errors import ColumnError, RecipeError, suggestion
 from noria.lifecycle import _columns as columns
+from noria.pages.units import without_password
 from noria.settings import Settings
 
 __all__ = ["Preparation", "Prepared"]
@@ -108,7 +109,7 @@ class Preparation:
         test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
         tested = None if test is None else save_snapshot(test, self.settings).hash
-        where = str(given.source or type(self.source).__name__)
+        where = without_password(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         self._asked = self._question(raw.columns)
         raw, fewer = self._affordable(raw)

@@ -52,6 +52,14 @@ def test_separator_is_sniffed(write, settings, separator, suffix):
     assert frame.height == 2
 
 
+def test_a_header_may_be_longer_than_what_is_sniffed_first(write, settings):
+    names = [f"probe_{at:05d}{'_' * 500}" for at in range(600)]
+    path = write("\n".join(["\t".join(names), "\t".join(["1"] * 600)]))
+    table = read(path, settings=settings)
+    assert table.columns == names
+    assert table.height == 1
+
+
 def test_decimal_commas_stay_text(write, settings):
     frame = read(write("a;b\n1,5;2,25\n3,5;4,75\n"), settings=settings)
     assert frame.rows() == [("1,5", "2,25"), ("3,5", "4,75")]

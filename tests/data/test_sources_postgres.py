@@ -80,3 +80,10 @@ def test_a_server_that_is_not_there(uri, postgres, settings):
         read(uri, settings=settings, table="sales")
     assert caught.value.do == "Is the server up, and are user, host and database right?"
     assert "secret" not in str(caught.value)
+
+
+def test_a_password_among_the_wishes_of_an_address_is_not_told(settings):
+    with pytest.raises(SourceError) as caught:
+        read("postgresql://ann@127.0.0.1:1/shop?password=secret", settings=settings, table="sales")
+    assert caught.value.what == "postgresql://ann@127.0.0.1:1/shop?password=*** cannot answer."
+    assert "secret" not in str(caught.value)

@@ -172,6 +172,38 @@ def test_url_errors_leave_nothing_behind(server, settings):
     assert [path for path in settings.cache.rglob("*") if path.is_file()] == []
 
 
+def test_a_url_may_hold_any_letters_and_blanks(server, settings):
+    server.put("/donn%C3%A9es/a%20b%2F.csv?ville=K%C3%B6ln&q=1%25", CSV)
+    url = f"{server.url}/données/a b%2F.csv?ville=Köln&q=1%25"
+    assert read(url, settings=settings).height == 2
+
+
+@pytest.mark.parametrize("url", ["https://[::1", "https://a..ü/t.csv", "http://localhost:many/t.csv"])
+def test_a_url_that_is_none_is_one_error(settings, url):
+    with pytest.raises(SourceError) as caught:
+        read(url, settings=settings)
+    assert url in str(caught.value)
+
+
+def test_no_error_and_no_event_tells_a_secret_of_a_url(server, settings):
+    server.put("/t.csv?token=hidden", b"a,b\n1\n")
+    events, heard = Events(), []
+    events.listen(heard.append)
+    for url in (
+        f"{server.url}/t.csv?token=hidden",
+        f"{server.url}/none.csv?token=hidden",
+        server.url.replace("//", "//ann:hidden@") + "/t.csv",
+        "http://127.0.0.1:1/t.csv?token=hidden",
+        "https://[::1?token=hidden",
+        "nosuch://ann:hidden@host/t.csv",
+    ):
+        with pytest.raises(SourceError) as caught:
+            read(url, settings=settings, events=events)
+        assert "hidden" not in str(caught.value)
+    assert heard
+    assert "hidden" not in str([event.data for event in heard])
+
+
 def test_errors_in_the_data_name_the_url(server, settings):
     server.put("/t.csv", b"a,b\n1\n")
     with pytest.raises(SourceError, match=f"^{server.url}/t.csv, line 2: the header has 2 fields"):

@@ -233,6 +233,18 @@ def test_some_folds_of_many_are_the_first_of_all_and_by_time_the_latest() -> Non
         assert "2 of 6 folds" in some[0].how
 
 
+def test_of_two_moments_the_later_is_judged() -> None:
+    table = table_of(60).with_columns(t=pl.int_range(60) // 30)
+    schema = Schema((X, CLASSES, Column("t", Type.NUMBER, Role.TIME)), 60)
+    (split,) = folds(table, schema, 8, judged=8)
+    assert table["t"][split.train].unique().to_list() == [0]
+    assert table["t"][split.valid].unique().to_list() == [1]
+    assert split.how.endswith("later than those learned from, 1 fold")
+    with pytest.raises(ParamError) as caught:
+        folds(table, schema, 2)
+    assert caught.value.do == "Use k of 1 or less, or give more rows."
+
+
 def test_some_folds_are_split_as_many_ways_as_there_are_groups() -> None:
     table = table_of(60).with_columns(g=pl.int_range(60) % 3)
     schema = Schema((X, CLASSES, Column("g", Type.ID, Role.GROUP)), 60)

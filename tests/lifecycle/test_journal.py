@@ -116,6 +116,15 @@ def test_events_are_written_as_they_happen_and_those_from_before_the_folder_too(
     assert kinds(tmp_path) == ["data.read", "trial.finished"]
 
 
+def test_the_log_tells_no_password(tmp_path):
+    events = Events()
+    log = EventLog(events)
+    log.open(tmp_path)
+    events.emit("data.read", source="postgresql://ann:secret@host/shop")
+    log.close()
+    assert records(tmp_path / "events.jsonl")[0]["source"] == "postgresql://host/shop"
+
+
 def test_a_log_that_was_never_opened_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     events = Events()

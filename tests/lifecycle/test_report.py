@@ -130,7 +130,8 @@ def test_no_form_of_it_tells_a_password(session, people, tmp_path):
     people().write_csv(tmp_path / "rows.csv")
     title = "Rows of postgresql://ann:secret@host/shop"
     recipe = {"name": "shop", "title": title, "data": {"source": str(tmp_path / "rows.csv"), "target": "y"}}
-    noria.run(recipe, session=session, **QUICK)
+    run = noria.run(recipe, session=session, **QUICK)
+    assert run.to_dict()["recipe"]["title"] == "Rows of postgresql://host/shop"
     for kind in ("html", "card", "readme"):
         text = noria.report("shop", kind=kind, session=session).read_text()
         assert "postgresql://host/shop" in text

@@ -124,6 +124,21 @@ def test_other_rows_settings_or_code_are_run(session, people, tmp_path):
         before = run
 
 
+def test_texts_that_are_masked_later_are_not_taken_over(empty, people, tmp_path):
+    people(100).write_csv(tmp_path / "people.csv")
+    search = {name: wish for name, wish in QUICK.items() if name != "name"}
+    recipe = {
+        "name": "toy",
+        "data": {"source": str(tmp_path / "people.csv"), "target": "y"},
+        "search": {**search, "learners": ["naive_bayes"], "trials": 1},
+    }
+    first = noria.run(recipe, session=empty)
+    second = noria.run({**recipe, "monitor": {"masked": ["remark"]}}, session=empty)
+    kept = [Reference.load(run.folder).features["remark"].drawn() for run in (first, second)]
+    assert kept[0]
+    assert not kept[1]
+
+
 def test_fresh_runs_it_all_again(session, people):
     first = noria.train(people(), "y", session=session, **QUICK)
     second = noria.train(people(), "y", session=session, resume=False, **QUICK)

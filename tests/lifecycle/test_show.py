@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 import noria
+from noria.cli.summary import show_details
 from noria.errors import ArtifactError, NotFoundError, ParamError
 from noria.settings import Settings
 
@@ -71,6 +73,22 @@ def test_a_copied_run_is_shown_where_nothing_is_known_of_it(trained, tmp_path):
     found = noria.show(copied, session=elsewhere)
     assert (found.status, found.models, found.entry.id) == ("finished", (), trained.id)
     assert not (tmp_path / "home").exists()
+
+
+def test_it_tells_no_password(session, trained, capsys):
+    known, address = noria.show("toy", session=session), "postgresql://ann:secret@host/shop"
+    given = known.record["recipe"]
+    recipe = {**given, "data": {**given["data"], "source": address}}
+    lineage = {**known.record["lineage"], "data": {**known.record["lineage"]["data"], "source": address}}
+    for found in (
+        replace(known, record={**known.record, "recipe": recipe, "lineage": lineage}),
+        replace(known, record=None, started={**known.started, "recipe": recipe}),
+    ):
+        assert found.recipe.data.source == address
+        show_details(found)
+        for text in (json.dumps(found.to_dict()), capsys.readouterr().out):
+            assert "postgresql://host/shop" in text
+            assert "secret" not in text
 
 
 def test_a_run_that_has_not_ended_tells_how_far_it_came(trained, tmp_path, people):

@@ -14,7 +14,7 @@ import pytest
 
 import noria
 from noria.data.drift import Reference
-from noria.errors import Interrupted
+from noria.errors import Interrupted, MissingExtraError
 from noria.methods import metrics
 from noria.settings import Settings
 
@@ -199,6 +199,12 @@ def test_weights_are_used_and_are_no_feature(session):
     assert [column.name for column in run.model.signature.columns] == ["x"]
     found = run.model.predict(pl.DataFrame({"x": [-1.0, 1.0]}))["prediction"].to_list()
     assert found == pytest.approx([10.0, 8.0], abs=1.0)
+
+
+def test_a_table_for_testing_needs_no_weights(session, people):
+    rows = people(100).with_columns(w=pl.lit(1.5))
+    run = noria.train(rows, "y", weight="w", test=people(60, seed=2), session=session, **QUICK)
+    assert run.evaluation.rows == 60
 
 
 def test_a_feature_function_never_sees_the_target_or_the_weights(session, tmp_path, people):
@@ -408,6 +414,17 @@ def test_ctrl_c_outside_the_search(source, session, stage):
     run = noria.train(source, "y", session=session, **QUICK)
     assert run.version == 1
     assert [path.name for path in session.settings.runs.iterdir()] == [run.folder.name]
+
+
+def test_a_run_that_lacks_an_extra_leaves_nothing_behind(source, session):
+    def miss(event):
+        if event.kind == "trial.started" and event.data["number"] == 2:
+            raise MissingExtraError("This needs another package.")
+
+    session.events.listen(miss)
+    with pytest.raises(MissingExtraError):
+        noria.train(source, "y", session=session, **QUICK)
+    assert not list(session.settings.runs.iterdir())
 
 
 def test_another_wish_or_other_data_begin_anew(source, session, people):

@@ -155,6 +155,30 @@ def test_what_was_finished_is_taken_up_though_there_would_be_no_time_to_fit_it(b
     assert not [event for event in events if event.kind == "trial.started"]
 
 
+def test_drawn_settings_are_taken_up_too_though_no_time_is_left(bench, tmp_path):
+    first = bench.search(tmp_path / "a", 24).run()
+    begun = []
+    again = bench.search(
+        tmp_path / "a",
+        24,
+        budget=1e-6,
+        heard=lambda e: begun.append(e) if e.kind == "trial.started" else None,
+    ).run()
+    assert not begun
+    assert again.trials == first.trials
+    assert again.leaderboard == first.leaderboard
+
+
+def test_what_was_finished_is_taken_up_before_a_setting_that_had_not_fitted(bench, tmp_path):
+    costly = Costly(bench.system.target, bench.system.chosen)
+    learners = [*QUICK, costly]
+    first = bench.search(tmp_path / "a", 20, learners=learners, budget=12.0).run()
+    assert "costly" not in {leader.learner for leader in first.leaderboard}
+    again = bench.search(tmp_path / "a", 20, learners=learners).run()
+    scores = [one.score for one in first.attempts]
+    assert [one.score for one in again.attempts][: len(scores)] == scores
+
+
 class Second(Baseline):
     name = "second"
 

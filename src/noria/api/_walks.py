@@ -101,9 +101,11 @@ class Run:
         return self.record["trials"]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready fields."""
+        """JSON-ready fields; addresses name no user and no password."""
+        from noria.pages.units import without_passwords
+
         return {
-            **self.record,
+            **without_passwords(self.record),
             "insight": self.insight.to_dict(),
             "version": self.version,
             "promoted": self.promotion.promoted,

@@ -23,6 +23,7 @@ from noria.core.runs import Version
 from noria.core.schema import Type
 from noria.core.signature import Signature
 from noria.errors import ArtifactError, NoriaError, NotFoundError, ParamError, StorageError
+from noria.pages.units import without_password
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ __all__ = ["MlflowTracker"]
 
 LOADER = "noria.backends.mlflow_pyfunc"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:/(?P<number>\d+)|@(?P<alias>[\w-]+))")
-_SECRET = re.compile(r"(?<=://)[^/@\s\"]+@")
 _TEXTS = (".json", ".jsonl", ".md", ".diff")  # files of a run that may hold addresses
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds
@@ -62,7 +62,7 @@ class MlflowTracker:
     def __init__(self, settings: Settings) -> None:
         self.home = settings.home
         self.uri = settings.mlflow or ""
-        self.address = _SECRET.sub("", self.uri)
+        self.address = without_password(self.uri)
 
     def mirror(self, version: Version, folder: Path, aliases: Sequence[str] = ()) -> bool:
         """Send a run and its model unless they are there, and let the aliases mean it; whether it was sent.
@@ -223,7 +223,7 @@ def _copy(folder: Path, copy: Path) -> Path:
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("model", "lock", "trials"))
     for path in copy.rglob("*"):
         if path.suffix in _TEXTS:
-            path.write_text(_SECRET.sub("", path.read_text(encoding="utf-8")), encoding="utf-8")
+            path.write_text(without_password(path.read_text(encoding="utf-8")), encoding="utf-8")
     return copy
 
 
@@ -426,7 +426,7 @@ def _refuse_foreign(address: str, described: Path) -> None:
 def _first_line(error: Exception) -> str:
     """What an error says, on one line and without passwords."""
     line = next(iter(str(error).splitlines()), type(error).__name__)
-    return _SECRET.sub("", line if len(line) <= 200 else f"{line[:200]}...")
+    return without_password(line if len(line) <= 200 else f"{line[:200]}...")
 
 
 def _milliseconds(seconds: float) -> int:

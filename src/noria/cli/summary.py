@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from noria.cli.ui import console, grid, show, table, table_of
 from noria.core.result import Score
-from noria.pages.units import ago, data_size, duration, interval, number
+from noria.pages.units import ago, data_size, duration, interval, number, without_password
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -119,7 +119,7 @@ def _unfinished(run: Details) -> dict[str, str]:
     trials = [event for event in run.events if event["kind"] == "trial.finished"]
     facts = {
         "predicts": run.recipe.data.target,
-        "data": f"{run.recipe.data.source or 'a table'}, fingerprint {run.entry.snapshot[:_DIGEST]}",
+        "data": _data(run.recipe.data.source, run),
         "trials": f"{len(trials)} finished",
     }
     if trials:
@@ -137,7 +137,7 @@ def _origin(lineage: Mapping[str, Any], run: Details) -> dict[str, str]:
     data, code, around = (lineage.get(part) or {} for part in ("data", "code", "environment"))
     test = f", tested on {data['test'][:_DIGEST]}" if data.get("test") else ""
     facts = {
-        "data": f"{data.get('source') or 'a table'}, fingerprint {run.entry.snapshot[:_DIGEST]}{test}",
+        "data": f"{_data(data.get('source'), run)}{test}",
         "code": _code(code),
         "search": f"seed {run.recipe.search.seed}, {_search(run.record or {})}",
         "made with": f"Noria {run.entry.noria}",
@@ -148,6 +148,10 @@ def _origin(lineage: Mapping[str, Any], run: Details) -> dict[str, str]:
             f"\n{around['platform']}"
         )
     return facts
+
+
+def _data(source: str | None, run: Details) -> str:
+    return f"{without_password(source or 'a table')}, fingerprint {run.entry.snapshot[:_DIGEST]}"
 
 
 def _search(record: Mapping[str, Any]) -> str:

@@ -173,7 +173,7 @@ def folds(
     seed : int
     judged : int, optional
         Give only so many of the folds, by time the latest, of rows split k ways at most: as many as there are
-        rows, groups or moments for.
+        rows, groups or moments for. Of two moments, the later is judged.
 
     Returns
     -------
@@ -198,10 +198,10 @@ def folds(
         )
     plan = _Plan(table, schema, how, seed)
     if judged is not None:
-        k = max(2, min(k, plan.most))
+        k = min(k, plan.most)
     plan.need(k)
     some = k if judged is None else min(judged, k)
-    words = f"{plan.how.reason}, {'' if some == k else f'{some} of '}{k} folds{plan.note}"
+    words = f"{plan.how.reason}, {'' if some == k else f'{some} of '}{times(k, 'fold')}{plan.note}"
     if plan.ordered is not None:
         return _windows(plan.ordered, k, words)[-some:]
     splits = []
@@ -279,7 +279,7 @@ class _Plan:
             raise ParamError(
                 f"There is too little for {k} folds.",
                 got=f"{self.units} distinct {self.how.column or 'row'}s",
-                do=f"Use k of {max(2, self.most)} or less, or give more rows.",
+                do=f"Use k of {self.most} or less, or give more rows.",
             )
 
     @property

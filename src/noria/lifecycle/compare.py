@@ -14,6 +14,7 @@ from noria.core.result import Score, html_table
 from noria.errors import ParamError
 from noria.lifecycle.show import Details
 from noria.pages.render import render
+from noria.pages.units import without_passwords
 
 __all__ = ["Comparison", "Fact", "compare", "text"]
 
@@ -208,7 +209,7 @@ def _facts(run: Details) -> Iterator[tuple[tuple[str, str], Any]]:
     assert run.record is not None
     told = run.record.get("lineage", {})
     parameters = told.get("parameters", {})
-    yield from _flat("recipe", parameters.get("recipe", run.record["recipe"]))
+    yield from _flat("recipe", without_passwords(parameters.get("recipe", run.record["recipe"])))
     data = {name: value for name, value in told.get("data", {}).items() if name != "source"}
     yield from _flat("data", {"fingerprint": run.entry.snapshot, **data})
     for column in read_manifest(run.folder / "model")["signature"]["inputs"]["columns"]:

@@ -14,6 +14,7 @@ import polars as pl
 from noria.core.events import Event, Events
 from noria.core.protocol import Learner, Trial
 from noria.errors import StorageError
+from noria.pages.units import without_password
 
 __all__ = ["EventLog", "Journal", "records"]
 
@@ -106,7 +107,7 @@ class EventLog:
     """The events of a run as lines of JSON, ``events.jsonl``, each written as it happens.
 
     What happens before the run has a folder is written once it has one. Progress is left out: of it, only
-    the end counts.
+    the end counts. Addresses name no user and no password.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ class EventLog:
     def _hear(self, event: Event) -> None:
         if event.kind.endswith(".progress"):
             return
-        line = json.dumps(event.to_dict(), default=str).encode() + b"\n"
+        line = without_password(json.dumps(event.to_dict(), default=str)).encode() + b"\n"
         if self._file is None:
             self._early.append(line)
             return

@@ -23,11 +23,13 @@ from noria.data.snapshot import save as save_snapshot
 from noria.data.validate import prepare
 from noria.errors import ColumnError, RecipeError, suggestion
 from noria.lifecycle import _columns as columns
+from noria.pages.units import without_password
 from noria.settings import Settings
 
 __all__ = ["Preparation", "Prepared"]
 
 _ROLES = set(Role) - set(Type)
+_JUDGED = set(Role) - {Role.IGNORE, Role.WEIGHT}
 _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
 
 
@@ -107,7 +109,7 @@ class Preparation:
         test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
         tested = None if test is None else save_snapshot(test, self.settings).hash
-        where = str(given.source or type(self.source).__name__)
+        where = without_password(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         self._asked = self._question(raw.columns)
         raw, fewer = self._affordable(raw)
@@ -128,7 +130,7 @@ class Preparation:
         typed = conform(usable, schema)
         columns.check_weights(typed, schema)
         if test is not None:
-            test = columns.judged(conform(test, schema), schema)
+            test = columns.judged(conform(test, schema, roles=_JUDGED), schema)
         for note in (*left_out, *fewer, *found, *notes):
             self.events.emit("note", text=note)
         return Prepared(

@@ -21,7 +21,7 @@ from noria.errors import ParamError, suggestion
 from noria.pages.render import markdown as plain
 from noria.pages.render import render
 from noria.pages.story import Story
-from noria.pages.units import without_password
+from noria.pages.units import without_passwords
 
 if TYPE_CHECKING:
     from noria.lifecycle.show import Details
@@ -66,8 +66,7 @@ def story(folder: Path, record: Mapping[str, Any]) -> Story:
         If the model's manifest is missing or damaged.
     """
     signature = Signature.from_dict(artifact.read_manifest(folder / "model")["signature"])
-    shown = json.loads(without_password(json.dumps(record)))
-    return Story(shown, signature, drawn(folder))
+    return Story(without_passwords(record), signature, drawn(folder))
 
 
 def page(told: Story, assets: str | None = None, home: str | None = None) -> str:

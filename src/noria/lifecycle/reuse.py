@@ -78,7 +78,9 @@ def key(
     registered: bool,
     packages: Mapping[str, str],
 ) -> str:
-    """A digest of all that the search and the evaluation depend on; names, goals and words are left out.
+    """A digest of all that the search, the evaluation and what is kept to compare depend on.
+
+    Names, goals and words are left out.
 
     Parameters
     ----------
@@ -102,6 +104,7 @@ def key(
         "features": [data.function.name, data.function.source] if data.function else None,
         "learners": [learner.name for learner in learners],
         "replay": list(replay),
+        "masked": sorted(recipe.monitor.masked),
         "registered": registered,
         "code": [lineage.sources(system, *learners), packages],
     }

@@ -19,6 +19,7 @@ from noria.lifecycle.journal import records
 from noria.lifecycle.register import Registry
 from noria.lifecycle.runs import Status
 from noria.pages.notebook import overview
+from noria.pages.units import without_passwords
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,7 +87,7 @@ class Details:
         return pl.DataFrame() if self.evaluation is None else self.evaluation.frame()
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready fields."""
+        """JSON-ready fields; addresses name no user and no password."""
         told = self.record or {**self.started, "events": self.events}
         if "insight" in told:
             told = {**told, "insight": self.insight.to_dict()}
@@ -100,7 +101,7 @@ class Details:
             for model in self.models
             for one in model.versions
         ]
-        return {
+        shown = {
             **told,
             "started": self.entry.started,
             "status": self.status,
@@ -108,6 +109,7 @@ class Details:
             "goals_met": self.entry.goals_met,
             "folder": str(self.folder),
         }
+        return without_passwords(shown)
 
     def _repr_html_(self) -> str:
         if self.record is None or self.evaluation is None:

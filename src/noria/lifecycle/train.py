@@ -32,6 +32,7 @@ from noria.errors import (
     BudgetError,
     InputError,
     Interrupted,
+    MissingExtraError,
     RecipeError,
     StorageError,
     suggestion,
@@ -170,8 +171,8 @@ class Training:
                 reuse.link(self.registry.artefacts.folder(earlier.id), folder)
             with self._stage("keep"):
                 return self._keep(data, system, found, run_id, journal)
-        except (BudgetError, InputError, Interrupted, StorageError) as error:
-            worthless = isinstance(error, BudgetError | InputError) or not len(journal)
+        except (BudgetError, InputError, Interrupted, MissingExtraError, StorageError) as error:
+            worthless = not isinstance(error, Interrupted | StorageError) or not len(journal)
             if worthless and not (folder / "run.json").exists():  # what is kept may be registered by now
                 self.registry.discard(run_id)
             raise

@@ -175,6 +175,7 @@ class Search:
         self._failure = ""
         self._lost: list[Learner] = []
         self._tried: set[tuple[str, Params]] = set()
+        self._known = len(journal)
         self.table = folds[0].table
         judged = np.concatenate([fold.split.valid for fold in folds])
         self.truth = self.table[judged]
@@ -234,12 +235,12 @@ class Search:
         return self.ctx.deadline.remaining > 0.3
 
     def _proposals(self) -> Iterator[Learner]:
-        """Known settings, then guided ones for as long as they are asked for."""
+        """Known settings, then guided ones for as long as there is time, or trials are to be read again."""
         yield from portfolio(self.learners, self.rows, self.columns)
         self._tuning = True
         proposer = Proposer(self.learners, self.metric.greater_is_better, self.ctx.seed)
         idle = 0
-        while self._room and idle < 50:
+        while (self._room or len(self._tried) < self._known) and idle < 50:
             weights = np.pad(self._weights, (0, len(self.trials) - len(self._weights)))
             learner = proposer.propose(self.trials, weights, self._lost)
             if learner is None:
@@ -247,10 +248,15 @@ class Search:
             before = len(self.trials)
             yield learner
             idle = 0 if len(self.trials) > before else idle + 1
+            self._known = self._known if idle < 25 else 0  # what is drawn no more is not waited for
 
     def _fits(self, learner: Learner) -> bool:
-        """Whether a trial is likely to end in time, or was done before; the first are tried at all events."""
-        if len(self.trials) < 2 or self.journal.outcome(learner) is not None:
+        """Whether a trial was done before or, once all such are read again, is likely to end in time."""
+        if self.journal.outcome(learner) is not None:
+            return True
+        if len(self._tried) < self._known:
+            return False
+        if len(self.trials) < 2:  # the first are tried at all events
             return True
         expected = self._pace.expected(learner, self.rows, self.columns, len(self.folds))
         fits = expected * _SLACK < self._allowance.remaining

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from noria.core.words import data_size
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from noria.core.result import Score
 
-__all__ = ["ago", "data_size", "day", "duration", "interval", "number", "without_password"]
+__all__ = [
+    "ago",
+    "data_size",
+    "day",
+    "duration",
+    "interval",
+    "number",
+    "without_password",
+    "without_passwords",
+]
 
 _PASSWORD = re.compile(r"(?<=://)(?:[^/@:\s\"]*:(?!\d+/)[^\s\"'<>`]*@|[^/@\s\"]+@)")  # it may hold @ and /
 
@@ -113,3 +125,14 @@ def without_password(text: str) -> str:
     'https://host/a.csv?sv=1&sig=***&part=2'
     """
     return _SECRET.sub(r"\1***", _PASSWORD.sub("", text))
+
+
+def without_passwords(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON-ready fields whose addresses name no user, no password and no other secret.
+
+    Examples
+    --------
+    >>> without_passwords({"data": {"source": "postgresql://ann:secret@host/shop"}})
+    {'data': {'source': 'postgresql://host/shop'}}
+    """
+    return json.loads(without_password(json.dumps(fields)))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from noria.core.protocol import Task
 from noria.core.recipe import validated
 from noria.core.schema import Column, Role, Schema, Type
-from noria.errors import ParamError, RecipeError
+from noria.errors import MissingExtraError, ParamError, RecipeError
 from noria.systems.tabular import TabularSystem
 from noria.systems.tabular.options import DecisionRule, TabularOptions
 
@@ -66,6 +68,16 @@ def test_an_option_that_would_do_nothing_is_told_before_the_search(options, targ
     with pytest.raises(ParamError) as caught:
         TabularSystem(schema, task, options).learners()
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("rule", ["smote", "adasyn"])
+def test_a_missing_extra_is_told_before_the_search(monkeypatch, rule):
+    monkeypatch.setitem(sys.modules, "imblearn", None)
+    target = Column("y", Type.CATEGORY, Role.TARGET, levels=("a", "b"), distinct=2)
+    schema = Schema((Column("x", Type.NUMBER), target), rows=90)
+    with pytest.raises(MissingExtraError) as caught:
+        TabularSystem(schema, Task.CLASSIFICATION, TabularOptions(imbalance=rule)).learners()
+    assert caught.value.do == 'Run: pip install "noria[imbalance]"'
 
 
 def test_defaults_change_nothing():

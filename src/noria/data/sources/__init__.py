@@ -68,6 +68,7 @@ from noria.data.sources.hubs import open_huggingface, open_openml
 from noria.data.sources.packages import open_package
 from noria.data.sources.remote import open_fsspec, open_url
 from noria.errors import ParamError, SourceError, StorageError, suggestion
+from noria.pages.units import without_password
 from noria.settings import Settings
 
 if TYPE_CHECKING:
@@ -232,7 +233,7 @@ def _open(ask: Ask) -> Reading:
         _refuse_unknown(ask.text)
         ask = _with_table(ask)
     kind = next(kind for kind in _KINDS if kind.fits(ask.source))
-    with _telling("The table" if _is_object(ask.source) else ask.text):
+    with _telling("The table" if _is_object(ask.source) else without_password(ask.text)):
         reading = kind.open(ask)
     if ask.table is not None and not reading.tabled:
         raise ParamError(

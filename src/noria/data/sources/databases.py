@@ -15,6 +15,7 @@ from noria._lazy import require
 from noria.data.sources.ask import Ask, File, Reading, plain, records
 from noria.data.sources.frames import distinct
 from noria.errors import ParamError, SourceError, suggestion
+from noria.pages.units import without_password
 
 __all__ = ["open_postgres", "open_sql", "open_sqlite", "open_sqlite_file", "query_frame"]
 
@@ -139,7 +140,8 @@ def open_postgres(ask: Ask) -> Reading:
     """Read a table (``"sales"`` or ``"schema.sales"``) or a query of PostgreSQL through ADBC."""
     _one_of(ask, "table='sales'")
     dbapi = require("adbc_driver_postgresql.dbapi", extra="postgres")
-    shown = re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", ask.text)
+    address, mark, wishes = ask.text.partition("?")
+    shown = re.sub(r"//([^:@/]*):(?!\d+/).*@", r"//\1:***@", address) + without_password(mark + wishes)
 
     def whole() -> pl.DataFrame:
         try:

@@ -10,6 +10,7 @@ from noria.data.sources.ask import Ask, File
 from noria.data.sources.encoding import COMPRESSED
 from noria.data.sources.files import DATA_SUFFIXES
 from noria.errors import SourceError
+from noria.pages.units import without_password
 
 __all__ = ["is_data", "is_remote", "mirror_folder", "mirrored_file", "mirrored_url", "named_files", "stem"]
 
@@ -126,5 +127,5 @@ def _literal(name: str) -> str:
 
 
 def _told(path: Path, source: str, ask: Ask) -> Path:
-    ask.events.emit("mirror.used", source=source, path=str(path))
+    ask.events.emit("mirror.used", source=without_password(source), path=str(path))
     return path

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import string
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from functools import partial
 from mimetypes import guess_extension
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from noria.core.drivers import driver_errors, require_driver
 from noria.core.files import write_text
@@ -27,7 +28,7 @@ from noria.data.sources.encoding import COMPRESSED
 from noria.data.sources.files import DATA_SUFFIXES, open_files, sniff_suffix
 from noria.data.sources.mirror import mirrored_file, mirrored_url
 from noria.errors import MissingExtraError, SourceError, StorageError
-from noria.pages.units import ago
+from noria.pages.units import ago, without_password
 
 __all__ = ["fetch", "fetch_json", "fetch_page", "open_fsspec", "open_url", "refuse_offline"]
 
@@ -71,13 +72,14 @@ def fetch(url: str, ask: Ask, *, current: bool = False) -> File:
     Raises
     ------
     SourceError
-        If it cannot be reached, is not there, is cut short, or is a web page; or in offline mode.
+        If it is no URL, cannot be reached, is not there, is cut short, or is a web page; or in offline mode.
     StorageError
         If the cache cannot be written.
     """
+    _spelled(url)
     get = partial(_download, ask=ask, current=current)
     copy = mirrored_file(url, ask) or _from_mirror_url(url, ask, get) or get(url)
-    return File(copy, url, _suffix(copy))
+    return File(copy, without_password(url), _suffix(copy))
 
 
 def _from_mirror_url(url: str, ask: Ask, get: Callable[[str], _T]) -> _T | None:
@@ -99,7 +101,7 @@ def fetch_json(url: str, ask: Ask, *, current: bool = False) -> Any:
     try:
         return json.loads(file.path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise SourceError(f"{url} did not answer with JSON.", got=str(error)) from error
+        raise SourceError(f"{file.name} did not answer with JSON.", got=str(error)) from error
 
 
 def fetch_page(url: str, ask: Ask, largest: int) -> File:
@@ -120,8 +122,10 @@ def fetch_page(url: str, ask: Ask, largest: int) -> File:
     Raises
     ------
     SourceError
-        If it cannot be reached, is not there, is cut short or too large; or is in no copy while offline.
+        If it is no URL, cannot be reached, is not there, is cut short or too large; or is in no copy while
+        offline.
     """
+    _spelled(url)
     copy = mirrored_file(url, ask)
     if copy is not None:
         return File(copy, url, copy.suffix.lower() or ".html")
@@ -148,6 +152,18 @@ def refuse_offline(source: str, ask: Ask) -> None:
         )
 
 
+def _spelled(url: str) -> str:
+    """A URL as it is sent: in ASCII, without blanks."""
+    try:
+        host = urlsplit(url).netloc
+        url = url if host.isascii() else url.replace(host, host.encode("idna").decode(), 1)
+    except ValueError as error:
+        raise SourceError(
+            f"{without_password(url)} is not a URL.", got=str(error), do="Check the address."
+        ) from error
+    return quote(url, safe=string.punctuation)
+
+
 def _suffix(path: Path) -> str:
     """The extension of a copy; what its first bytes say where the URL had none that is known."""
     suffix = path.suffix.lower()
@@ -161,7 +177,7 @@ def _cached_path(key: str, url: str, ask: Ask) -> Path:
 
 def _download(url: str, ask: Ask, *, current: bool) -> Path:
     """The cached copy, made first if need be; if it is to be `current`, made anew where it has changed."""
-    target = _cached_path(url, url, ask)
+    target, shown = _cached_path(url, url, ask), without_password(url)
     if not target.is_file():
         _get_data(url, target, ask, {})
         return target
@@ -169,9 +185,9 @@ def _download(url: str, ask: Ask, *, current: bool) -> Path:
         return target
     known = _known(target)
     if ask.settings.offline:
-        why = f"{url} was not looked at, for Noria is offline."
+        why = f"{shown} was not looked at, for Noria is offline."
     elif not known and not ask.fresh:
-        why = f"The server of {url} does not say whether it has changed."
+        why = f"The server of {shown} does not say whether it has changed."
     else:
         try:
             _get_data(url, target, ask, known)
@@ -183,7 +199,7 @@ def _download(url: str, ask: Ask, *, current: bool) -> Path:
             return target
     since = target.stat().st_mtime
     what = f"{why} The copy of {ago(since)} was read."
-    ask.events.emit("copy.used", source=url, age=time.time() - since, what=what)
+    ask.events.emit("copy.used", source=shown, age=time.time() - since, what=what)
     return target
 
 
@@ -227,25 +243,32 @@ def _get(
     known : mapping, optional
         Headers that ask for it only if it has changed.
     """
-    refuse_offline(url, ask)
+    shown = without_password(url)
+    refuse_offline(shown, ask)
+    if "@" in urlsplit(url).netloc:
+        raise SourceError(
+            "A URL with a user or a password cannot be read.", got=shown, do="Download the file, and name it."
+        )
     from http.client import HTTPException
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     try:
-        request = Request(url, headers={"User-Agent": "noria", **(known or {})})
+        request = Request(_spelled(url), headers={"User-Agent": "noria", **(known or {})})
         with urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             total = int(answer.headers.get("Content-Length") or 0)
             with _arriving(target) as out:
-                _copy(answer, out, url, total, ask, largest)
+                _copy(answer, out, shown, total, ask, largest)
                 if not page:
-                    _refuse_page(out, url)
+                    _refuse_page(out, shown)
             return answer.headers
     except HTTPError as error:
-        raise SourceError(f"{url} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
-    except (OSError, HTTPException) as error:
+        raise SourceError(f"{shown} cannot be read.", got=f"HTTP {error.code} {error.reason}") from error
+    except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise SourceError(f"{url} cannot be reached.", got=str(reason), do="Check the network.") from error
+        raise SourceError(
+            f"{shown} cannot be reached.", got=str(reason), do="Check the address and the network."
+        ) from error
 
 
 @contextmanager
@@ -299,7 +322,8 @@ def open_fsspec(ask: Ask) -> Reading:
 
     scheme = ask.text.partition("://")[0]
     require_driver(scheme)
-    refuse_offline(ask.text, ask)
+    shown = without_password(ask.text)
+    refuse_offline(shown, ask)
     try:
         store, path = fsspec.core.url_to_fs(ask.text)
     except ImportError as error:
@@ -309,17 +333,15 @@ def open_fsspec(ask: Ask) -> Reading:
     try:
         found = sorted(store.glob(path)) if glob.has_magic(path) else [path]
         if not found:
-            raise SourceError(f"Nothing matches {ask.text}.", do="Check the pattern.")
+            raise SourceError(f"Nothing matches {shown}.", do="Check the pattern.")
         return open_files([_object(store, scheme, name, ask) for name in found], ask)
     except FileNotFoundError as error:
-        raise SourceError(f"There is no {ask.text}.", got=str(error)) from error
+        raise SourceError(f"There is no {shown}.", got=str(error)) from error
     except PermissionError as error:
-        raise SourceError(
-            f"{ask.text} may not be read.", got=str(error), do="Check the credentials."
-        ) from error
+        raise SourceError(f"{shown} may not be read.", got=str(error), do="Check the credentials.") from error
     except driver_errors(scheme) as error:
         raise SourceError(
-            f"{ask.text} cannot be reached.",
+            f"{shown} cannot be reached.",
             got=(str(error).splitlines() or [type(error).__name__])[0],
             do="Check the address, the credentials and the network.",
         ) from error

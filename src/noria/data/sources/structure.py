@@ -39,9 +39,9 @@ def sniff(path: Path, suffix: str, name: str) -> tuple[str, list[str]]:
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         head = file.read(_HEAD_CHARS)
-    lines = head.splitlines(keepends=True)
-    if len(head) == _HEAD_CHARS:
-        lines = lines[:-1] or lines
+        lines = head.splitlines(keepends=True)
+        if len(head) == _HEAD_CHARS:
+            lines = lines[:-1] or [head + file.readline()]
     share, width, separator = 0.0, 1, ","
     for candidate in "\t" if suffix in _TABBED else _SEPARATORS:
         rows = _rows(lines, candidate)

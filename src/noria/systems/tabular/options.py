@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from noria._lazy import require
 from noria.errors import ParamError
 from noria.methods import threshold
 
@@ -75,7 +76,7 @@ class TabularOptions(BaseModel):
     positive: str | None = Field(None, description="The class that binary metrics are about.")
 
     def check(self, classes: int) -> None:
-        """Raise ParamError where an option has no effect on so many classes, 0 for a number."""
+        """Raise where an option has no effect on so many classes, 0 for a number, or lacks its extra."""
         if not classes and (self.decision is not None or self.imbalance != "none"):
             raise ParamError(
                 "'decision' and 'imbalance' are for classes.",
@@ -86,5 +87,7 @@ class TabularOptions(BaseModel):
             raise ParamError(
                 "The focal loss is for two classes.", got=f"{classes} classes", do="Use imbalance: weights."
             )
+        if self.imbalance in ("smote", "adasyn"):
+            require("imblearn", extra="imbalance")
         if self.decision is not None:
             self.decision.check(classes)

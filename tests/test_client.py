@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import noria
 from noria.api import desk
@@ -59,11 +60,11 @@ def test_one_dict_many_dicts_and_a_table_are_answered_as_they_come(client, shop)
 def test_tables_of_all_kinds_and_types_arrive(client, shop, people):
     rows = people(60, seed=3).drop("y")
     expected = noria.load("people", session=shop).predict(rows)
-    assert client.predict(rows, "people").equals(expected)
-    assert client.predict(rows.lazy(), "people").equals(expected)
-    assert client.predict(rows.to_arrow(), "people").equals(expected)
+    assert_frame_equal(client.predict(rows, "people"), expected)
+    assert_frame_equal(client.predict(rows.lazy(), "people"), expected)
+    assert_frame_equal(client.predict(rows.to_arrow(), "people"), expected)
     coded = rows.with_columns(pl.col("town").cast(pl.Categorical), pl.col("age").cast(pl.Decimal(scale=2)))
-    assert client.predict(coded, "people").equals(expected)
+    assert_frame_equal(client.predict(coded, "people"), expected)
     first = client.predict(rows.to_dicts()[0], "people")
     assert first["prediction_set"] == expected["prediction_set"][0].to_list()
     assert first["probability_yes"] == pytest.approx(expected["probability_yes"][0])

@@ -8,7 +8,7 @@ import noria
 from noria.core.protocol import Trial
 from noria.methods.ensemble import greedy_selection, stacking
 from noria.systems.tabular import assemble
-from noria.systems.tabular.assemble import _MODELS, _blend, _finish, _latest, _some
+from noria.systems.tabular.assemble import _MODELS, _blend, _finish, _latest, _lean, _some
 from noria.systems.tabular.learners.linear import Ridge
 from noria.systems.tabular.options import TabularOptions
 from noria.systems.tabular.target import ClassTarget, NumberTarget
@@ -58,6 +58,16 @@ def test_of_very_many_rows_the_model_of_one_fold_is_not_fitted_again(
         session=session,
     )  # fmt: skip
     assert len(again) == fitted
+
+
+def test_a_blend_leans_on_a_linear_model_unless_it_is_surely_better():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=500)
+    alone = np.array([1.0, 0.0])
+    level, better = (_lean(alone, 1, noisy(rng, y, [size, 0.5]), y, "squared_error") for size in (0.49, 0.3))
+    assert 0.2 < level[1] <= 0.5
+    assert level.sum() == pytest.approx(1)
+    assert better.tolist() == alone.tolist()
 
 
 def test_probabilities_that_are_too_sure_out_of_fold_are_calibrated():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -264,7 +266,10 @@ def test_boosting_of_many_rows_stops_where_the_judged_rows_stop_gaining(benches,
     frame = Frame.of(bench.train, bench.valid, ctx.within(fold), "trees", bench.system.target)
     assert np.isin(frame.apart(ctx.within(fold)).rows_valid, fold.split.train).all()
     monkeypatch.setattr("noria.systems.tabular.frame._FEW", rows - 60)
+    monkeypatch.setattr("noria.systems.tabular.frame._FEW_RARE", 20)
     assert frame.apart(ctx.within(fold)) is frame
+    rare = replace(frame, y=(np.arange(rows - 60) % 30 == 0).astype(int))
+    assert rare.apart(ctx.within(fold)) is not rare
 
 
 def test_boosting_stops_early_by_the_weights_of_the_rows_that_it_is_judged_on(people):

@@ -31,6 +31,8 @@ _BACKGROUND = 100
 _ROWS = 10_000
 _TRIFLE = 1e-3
 _DOUBT = 0.25  # of a standard error: a gain below it is no reason for one model more
+_SURE_ERRORS = 3.0  # standard errors by which a blend is surely better than a linear model
+_LEAST_LEAN = 0.05
 _MODELS = 4
 _PLENTY = 200_000  # rows
 _PARTS = 4
@@ -53,6 +55,9 @@ def weigh(
         weights[order[0]] = 1.0
         return weights, trials[order[0]].predictions
     candidates = order[:_CANDIDATES]
+    linear = next((at for at in order if trials[at].learner.linear), None)  # type: ignore[attr-defined]
+    if linear is not None and linear not in candidates:
+        candidates.append(linear)
     outputs = [target.matrix(trials[at].predictions) for at in candidates]
     y = target.encode(truth[target.name])
     some = slice(None, None, truth.height // _ROWS + 1)
@@ -61,6 +66,8 @@ def weigh(
     trifle = _TRIFLE * target.mean_loss(sample[0], y[some])
     tolerance = max(trifle, _DOUBT * _noise(sample, y[some], target.loss))
     picked = _blend(sample, y[some], target.loss, tolerance, costs)
+    if linear is not None:
+        picked = _lean(picked, candidates.index(linear), sample, y[some], target.loss)
     weights[candidates] = picked
     joint = sum(weight * matrix for weight, matrix in zip(picked, outputs) if weight)
     return weights, target.table(joint)
@@ -74,6 +81,21 @@ def _noise(sample: Sequence[np.ndarray], y: np.ndarray, loss: str) -> float:
     blend = greedy_selection(stack, y, loss) @ stack
     gain = row_losses(stack[0], y, loss) - row_losses(blend, y, loss)
     return float(gain.std() / math.sqrt(len(y)))
+
+
+def _lean(
+    picked: np.ndarray, linear: int, sample: Sequence[np.ndarray], y: np.ndarray, loss: str
+) -> np.ndarray:
+    """Up to half of the weight to a linear model, the more the less surely the blend is better than it.
+
+    The blend was chosen among many on the same rows: of what it seems to gain, some errors' worth is luck.
+    """
+    stack = np.stack(sample)
+    gain = row_losses(stack[linear], y, loss) - row_losses(picked @ stack, y, loss)
+    error = float(gain.std()) / math.sqrt(len(y))
+    sure = float(gain.mean()) / (_SURE_ERRORS * error) if error > 0 else 1.0
+    share = 0.5 * min(1 - sure, 1)
+    return (1 - share) * picked + share * np.eye(len(picked))[linear] if share > _LEAST_LEAN else picked
 
 
 def _blend(

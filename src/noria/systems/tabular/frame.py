@@ -19,7 +19,7 @@ from noria.systems.tabular.target import Target
 
 __all__ = ["Frame"]
 
-_FEW = 2_000  # rows
+_FEW, _FEW_RARE = 2_000, 300  # rows; rows of all classes but the commonest
 _WATCHED = 1 / 8
 
 
@@ -90,7 +90,7 @@ class Frame:
         third of the loss on 400 rows, which let it push out learners that watch nothing.
         """
         fold, base, rows = ctx.fold, self.base, self.rows
-        if fold is None or base is None or rows is None or len(rows) >= _FEW:
+        if fold is None or base is None or rows is None or not self._few:
             return self
         make = partial(
             splits.holdout, fold.table[rows], ctx.schema, share=_WATCHED, seed=ctx.seed + fold.index
@@ -100,6 +100,14 @@ class Frame:
         except DataError:
             return self
         return base._slice(rows[inner.train], rows[inner.valid])
+
+    @property
+    def _few(self) -> bool:
+        """Whether there are few rows, or many of which nearly all are of one class."""
+        rows = len(self.y)
+        if rows < _FEW or not self.target.classes:
+            return rows < _FEW
+        return rows - int(np.bincount(self.y.astype(np.int64)).max()) < _FEW_RARE
 
     def weighted(self, factor: np.ndarray) -> Frame:
         """The same rows, the training weights multiplied by `factor`, (n,)."""

@@ -51,6 +51,9 @@ class TabularLearner(Generic[P]):
         befits what needs no rows to stop early on.
     watches : bool
         Whether its fit looks at validation rows, to stop early or to scale its outputs.
+    linear : bool
+        Whether it is linear in the encoded columns: what a joint model leans on where nothing else is surely
+        better.
     heaviness : float
         What one of its models costs to predict with, against one of boosted trees, roughly.
     smoothing : float
@@ -68,6 +71,7 @@ class TabularLearner(Generic[P]):
     weighs: ClassVar[bool] = True
     bags: ClassVar[bool] = True
     watches: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
     heaviness: ClassVar[float] = 1.0
     smoothing: ClassVar[float] = 10.0
 

@@ -66,6 +66,7 @@ class _Penalised(TabularLearner[P]):
 
     tasks = _REGRESSION
     bags = False
+    linear = True
     heaviness = 0.05
 
     def solve(self, rows: _Centred) -> np.ndarray:
@@ -201,6 +202,7 @@ class LinearDiscriminant(TabularLearner[LinearDiscriminantParams]):
     turn = 0
     heaviness = 0.05
     bags = False
+    linear = True
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LinearDiscriminantParams
     known = ({}, {"shrinkage": 0.2})
@@ -242,6 +244,7 @@ class Logistic(TabularLearner[LogisticParams]):
     turn = 0
     heaviness = 0.05
     bags = False
+    linear = True
     tasks = frozenset({Task.CLASSIFICATION})
     settings = LogisticParams
     known = ({}, {"strength": 10.0}, {"strength": 0.1}, {"strength": 3.0, "penalty": "l1"})

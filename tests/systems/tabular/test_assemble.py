@@ -83,7 +83,7 @@ def test_probabilities_that_are_too_sure_out_of_fold_are_calibrated():
 
 def noisy(rng, y, sizes):
     """Predictions of y with errors of their own, of these sizes."""
-    return [y + rng.normal(size=len(y)) * size for size in sizes]
+    return np.stack([y + rng.normal(size=len(y)) * size for size in sizes])
 
 
 def test_weights_are_stacked_only_where_it_helps_on_unseen_rows():
@@ -93,9 +93,9 @@ def test_weights_are_stacked_only_where_it_helps_on_unseen_rows():
     costs, loss = np.ones(30), "squared_error"
     price = 0.05
     stacked = _blend(sample, y, loss, 1e-3 * price, costs)
-    light = stacking(np.stack(sample), y, loss, tolerance=1e-3 * price, costs=costs)
+    light = stacking(sample, y, loss, tolerance=1e-3 * price, costs=costs)
     assert stacked.tolist() == light.tolist()
-    few = [one[:200] for one in sample]
+    few = sample[:, :200]
     assert _blend(few, y[:200], loss, price, costs) == pytest.approx(
         greedy_selection(few, y[:200], loss, tolerance=price, costs=costs)
     )

@@ -61,7 +61,7 @@ def weigh(
     outputs = [target.matrix(trials[at].predictions) for at in candidates]
     y = target.encode(truth[target.name])
     some = slice(None, None, truth.height // _ROWS + 1)
-    sample = [target.judged(matrix[some], y[some]) for matrix in outputs]
+    sample = np.stack([target.judged(matrix[some], y[some]) for matrix in outputs])
     costs = np.array([_cost(trials[at].learner) for at in candidates])  # type: ignore[arg-type]
     trifle = _TRIFLE * target.mean_loss(sample[0], y[some])
     tolerance = max(trifle, _DOUBT * _noise(sample, y[some], target.loss))
@@ -73,36 +73,33 @@ def weigh(
     return weights, target.table(joint)
 
 
-def _noise(sample: Sequence[np.ndarray], y: np.ndarray, loss: str) -> float:
-    """The standard error of what the blend of least loss gains on the best model, row by row."""
-    stack = np.stack(sample)
+def _gain(model: np.ndarray, blend: np.ndarray, y: np.ndarray, loss: str) -> tuple[float, float]:
+    """What a blend gains on a model, row by row: the mean and its standard error."""
+    gain = row_losses(model, y, loss) - row_losses(blend, y, loss)
+    return float(gain.mean()), float(gain.std() / math.sqrt(len(y)))
+
+
+def _noise(stack: np.ndarray, y: np.ndarray, loss: str) -> float:
+    """The standard error of what the blend of least loss gains on the best model."""
     if not np.isfinite(stack).all():
         return 0.0
-    blend = greedy_selection(stack, y, loss) @ stack
-    gain = row_losses(stack[0], y, loss) - row_losses(blend, y, loss)
-    return float(gain.std() / math.sqrt(len(y)))
+    return _gain(stack[0], greedy_selection(stack, y, loss) @ stack, y, loss)[1]
 
 
-def _lean(
-    picked: np.ndarray, linear: int, sample: Sequence[np.ndarray], y: np.ndarray, loss: str
-) -> np.ndarray:
+def _lean(picked: np.ndarray, linear: int, stack: np.ndarray, y: np.ndarray, loss: str) -> np.ndarray:
     """Up to half of the weight to a linear model, the more the less surely the blend is better than it.
 
     The blend was chosen among many on the same rows: of what it seems to gain, some errors' worth is luck.
     """
-    stack = np.stack(sample)
-    gain = row_losses(stack[linear], y, loss) - row_losses(picked @ stack, y, loss)
-    error = float(gain.std()) / math.sqrt(len(y))
-    sure = float(gain.mean()) / (_SURE_ERRORS * error) if error > 0 else 1.0
+    gain, error = _gain(stack[linear], picked @ stack, y, loss)
+    sure = gain / (_SURE_ERRORS * error) if error > 0 else 1.0
     share = 0.5 * min(1 - sure, 1)
     return (1 - share) * picked + share * np.eye(len(picked))[linear] if share > _LEAST_LEAN else picked
 
 
-def _blend(
-    sample: Sequence[np.ndarray], y: np.ndarray, loss: str, tolerance: float, costs: np.ndarray
-) -> np.ndarray:
+def _blend(stack: np.ndarray, y: np.ndarray, loss: str, tolerance: float, costs: np.ndarray) -> np.ndarray:
     """Greedy weights; stacked ones where those do better on rows that neither was fitted to."""
-    stack, every = np.stack(sample), np.ones(len(y), dtype=bool)
+    every = np.ones(len(y), dtype=bool)
 
     def greedy(rows: np.ndarray) -> np.ndarray:
         return greedy_selection(stack[:, rows], y[rows], loss, tolerance=tolerance, costs=costs)

@@ -8,7 +8,7 @@ import pytest
 
 from noria.core.schema import Column, Parse, Role, Schema, Type
 from noria.data._guess import kind_of_words
-from noria.data.conform import conform
+from noria.data.conform import RowConformer, conform
 from noria.data.infer import infer, infer_task
 from noria.errors import ColumnError, ParamError, TargetError
 
@@ -84,7 +84,7 @@ def test_the_type_of_a_column(name: str, values: list, expected: Type) -> None:
         (["12 km", "7km", "3"], Parse(suffix="km"), [12, 7, 3]),
         (["$5", "-$1,200.50"], Parse(prefix="$", thousands=","), [5, -1200.5]),
         (["5 €", "7,50 €"], Parse(suffix="€", decimal=","), [5, 7.5]),
-        (["45%", "7.5 %"], Parse(percent=True), [0.45, 0.075]),
+        (["45%", "7.5 %"], Parse(suffix="%", percent=True), [0.45, 0.075]),
         ([" 36 months", " 60 months"], Parse(suffix="months"), [36, 60]),
         (["1.2k", "950k"], Parse(suffix="k"), [1.2, 950]),
         (["1", "?", "N/A", "-", "--", "", "2.5", "n.a.", "#N/A", "unknown", "."], None, [1, 2.5]),
@@ -108,6 +108,16 @@ def test_numbers_written_as_text(texts: list[str], parse: Parse | None, numbers:
 @pytest.mark.parametrize("texts", [["950", "1.2k", "3.4k"], ["0.45", "45%", "50%"]])
 def test_a_number_without_its_scale_is_not_read_in_that_of_the_others(texts):
     assert infer(pl.DataFrame({"x": texts * 9}))["x"].type is Type.CATEGORY
+
+
+@pytest.mark.parametrize(("rows", "lone"), [(["1.2k", "3.4k"], "800"), (["45%", "50%"], "0.45")])
+def test_a_few_numbers_without_the_scale_are_missing_and_named(rows, lone):
+    table = pl.DataFrame({"x": rows * 48 + [lone] * 4})
+    schema = infer(table)
+    assert schema["x"].type is Type.NUMBER
+    assert conform(table, schema)["x"].null_count() == 4
+    assert f"{lone!r} (4 rows)" in " ".join(schema["x"].notes)
+    assert RowConformer(schema)({"x": lone}) == (None,)
 
 
 def test_what_words_are_does_not_hang_on_the_order_they_come_in():

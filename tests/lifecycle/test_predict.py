@@ -199,3 +199,38 @@ def test_an_output_that_is_an_input_is_refused(trained, people, tmp_path, monkey
     with pytest.raises(ParamError, match="is an input, too"):
         noria.predict("toy", given, output="link.csv", session=session)
     assert (tmp_path / "rows.csv").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory):
+    """Files of numbers with points between thousands: many rows, and some that look like plain numbers."""
+    folder = tmp_path_factory.mktemp("marked")
+    rows = pl.DataFrame({"y": range(1_000)})
+    rows = rows.with_columns(x=pl.Series(f"{1_234 * at:,}".replace(",", ".") for at in rows["y"]))
+    some = rows[400:800:10]
+    assert some["x"].cast(float).max() < 1_000
+    for name, table in {"rows": rows, "some": some}.items():
+        table.write_csv(folder / f"{name}.csv")
+    return folder, noria.Session(Settings(home=folder / "home", workers=2)), some["y"].to_list()
+
+
+def test_numbers_mean_in_a_new_file_what_they_meant_in_training(marked):
+    folder, session, truth = marked
+    keys = {"learners": ["neighbours"], "budget": "60s", "trials": 2, "session": session}
+    run = noria.train(folder / "rows.csv", "y", name="marked", test=folder / "some.csv", **keys)
+    assert run.evaluation.scores["mae"].value < 20
+    scored = noria.predict("marked", folder / "some.csv", session=session)
+    assert scored["prediction"].to_list() == pytest.approx(truth, abs=40)
+    noria.predict("marked", folder / "some.csv", output=folder / "out.csv", session=session)
+    assert pl.read_csv(folder / "out.csv")["prediction"].to_list() == scored["prediction"].to_list()
+    assert scored["x"][0] == "493.600"
+    assert run.model.predict_one({"x": "493.600"})["prediction"] == scored["prediction"][0]
+
+
+def test_marks_that_a_recipe_declares_hold_where_a_file_does_not_show_them(marked):
+    folder, session, _ = marked
+    run = noria.train(
+        folder / "some.csv", "y", name="declared", columns={"x": {"parse": {"thousands": "."}}},
+        learners=["ridge"], budget="60s", trials=1, session=session,
+    )  # fmt: skip
+    assert run.model.signature.inputs["x"].low == 493_600

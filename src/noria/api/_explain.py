@@ -78,6 +78,7 @@ def explain(
     import polars as pl
 
     from noria.data import sources
+    from noria.data.conform import written
     from noria.lifecycle import explain as why
 
     session = session or Session()
@@ -88,7 +89,8 @@ def explain(
         return _of_run(name, folder.parent)
     table = pl.DataFrame()
     if source is not None:
-        table = sources.read(source, settings=session.settings, events=session.events)
+        kept = written(loaded.signature.inputs)
+        table = sources.read(source, settings=session.settings, events=session.events, written=kept)
         table = _chosen(table, row)
     wanted = why.Wanted(counterfactual if isinstance(counterfactual, str) else None, tuple(keep))
     background = _background(folder.parent, session) if columns or counterfactual else None

@@ -83,6 +83,7 @@ def predict(
 
     from noria.core.files import check_output
     from noria.data import sources
+    from noria.data.conform import written
     from noria.lifecycle import predict as batch
 
     session = session or Session()
@@ -92,6 +93,7 @@ def predict(
     source = source if ask is None else batch.asked(loaded, ask, within)
     several = list(source) if isinstance(source, list | tuple) else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
+    told["written"] = written(loaded.signature.inputs)
     if output is not None:
         check_output(output, several)
         batches = (rows for one in several for rows in sources.scan(one, **told))

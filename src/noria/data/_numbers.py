@@ -52,7 +52,7 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MONEY = r"(?:[A-Z]{1,2})?[$€£¥₹₽₩₺₪₫฿₴]|USD|EUR|GBP|JPY|INR|CHF|CAD|AUD|CNY|SEK|NOK|DKK|PLN|BRL|Rs\.?|~|≈"
 _UNIT = r"[%‰°A-Za-zµμΩ€$£¥₹₽₩²³][%‰°A-Za-zµμΩ€$£¥₹²³/.^ ]{0,14}"
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
-_SCALES = frozenset({"%", "‰", "k", "K", "M", "mn", "mln", "B", "bn"})
+_SCALES = frozenset({"%", "‰", "k", "K", "M", "mn", "mln", "B", "bn"})  # beside 1.2k, 800 is another number
 _MARKS = (("", "."), (",", "."), (" ", "."), ("'", "."), ("", ","), (".", ","), (" ", ","))
 
 
@@ -75,7 +75,8 @@ def number_expr(text: pl.Expr, parse: Parse) -> pl.Expr:
     if parse.prefix:
         text = text.str.replace(f"^([+-]?){_CLASS}*{re.escape(parse.prefix.strip(BLANK))}{_CLASS}*", "${1}")
     if parse.suffix or parse.percent:
-        text = text.str.replace(f"{_CLASS}*{re.escape(_suffix(parse))}$", "")
+        unit = f"{_CLASS}*{re.escape(_unit(parse))}$"
+        text = text.str.extract(f"(?s)^(.*?){unit}") if _scaled(parse) else text.str.replace(unit, "")
     for mark in _mark(parse.thousands):
         text = text.str.replace_all(mark, "", literal=True)
     if parse.decimal != ".":
@@ -90,16 +91,19 @@ def number_reader(parse: Parse) -> Callable[[str], float | None]:
     if parse.prefix:
         prefix = re.compile(f"^([+-]?){_CLASS}*{re.escape(parse.prefix.strip(BLANK))}{_CLASS}*")
     if parse.suffix or parse.percent:
-        suffix = re.compile(f"{_CLASS}*{re.escape(_suffix(parse))}\\Z")
+        suffix = re.compile(f"{_CLASS}*{re.escape(_unit(parse))}\\Z")
     drop = dict.fromkeys(map(ord, _mark(parse.thousands)))
-    decimal, percent, plain, finite = parse.decimal, parse.percent, _PLAIN.fullmatch, math.isfinite
+    decimal, percent, scaled = parse.decimal, parse.percent, _scaled(parse)
+    plain, finite = _PLAIN.fullmatch, math.isfinite
 
     def read(text: str) -> float | None:
         text = text.strip(BLANK)
         if prefix:
             text = prefix.sub(r"\1", text, count=1)
         if suffix:
-            text = suffix.sub("", text, count=1)
+            text, found = suffix.subn("", text, count=1)
+            if scaled and not found:
+                return None
         if drop:
             text = text.translate(drop)
         if decimal != ".":
@@ -114,8 +118,13 @@ def number_reader(parse: Parse) -> Callable[[str], float | None]:
     return read
 
 
-def _suffix(parse: Parse) -> str:
+def _unit(parse: Parse) -> str:
     return parse.suffix.strip(BLANK) or "%"
+
+
+def _scaled(parse: Parse) -> bool:
+    """Whether a number without the suffix is another one, and not to be read."""
+    return parse.suffix.strip(BLANK) in _SCALES
 
 
 def as_number(values: pl.DataFrame, *, forced: bool = False) -> Reading | None:
@@ -140,7 +149,7 @@ def as_number(values: pl.DataFrame, *, forced: bool = False) -> Reading | None:
         return Reading(Parse(), 1.0)
     taken = _take_apart(values)
     prefix, suffix = _common(taken, "prefix", f"^(?:{_MONEY})$"), _common(taken, "suffix", f"^(?:{_UNIT})$")
-    suffixes = [suffix] if suffix in _SCALES else ["", suffix]  # beside 1.2k, 800 is another number
+    suffixes = [suffix] if suffix in _SCALES else ["", suffix]
     whole = taken.filter(pl.col("prefix").is_in(["", prefix]) & pl.col("suffix").is_in(suffixes))
     best, thousands, decimal = -1.0, "", "."
     for t, d in _MARKS:
@@ -152,10 +161,7 @@ def as_number(values: pl.DataFrame, *, forced: bool = False) -> Reading | None:
     share = best / total
     if share < (1e-9 if forced else 0.95):
         return None
-    percent = suffix == "%"
-    parse = Parse(
-        prefix=prefix, suffix="" if percent else suffix, thousands=thousands, decimal=decimal, percent=percent
-    )
+    parse = Parse(prefix=prefix, suffix=suffix, thousands=thousands, decimal=decimal, percent=suffix == "%")
     return Reading(parse, share, _describe(parse))
 
 
@@ -210,6 +216,6 @@ def _describe(parse: Parse) -> tuple[str, ...]:
     if parse.percent:
         notes.append("percentages, read as shares (45% is 0.45)")
     unit = parse.prefix or parse.suffix
-    if unit:
+    if unit and unit != "%":
         notes.append(f"numbers with the unit {unit!r}")
     return tuple(notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = [
     "family",
     "unreadable",
     "used",
+    "written",
 ]
 
 TRUE_WORDS = frozenset({"true", "yes", "y", "t", "1", "1.0", "on"})
@@ -42,6 +44,22 @@ def used(schema: Schema, roles: Iterable[Role] | None = None) -> tuple[Column, .
     """The columns with one of the roles; all but the ignored ones if no roles are named."""
     wanted = set(Role) - {Role.IGNORE} if roles is None else set(roles)
     return tuple(column for column in schema if column.role in wanted)
+
+
+def written(schema: Schema) -> frozenset[str]:
+    """The numbers that were written as text in a way of their own: thousands marks, percentages, units.
+
+    One file of them may look like plain numbers, so that their text must not be read before the schema does:
+    beside ``1.234.567``, the text ``1.234`` is 1234.
+
+    Examples
+    --------
+    >>> sizes = Schema((Column("m", Type.NUMBER), Column("of", Type.NUMBER, parse=Parse(percent=True))))
+    >>> sorted(written(sizes))
+    ['of']
+    """
+    numbers = (column for column in schema if column.type is Type.NUMBER)
+    return frozenset(column.name for column in numbers if replace(column.parse, nulls=()) != Parse())
 
 
 def conform(table: pl.DataFrame, schema: Schema, *, roles: Iterable[Role] | None = None) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from noria.core.protocol import Task
 from noria.core.recipe import Recipe
 from noria.core.schema import Role, Schema, Type
 from noria.data import documents, sources
-from noria.data.conform import conform
+from noria.data.conform import conform, written
 from noria.data.documents import questions
 from noria.data.infer import infer, infer_task
 from noria.data.snapshot import Snapshot
@@ -31,6 +31,7 @@ __all__ = ["Preparation", "Prepared"]
 _ROLES = set(Role) - set(Type)
 _JUDGED = set(Role) - {Role.IGNORE, Role.WEIGHT}
 _BESIDE = (Role.GROUP, Role.TIME, Role.SERIES, Role.WEIGHT)
+_WRITING = {"thousands", "decimal", "percent"}  # what a recipe may say of numbers, and one file not show
 
 
 @dataclass
@@ -105,10 +106,7 @@ class Preparation:
         recipe, given = self.recipe, self.recipe.data
         beside, left_out = self._documents()
         raw = self._rows(beside)
-        test = self.test if self.test is not None else given.test
-        test = None if test is None else self._read(test)
         snapshot = save_snapshot(raw, self.settings)
-        tested = None if test is None else save_snapshot(test, self.settings).hash
         where = without_password(given.source or type(self.source).__name__)
         self.events.emit("data.read", rows=raw.height, columns=raw.width, source=where)
         self._asked = self._question(raw.columns)
@@ -116,6 +114,9 @@ class Preparation:
         function = FeatureFunction.read(recipe.features, recipe.folder) if recipe.features else None
         made_later = set() if function is None else set(self._overrides()) - set(raw.columns)
         raw_schema = infer(raw, target=given.target, overrides=self._overrides(made_later))
+        test = self.test if self.test is not None else given.test
+        test = None if test is None else self._read(test, written(raw_schema))
+        tested = None if test is None else save_snapshot(test, self.settings).hash
         table, schema = raw, raw_schema
         if function is not None:
             table = self._featured(function, raw, raw_schema)
@@ -197,9 +198,14 @@ class Preparation:
             table = questions.made(beside, seed=self.recipe.search.seed)
             self.notes.append(f"{questions.NOTE}. {table.height:,} questions were made.")
             return table
-        return self._read(source)
+        return self._read(source, self._declared())
 
-    def _read(self, source: Any) -> pl.DataFrame:
+    def _declared(self) -> set[str]:
+        """Columns whose numbers the recipe says how to read."""
+        wishes = ((name, wish.get("parse")) for name, wish in self._overrides().items())
+        return {name for name, parse in wishes if isinstance(parse, Mapping) and _WRITING & set(parse)}
+
+    def _read(self, source: Any, written: Collection[str]) -> pl.DataFrame:
         data = self.recipe.data
         table = sources.read(
             self._located(source),
@@ -209,6 +215,7 @@ class Preparation:
             names=data.names,
             events=self._repairs,
             fresh=self.fresh,
+            written=written,
         )
         unknown = [name for name in data.drop if name not in table.columns]
         if unknown:

@@ -266,6 +266,12 @@ def _extreme(seed: int) -> Fault:
     return Fault(sound(1_000, seed).with_columns(pl.col("y").exp()), keys={**keys, "metric": "rmse"})
 
 
+def _too_much_asked(seed: int) -> Fault:
+    _, table, keys = _made(seed, classes=True, noise=2.0)
+    rule = {"by": "precision", "at_least": 0.99}
+    return Fault(table, keys={**keys, "options": {"decision": rule}})
+
+
 FAULTS: Mapping[str, Callable[[int], Fault]] = {
     "NOR001": _overfit,
     "NOR002": _noise,
@@ -300,5 +306,6 @@ FAULTS: Mapping[str, Callable[[int], Fault]] = {
     "NOR032": _unequal,
     "NOR033": _extreme,
     "NOR035": _harder_sites,
+    "NOR036": _too_much_asked,
 }
 """By code, a function of a seed. What rows cannot show is left out: speed (NOR004), slices (NOR034)."""

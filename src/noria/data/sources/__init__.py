@@ -51,7 +51,7 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,6 +86,7 @@ def read(
     names: Sequence[str] | None = None,
     events: Events | None = None,
     fresh: bool = False,
+    written: Collection[str] = (),
 ) -> pl.DataFrame:
     """Read a source into one table.
 
@@ -105,6 +106,8 @@ def read(
         Hears ``download.progress``, ``data.repaired``, ``mirror.used`` and ``copy.used``.
     fresh : bool
         Whether a copy is fetched anew where its server does not say if it has changed.
+    written : collection of str
+        Columns of delimited text that stay text, as `noria.data.conform.written` names them.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def read(
     >>> read({"a": [1, 2, 3]}, settings=Settings(), query="SELECT sum(a) AS total FROM data").item()
     6.0
     """
-    ask = Ask(source, settings, query, table, names, events or Events(), fresh)
+    ask = Ask(source, settings, query, table, names, events or Events(), fresh, written)
     reading = _open(ask)
     with _telling(reading.name):
         frame = reading.whole()
@@ -139,6 +142,7 @@ def scan(
     table: str | None = None,
     names: Sequence[str] | None = None,
     events: Events | None = None,
+    written: Collection[str] = (),
 ) -> Iterator[pl.DataFrame]:
     """Read a source batch by batch, with the same values and types as `read`.
 
@@ -154,7 +158,7 @@ def scan(
     >>> [batch.height for batch in scan({"a": [1, 2, 3]}, settings=Settings())]
     [3]
     """
-    ask = Ask(source, settings, query, table, names, events or Events())
+    ask = Ask(source, settings, query, table, names, events or Events(), written=written)
     reading = _open(ask)
     with _telling(reading.name):
         if query is not None and not reading.queried:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Ask:
     events : Events
     fresh : bool
         Whether a copy is fetched anew where its server does not say if it has changed.
+    written : collection of str
+        Columns of delimited text that stay text: what their numbers mean is known already.
     """
 
     source: Any
@@ -43,6 +45,7 @@ class Ask:
     names: Sequence[str] | None = None
     events: Events = field(default_factory=Events)
     fresh: bool = False
+    written: Collection[str] = ()
 
     @property
     def text(self) -> str:

@@ -81,14 +81,14 @@ def open_delimited(files: Sequence[File], ask: Ask) -> Reading:
             texts = _prepare(files, ask, stack)
             with telling(texts[0].name):
                 frame = pl.concat([text.lazy().select(by_name(*texts[0].names)) for text in texts]).collect()
-            typing = Typing(frame.columns)
+            typing = Typing([name for name in frame.columns if name not in ask.written])
             typing.look(frame)
             return typing.apply(frame)
 
     def batches() -> Iterator[pl.DataFrame]:
         with ExitStack() as stack:
             texts = _prepare(files, ask, stack)
-            typing = Typing(texts[0].names)
+            typing = Typing([name for name in texts[0].names if name not in ask.written])
             for frame in _raw_batches(texts):
                 typing.look(frame)
             yield from map(typing.apply, _raw_batches(texts))

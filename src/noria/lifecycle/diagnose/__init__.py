@@ -30,6 +30,7 @@ DIAGNOSTICS: tuple[Diagnostic, ...] = (
     *(rows.judged_too_early, rows.neighbours_in_time, rows.groups_straddle),
     *(columns.like_an_id, columns.constant, columns.missing_tells, columns.high_cardinality),
     *(answers.accuracy_misleads, answers.heavy_tail, answers.uncalibrated, answers.uncovered),
+    answers.unreached,
     *(scores.too_close, scores.rank_unstable, scores.folds_disagree, scores.slower),
     *(answers.residuals_bend, answers.labels_contradict, rows.beyond_training, columns.repeated),
     *(search.at_boundary, scores.far_from_folds, rows.unlike, scores.overfit),

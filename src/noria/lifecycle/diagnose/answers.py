@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from noria.core.recipe import validated
 from noria.core.result import Evaluation
 from noria.core.words import number, percent, times
 from noria.errors import RecipeError
+from noria.lifecycle import evaluate
 from noria.lifecycle.diagnose.facts import Estimate, Facts
 from noria.lifecycle.diagnose.registry import HIGH, LOW, MEDIUM, Seen, diagnostic
 from noria.methods.metrics import mcc
@@ -24,6 +26,7 @@ __all__ = [
     "residuals_bend",
     "uncalibrated",
     "uncovered",
+    "unreached",
     "weak_slices",
 ]
 
@@ -65,7 +68,7 @@ def uncalibrated(facts: Facts) -> Seen | None:
 @diagnostic("NOR029")
 def uncovered(facts: Facts) -> Seen | None:
     """Intervals hold another share than promised."""
-    score, wanted = facts.evaluation.scores.get("coverage"), _promised(facts)
+    score, wanted = facts.evaluation.scores.get("coverage"), _option(facts, "coverage")
     metric = next((one for one in facts.case.system.metrics() if one.name == "coverage"), None)
     if score is None or wanted is None or metric is None or not math.isfinite(score.value):
         return None
@@ -83,13 +86,13 @@ def uncovered(facts: Facts) -> Seen | None:
     )
 
 
-def _promised(facts: Facts) -> float | None:
-    """The coverage that the system was asked for, if it can be."""
+def _option(facts: Facts, name: str) -> Any:
+    """What the recipe asked of the system by this option, or its default; None if there is none."""
     try:
         options = validated(facts.case.system.options, facts.case.recipe.options, "options")
     except RecipeError:
         return None
-    return getattr(options, "coverage", None)
+    return getattr(options, name, None)
 
 
 @diagnostic("NOR030")
@@ -206,4 +209,25 @@ def weak_slices(facts: Facts) -> Seen | None:
         MEDIUM,
         f"Where {worst.where} ({times(worst.rows, 'row')}), {worst.score.metric} is "
         f"{number(worst.score.value)} instead of {number(worst.rest.value)}{more}.",
+    )
+
+
+@diagnostic("NOR036")
+def unreached(facts: Facts) -> Seen | None:
+    """The chosen threshold has not the precision or the recall that was asked for."""
+    rule = _option(facts, "decision")
+    metric = next((one for one in facts.case.system.metrics() if one.name == getattr(rule, "by", "")), None)
+    if rule is None or metric is None or rule.at_least is None:
+        return None
+    whole, wanted = facts.case.evidence, float(rule.at_least)
+    decided = evaluate.refined(facts.tuned.model, whole.fold_predictions)
+    folds = metric.bind(whole.fold_truth, decided)(None)
+    truth = facts.evidence.truth
+    held = facts.scores.estimate(metric.bind(truth, facts.evidence.predictions), truth)
+    if not (folds < wanted or Estimate(held.value - wanted, held.error).z < -_SURE):
+        return None
+    return Seen(
+        MEDIUM,
+        f"The {metric.name} is {number(folds)} out of fold, where the threshold was chosen, and "
+        f"{number(held.value)} on held-out rows; {number(wanted)} was asked for.",
     )

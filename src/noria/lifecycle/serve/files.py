@@ -22,6 +22,7 @@ import polars as pl
 from noria.core.events import Event, Events
 from noria.core.words import data_size
 from noria.data import sources
+from noria.data.conform import written
 from noria.errors import (
     ColumnError,
     Interrupted,
@@ -253,7 +254,8 @@ class Files:
 
         def batches() -> Iterator[pl.DataFrame]:
             nonlocal job
-            for batch in sources.scan(str(self.upload(job)), settings=Settings()):
+            kept = written(serving.model.signature.inputs)
+            for batch in sources.scan(str(self.upload(job)), settings=Settings(), written=kept):
                 if self._stopped.is_set():
                     raise _stopped()
                 if (self.folder / job.id / _CANCEL).exists():

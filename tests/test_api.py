@@ -163,6 +163,16 @@ def test_predict_puts_predictions_beside_the_rows(trained, people, tmp_path):
         noria.predict("toy", tmp_path / "nothing.csv", session=session)
 
 
+def test_rows_to_predict_may_be_a_list_of_dicts(trained, people):
+    session, run = trained
+    rows = people(3, seed=4).drop("y")
+    found = noria.predict("toy", rows.to_dicts(), session=session)
+    assert found["prediction"].equals(run.model.predict(rows)["prediction"])
+    with pytest.raises(SourceError, match="Column 'age' holds no list of values") as caught:
+        noria.predict("toy", rows.row(0, named=True), session=session)
+    assert caught.value.do == "If the dict is a row, put it in a list, or use predict_one."
+
+
 # -- trust ---------------------------------------------------------------------------------------------------
 
 

@@ -417,6 +417,16 @@ def test_python_values_of_mixed_types_are_kept(settings):
         read({"a": [1, 2], "b": [1]}, settings=settings)
 
 
+@pytest.mark.parametrize("value", ["text", 3, {0: 1}], ids=["text", "number", "dict"])
+def test_a_row_that_is_given_as_columns_is_told(settings, value):
+    with pytest.raises(SourceError) as caught:
+        read({"a": value}, settings=settings)
+    assert str(caught.value) == (
+        f"Column 'a' holds no list of values.\n  got: {value!r}\n"
+        "  do:  If the dict is a row, put it in a list, or use predict_one."
+    )
+
+
 def test_what_is_no_table(settings):
     with pytest.raises(SourceError, match="A int is not a table"):
         read(3, settings=settings)

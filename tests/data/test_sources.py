@@ -100,6 +100,16 @@ def test_a_pattern_is_scanned_in_batches_as_it_is_read(tmp_path, settings, suffi
             how(pattern, settings=settings)
 
 
+def test_several_files_may_have_columns_that_are_called_like_patterns(tmp_path, settings):
+    for at, value in enumerate([1, "x"]):
+        part = pl.DataFrame({"^b.*$": [at], "*": [value], "bc": [0.5]})
+        part.write_parquet(tmp_path / f"p{at}.parquet")
+    pattern = str(tmp_path / "p*.parquet")
+    whole = read(pattern, settings=settings)
+    assert whole.rows(named=True)[1] == {"(^b.*$)": 1, "(*)": "x", "bc": 0.5}
+    assert pl.concat(scan(pattern, settings=settings)).equals(whole)
+
+
 def test_json_lines_of_unlike_batches(tmp_path, settings):
     early = [{"n": 1, "l": [], "late": None}] * 50_000
     for last in ({"n": 2.5, "l": ["x"], "late": "y"}, {"n": "text", "new": 1}, {"n": True}):

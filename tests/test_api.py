@@ -163,6 +163,31 @@ def test_predict_puts_predictions_beside_the_rows(trained, people, tmp_path):
         noria.predict("toy", tmp_path / "nothing.csv", session=session)
 
 
+def test_rows_to_predict_may_be_a_list_of_dicts(trained, people):
+    session, run = trained
+    rows = people(3, seed=4).drop("y")
+    found = noria.predict("toy", rows.to_dicts(), session=session)
+    assert found["prediction"].equals(run.model.predict(rows)["prediction"])
+    with pytest.raises(SourceError, match="Column 'age' holds no list of values") as caught:
+        noria.predict("toy", rows.row(0, named=True), session=session)
+    assert caught.value.do == "If the dict is a row, put it in a list, or use predict_one."
+
+
+def test_columns_that_are_called_like_patterns_are_trained_profiled_and_predicted(session, people, tmp_path):
+    table = people().select("age", "town", "member", "y")
+    plain = noria.train(table, "y", session=session, **QUICK)
+    path = tmp_path / "rows.csv"
+    table.rename({"age": "*", "member": "^t.*$"}).write_csv(path)
+    run = noria.train(path, "y", session=session, **QUICK)
+    assert [column.name for column in run.model.signature.inputs] == ["(*)", "town", "(^t.*$)"]
+    assert "column '*', a pattern, is called '(*)'" in run.notes
+    found = noria.predict(run.folder, path, session=session)
+    assert found.columns[:4] == ["(*)", "town", "(^t.*$)", "y"]
+    assert found["prediction"].equals(plain.model.predict(table)["prediction"])
+    told = noria.profile(path, session=session)
+    assert [column.name for column in told.columns] == ["(*)", "town", "(^t.*$)", "y"]
+
+
 # -- trust ---------------------------------------------------------------------------------------------------
 
 

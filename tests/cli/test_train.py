@@ -28,6 +28,20 @@ def test_flags_become_a_recipe(noria, home):
     assert json.loads(done.out)["goals_met"] is True
 
 
+def test_a_column_may_be_told_how_it_is_read(noria, home):
+    wish = "{type: category, parse: {nulls: [none]}}"
+    done = noria("train", home / "pets.csv", "-t", "kind", "--json", "--column", f"colour={wish}", *QUICK)
+    assert done.code == 0, done.err
+    columns = json.loads(done.out)["recipe"]["data"]["columns"]
+    assert columns == {"colour": {"type": "category", "parse": {"nulls": ["none"]}}}
+
+
+def test_a_seed_that_not_every_learner_takes_is_refused(noria, home):
+    done = noria("train", home / "pets.csv", "-t", "kind", "--seed", 2**32, *QUICK)
+    assert done.code == 2
+    assert "less than or equal to 4294967295" in done.err
+
+
 def test_the_name_is_the_file_s(noria, home):
     assert json.loads(noria("train", home / "pets.csv", "-t", "kind", "--json", *QUICK).out)["name"] == "pets"
 
@@ -57,7 +71,7 @@ def test_documents_alone_are_enough(noria, home):
     assert "12 questions were made" in json.loads(done.out)["notes"][0]
 
 
-@pytest.mark.parametrize("item", ["coverage", "=3", "a={b"])
+@pytest.mark.parametrize("item", ["coverage", "=3", "a={b", "a=2024-13-45"])
 def test_a_pair_that_is_none(item):
     with pytest.raises(ParamError, match="--option is not a pair"):
         pairs([item], "--option")

@@ -30,6 +30,7 @@ FIELDS = {
         ({"task": "clasification"}, "Key 'task' in a recipe: Input should be 'classification', 'regression', 'forecasting' or 'question-answering'.\n  got: 'clasification'"),
         ({"search": {"budget": "soon"}}, "Key 'search.budget' in a recipe: A budget is a positive duration. Write it as 60s, 5m or 1h.\n  got: 'soon'"),
         ({"search": {"trials": 0}}, "Key 'search.trials' in a recipe: Input should be greater than or equal to 1.\n  got: 0"),
+        ({"search": {"seed": 2**32}}, "Key 'search.seed' in a recipe: Input should be less than or equal to 4294967295.\n  got: 4294967296"),
         ({"split": {"how": "rows"}}, "Key 'split.how' in a recipe: Input should be 'random', 'stratified', 'grouped' or 'time'.\n  got: 'rows'"),
         ({"goal": {"accuracy": "high"}}, "The goal for 'accuracy' is not a comparison.\n  got: 'high'\n  do:  Write it as '>= 0.78'."),
         ({"goal": {"accuracy": 0.8}}, "Key 'goal.accuracy' in a recipe: Input should be a valid string.\n  got: 0.8"),
@@ -91,6 +92,7 @@ def test_read_takes_a_file_or_a_folder(tmp_path):
         ("- a\n- b\n", "{path} is not a recipe.\n  got: list\n  do:  Run: noria new --help"),
         ("", "{path} is not a recipe.\n  got: NoneType\n  do:  Run: noria new --help"),
         (b"name: \xff\xfe", "{path} is not valid YAML."),
+        ("name: a\nabout: 2024-13-45\n", "{path} is not valid YAML."),
         ("!!python/object/apply:os.system ['true']", "{path} is not valid YAML."),
     ],
 )

@@ -100,6 +100,16 @@ def test_a_pattern_is_scanned_in_batches_as_it_is_read(tmp_path, settings, suffi
             how(pattern, settings=settings)
 
 
+def test_several_files_may_have_columns_that_are_called_like_patterns(tmp_path, settings):
+    for at, value in enumerate([1, "x"]):
+        part = pl.DataFrame({"^b.*$": [at], "*": [value], "bc": [0.5]})
+        part.write_parquet(tmp_path / f"p{at}.parquet")
+    pattern = str(tmp_path / "p*.parquet")
+    whole = read(pattern, settings=settings)
+    assert whole.rows(named=True)[1] == {"(^b.*$)": 1, "(*)": "x", "bc": 0.5}
+    assert pl.concat(scan(pattern, settings=settings)).equals(whole)
+
+
 def test_json_lines_of_unlike_batches(tmp_path, settings):
     early = [{"n": 1, "l": [], "late": None}] * 50_000
     for last in ({"n": 2.5, "l": ["x"], "late": "y"}, {"n": "text", "new": 1}, {"n": True}):
@@ -415,6 +425,16 @@ def test_python_values_of_mixed_types_are_kept(settings):
     assert frame.rows() == [("1", "True"), ("x", "2"), (None, None)]
     with pytest.raises(SourceError, match="Column 'b' is shorter than the others"):
         read({"a": [1, 2], "b": [1]}, settings=settings)
+
+
+@pytest.mark.parametrize("value", ["text", 3, {0: 1}], ids=["text", "number", "dict"])
+def test_a_row_that_is_given_as_columns_is_told(settings, value):
+    with pytest.raises(SourceError) as caught:
+        read({"a": value}, settings=settings)
+    assert str(caught.value) == (
+        f"Column 'a' holds no list of values.\n  got: {value!r}\n"
+        "  do:  If the dict is a row, put it in a list, or use predict_one."
+    )
 
 
 def test_what_is_no_table(settings):

@@ -176,9 +176,17 @@ def test_doubled_and_missing_names_are_repaired_and_told(write, settings):
     ]
 
 
-def test_names_that_look_like_patterns(write, settings):
-    frame = read(write("^a.*$,abc,*\n1,x,2\n"), settings=settings)
-    assert frame.schema == {"^a.*$": pl.Int64, "abc": pl.String, "*": pl.Int64}
+def test_names_that_are_patterns_are_repaired_and_told(write, settings):
+    events, seen = _heard("data.repaired")
+    path = write("^a.*$,abc,*,(*)\n1,x,2,3\n")
+    frame = read(path, settings=settings, events=events)
+    assert frame.schema == {"(^a.*$)": pl.Int64, "abc": pl.String, "((*))": pl.Int64, "(*)": pl.Int64}
+    assert frame.row(0) == (1, "x", 2, 3)
+    assert pl.concat(scan(path, settings=settings)).equals(frame)
+    assert seen == [
+        "column '^a.*$', a pattern, is called '(^a.*$)'",
+        "column '*', a pattern, is called '((*))'",
+    ]
 
 
 @pytest.mark.parametrize("pack", [gzip.compress])

@@ -60,7 +60,7 @@ def predict(
     model : str or Path
         A name or a folder.
     source : str, path or table, or a list of them
-        Of several, one follows the other.
+        Of several, one follows the other; a list of dicts is one table, of a row each.
     ask : str, optional
         A question, in place of a source, to a model that takes one text.
     within : str, optional
@@ -84,6 +84,7 @@ def predict(
     from noria.core.files import check_output
     from noria.data import sources
     from noria.data.conform import written
+    from noria.data.sources.frames import is_rows
     from noria.lifecycle import predict as batch
 
     session = session or Session()
@@ -91,7 +92,8 @@ def predict(
     if ask is not None and output is None:
         return batch.answered(loaded, ask, within)
     source = source if ask is None else batch.asked(loaded, ask, within)
-    several = list(source) if isinstance(source, list | tuple) else [source]
+    many = isinstance(source, list | tuple) and not is_rows(source)
+    several = list(source) if many else [source]
     told: dict[str, Any] = {"settings": session.settings, "events": session.events}
     told["written"] = written(loaded.signature.inputs)
     if output is not None:

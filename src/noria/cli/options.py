@@ -47,7 +47,8 @@ SEARCH: Mapping[str, Any] = {
     ],
     "trials": Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after this many trials.")],
     "seed": Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Same seed, same trials, same model.")
+        int | None,
+        typer.Option(min=0, max=2**32 - 1, metavar="N", help="Same seed, same trials, same model."),
     ],
 }
 """What the search section of a recipe says, as flags; each one given overrides it."""
@@ -233,7 +234,7 @@ def pairs(items: list[str] | None, flag: str) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         try:
             read[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # such as a date that there is not
             equals = ""
         if not equals or not key.strip():
             raise ParamError(f"{flag} is not a pair.", got=repr(item), do=f"Write it as {flag} key=value.")

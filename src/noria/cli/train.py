@@ -77,7 +77,7 @@ def train(
     if not alone and (file is None or target is None):
         missing = "FILE" if file is None else "--target"
         raise ParamError(f"{missing} is missing.", do="Write: noria train FILE --target COLUMN")
-    roles = {role.value for role in Role}
+    roles = [role.value for role in Role]  # no set: a wish may be a dict
     columns = {**pairs(flags["column"], "--column"), **dict.fromkeys(words(flags["drop"]), Role.IGNORE)}
     first = file or flags["documents"][0]
     with following(flags["name"] or Path(first).stem or first, quiet=flags["quiet"]) as session:

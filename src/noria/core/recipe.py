@@ -91,7 +91,9 @@ class Search(_Part):
     folds: int = Field(0, ge=0, le=50, description="Cross-validation folds; 0 chooses by the number of rows.")
     learners: list[str] | None = Field(None, description="Only these learners.")
     trials: int | None = Field(None, ge=1, description="Stop after this many trials, whatever the time.")
-    seed: int = Field(0, ge=0, description="The same seed gives the same trials and the same model.")
+    seed: int = Field(
+        0, ge=0, le=2**32 - 1, description="The same seed gives the same trials and the same model."
+    )
 
 
 class Promotion(_Part):
@@ -211,7 +213,7 @@ class Recipe(_Part):
             fields = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no recipe {path}.", do="Run: noria recipes") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:
             raise RecipeError(f"{path} is not valid YAML.", got=str(error).replace("\n", " ")) from error
         if not isinstance(fields, dict):
             raise RecipeError(

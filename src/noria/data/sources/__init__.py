@@ -23,7 +23,7 @@ a Polars, pandas or Arrow table            as it is; also a dict of lists and a 
 Reading is raw. Only an empty field is null; ``N/A``, ``?``, units and decimal commas stay text for
 schema inference. Text columns become integers, floats, ISO dates or booleans only if every value of the
 column does without loss, so neither mixed types nor leading zeros are ever damaged. What is put right
-on the way (encoding, doubled or missing column names) is told by the event ``data.repaired``.
+on the way (encoding, column names that are doubled, missing or patterns) is told by ``data.repaired``.
 
 **The cache.** A copy of ``https://`` and ``hf:`` is used again for as long as its server says that it has not
 changed (by ``ETag`` or ``Last-Modified``). Where none says so, because it is away, Noria is offline or it
@@ -131,7 +131,8 @@ def read(
     reading = _open(ask)
     with _telling(reading.name):
         frame = reading.whole()
-    return frame if query is None or reading.queried else query_frame(frame, ask)
+    frame = frame if query is None or reading.queried else query_frame(frame, ask)
+    return _without_patterns(reading.name, ask)(frame)
 
 
 def scan(
@@ -160,13 +161,14 @@ def scan(
     """
     ask = Ask(source, settings, query, table, names, events or Events(), written=written)
     reading = _open(ask)
+    rename = _without_patterns(reading.name, ask)
     with _telling(reading.name):
         if query is not None and not reading.queried:
-            yield query_frame(reading.whole(), ask)
+            yield rename(query_frame(reading.whole(), ask))
         elif reading.batches is None:
-            yield reading.whole()
+            yield rename(reading.whole())
         else:
-            yield from reading.batches()
+            yield from map(rename, reading.batches())
 
 
 def located(source: str, folder: Path | None) -> str:
@@ -228,6 +230,7 @@ _KINDS = (
     _Kind(lambda _: True, open_path),
 )
 _SQLITE = "sqlite:///"
+_SEVERAL = re.compile(r"\*|\^.*\$", re.DOTALL)
 _TABLED = re.compile(r"^postgres(ql)?://|\.(xlsx|xlsb?|ods|db|sqlite3?)$", re.IGNORECASE)
 _PREFIXES = ("sql:", "sqlite://", "postgresql://", "package:", "openml:", "hf:", PREFIX, "https://", "s3://")
 
@@ -268,6 +271,22 @@ def _renamed(reading: Reading, ask: Ask) -> Reading:
         whole=lambda: rename(reading.whole()),
         batches=batches and (lambda: map(rename, batches())),
     )
+
+
+def _without_patterns(name: str, ask: Ask) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Rename columns that are called as Polars writes several, ``*`` and ``^a.*$``; each is told once."""
+    told: dict[str, str] = {}
+
+    def rename(frame: pl.DataFrame) -> pl.DataFrame:
+        for column in frame.columns:
+            if column not in told and _SEVERAL.fullmatch(column):
+                told[column] = f"({column})"
+                while told[column] in frame.columns:
+                    told[column] = f"({told[column]})"
+                ask.repaired(name, f"column {column!r}, a pattern, is called {told[column]!r}")
+        return frame.rename(told) if told else frame
+
+    return rename
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 import polars as pl
+from polars.selectors import by_name
 
 from noria.data.sources.ask import Ask, File, Reading
 from noria.data.sources.typed import Typing
@@ -49,7 +50,7 @@ def _read(file: File) -> pl.DataFrame:
         raise SourceError(f"{file.name} has a header and no rows.", do="Give a file with rows.")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
     typing = Typing(numeric)
-    typing.look(frame.select(numeric))
+    typing.look(frame.select(by_name(*numeric)))
     return typing.apply(frame)
 
 

@@ -113,7 +113,7 @@ def _raw_batches(texts: Sequence[_Text]) -> Iterator[pl.DataFrame]:
     for text in texts:
         with telling(text.name):
             for frame in text.batches():
-                yield frame.select(texts[0].names)
+                yield frame.select(by_name(*texts[0].names))
 
 
 def _prepare(files: Sequence[File], ask: Ask, stack: ExitStack) -> list[_Text]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
+from polars.selectors import by_name
 
 from noria._lazy import require
 from noria.core.files import exists
@@ -96,7 +97,8 @@ def _stacked(readings: Sequence[Reading]) -> Iterator[pl.DataFrame]:
     types = _stack(readings, first).schema
     for reading in readings:
         with telling(reading.name):
-            yield from (batch.select(types.names()).cast(types) for batch in _batches(reading))
+            for batch in _batches(reading):
+                yield pl.DataFrame([batch[name].cast(kind) for name, kind in types.items()])
 
 
 def _batches(reading: Reading) -> Iterator[pl.DataFrame]:
@@ -111,7 +113,8 @@ def _stack(readings: Sequence[Reading], frames: Sequence[pl.DataFrame]) -> pl.Da
         same_columns(readings[0].name, first.columns, reading.name, frame.columns)
     types, others = first.schema, [frame.schema for frame in frames]
     text = {name for name in types if not all(_alike(other[name], types[name]) for other in others)}
-    even = [frame.select(first.columns).with_columns(pl.col(list(text)).cast(pl.String)) for frame in frames]
+    same = by_name(*first.columns)
+    even = [frame.select(same).with_columns(by_name(*text).cast(pl.String)) for frame in frames]
     with telling(readings[0].name):
         return pl.concat(even, how="vertical_relaxed")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import polars as pl
@@ -11,7 +13,7 @@ from noria.data.sources.ask import BATCH_ROWS, Ask, Reading, plain, records
 from noria.data.sources.delimited import telling, unique_names
 from noria.errors import SourceError
 
-__all__ = ["distinct", "from_arrow", "open_object"]
+__all__ = ["distinct", "from_arrow", "is_rows", "open_object"]
 
 _INDEX = "__index_level_"
 _STREAM = "__arrow_c_stream__"
@@ -65,7 +67,7 @@ def from_arrow(source: Any, ask: Ask) -> pl.DataFrame:
 
 
 def _from_columns(source: Mapping[str, Any], _ask: Ask) -> pl.DataFrame:
-    columns = {str(name): list(values) for name, values in source.items()}
+    columns = {str(name): _values(str(name), values) for name, values in source.items()}
     longest = max(map(len, columns.values()), default=0)
     for name, values in columns.items():
         if len(values) != longest:
@@ -75,12 +77,25 @@ def _from_columns(source: Mapping[str, Any], _ask: Ask) -> pl.DataFrame:
     return records(list(columns), list(columns.values()), "The table")
 
 
+def _values(name: str, given: Any) -> list[Any]:
+    """The values of a column, which one text or a mapping is none of."""
+    if not isinstance(given, str | bytes | Mapping):
+        with suppress(TypeError):
+            return list(given)
+    raise SourceError(
+        f"Column {name!r} holds no list of values.",
+        got=reprlib.repr(given),
+        do="If the dict is a row, put it in a list, or use predict_one.",
+    )
+
+
 def _from_rows(source: list[Mapping[str, Any]], _ask: Ask) -> pl.DataFrame:
     names = list(dict.fromkeys(name for row in source for name in row))
     return records(names, [[row.get(name) for row in source] for name in names], "The table")
 
 
-def _is_rows(source: Any) -> bool:
+def is_rows(source: Any) -> bool:
+    """Whether it is a list of dicts, which are rows of one table."""
     return isinstance(source, list | tuple) and all(isinstance(row, Mapping) for row in source)
 
 
@@ -89,5 +104,5 @@ _OBJECTS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Ask], pl.DataFrame]]
     (lambda source: isinstance(source, pl.LazyFrame), lambda source, _: source.collect()),
     (lambda source: hasattr(source, _STREAM) or hasattr(source, _INTERCHANGE), from_arrow),
     (lambda source: isinstance(source, Mapping), _from_columns),
-    (_is_rows, _from_rows),
+    (is_rows, _from_rows),
 )

@@ -66,7 +66,7 @@ def test_documents_alone_are_enough(noria, home):
     assert "12 questions were made" in json.loads(done.out)["notes"][0]
 
 
-@pytest.mark.parametrize("item", ["coverage", "=3", "a={b"])
+@pytest.mark.parametrize("item", ["coverage", "=3", "a={b", "a=2024-02-30"])
 def test_a_pair_that_is_none(item):
     with pytest.raises(ParamError, match="--option is not a pair"):
         pairs([item], "--option")

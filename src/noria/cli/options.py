@@ -233,7 +233,7 @@ def pairs(items: list[str] | None, flag: str) -> dict[str, Any]:
         key, equals, value = item.partition("=")
         try:
             read[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             equals = ""
         if not equals or not key.strip():
             raise ParamError(f"{flag} is not a pair.", got=repr(item), do=f"Write it as {flag} key=value.")

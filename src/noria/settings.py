@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from noria.errors import ParamError, suggestion
 
 __all__ = ["Settings"]
 
@@ -18,6 +21,11 @@ def _default_home() -> Path:
 
 class Settings(BaseSettings):
     """Where Noria keeps things and how much of the machine it may use.
+
+    Raises
+    ------
+    ParamError
+        If one of them cannot be read, naming the variable of the environment that it came from.
 
     Examples
     --------
@@ -63,6 +71,18 @@ class Settings(BaseSettings):
     offline: bool = Field(
         default=False, description="Never reach for the network; use cache and mirror only."
     )
+
+    def __init__(self, **given: Any) -> None:
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name, known = str(first["loc"][0]), type(self).model_fields
+            called = f"{name}=" if name in given else f"NORIA_{name.upper()}"
+            do = f"Correct it: {known[name].description}" if name in known else suggestion(name, known)
+            raise ParamError(
+                f"The setting {called} cannot be read: {first['msg']}.", got=repr(first["input"]), do=do
+            ) from error
 
     @property
     def runs(self) -> Path:

@@ -52,6 +52,15 @@ def test_a_misspelt_target_offers_the_nearest(noria, home):
     assert "Did you mean 'kind'?" in done.err
 
 
+def test_another_target_under_the_same_name_takes_nobody_s_place(noria, home):
+    assert noria("train", home / "pets.csv", "-t", "colour", *QUICK).code == 0
+    done = noria("train", home / "pets.csv", "-t", "kind", *QUICK)
+    said = " ".join(done.out.split())
+    assert "not promoted: the champion predicts 'colour' (classification), this version 'kind'" in said
+    assert "next noria predict pets@2 new.csv -o scored.parquet" in said
+    assert noria("promote", "pets@2").code == 0
+
+
 def test_a_target_is_needed(noria, home):
     done = noria("train", home / "pets.csv")
     assert done.code == 2
@@ -71,7 +80,7 @@ def test_documents_alone_are_enough(noria, home):
     assert "12 questions were made" in json.loads(done.out)["notes"][0]
 
 
-@pytest.mark.parametrize("item", ["coverage", "=3", "a={b", "a=2024-13-45"])
+@pytest.mark.parametrize("item", ["coverage", "=3", "a={b", "a=2024-02-30"])
 def test_a_pair_that_is_none(item):
     with pytest.raises(ParamError, match="--option is not a pair"):
         pairs([item], "--option")

@@ -31,12 +31,14 @@ def test_a_function_is_read_from_the_recipes_folder(tmp_path):
         ("features.py:g", RecipeError, "{path}/features.py has no function 'g'.\n  do:  Use one of: f."),
         ("broken.py:f", RecipeError, "{path}/broken.py is not valid Python.\n  got: '(' was never closed (broken.py, line 1)"),
         ("absent.py:f", RecipeError, "{path}/absent.py cannot be imported.\n  got: ModuleNotFoundError: No module named 'nowhere'"),
+        ("latin.py:f", RecipeError, "{path}/latin.py cannot be read.\n  got: 'utf-8' codec can't decode byte 0xe9 in position 5: invalid continuation byte\n  do:  Save it as UTF-8, where it may be read."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read(tmp_path, reference, kind, text):
     (tmp_path / "features.py").write_text("def f(table):\n    return table\n")
     (tmp_path / "broken.py").write_text("def f(table:\n")
     (tmp_path / "absent.py").write_text("import nowhere\n")
+    (tmp_path / "latin.py").write_bytes(b"# caf\xe9\n")
     with pytest.raises(kind) as caught:
         FeatureFunction.read(reference, tmp_path)
     assert str(caught.value) == text.format(path=tmp_path)

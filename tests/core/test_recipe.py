@@ -92,7 +92,7 @@ def test_read_takes_a_file_or_a_folder(tmp_path):
         ("- a\n- b\n", "{path} is not a recipe.\n  got: list\n  do:  Run: noria new --help"),
         ("", "{path} is not a recipe.\n  got: NoneType\n  do:  Run: noria new --help"),
         (b"name: \xff\xfe", "{path} is not valid YAML."),
-        ("name: a\nabout: 2024-13-45\n", "{path} is not valid YAML."),
+        ("title: 2024-02-30", "{path} is not valid YAML.\n  got: day"),
         ("!!python/object/apply:os.system ['true']", "{path} is not valid YAML."),
     ],
 )
@@ -102,6 +102,14 @@ def test_files_that_are_no_recipes(tmp_path, text, start):
     with pytest.raises(RecipeError) as caught:
         Recipe.read(path)
     assert str(caught.value).startswith(start.format(path=path))
+
+
+def test_a_recipe_that_is_a_folder(tmp_path):
+    (tmp_path / "recipe.yaml" / "recipe.yaml").mkdir(parents=True)
+    with pytest.raises(RecipeError) as caught:
+        Recipe.read(tmp_path / "recipe.yaml")
+    assert caught.value.what == f"{tmp_path / 'recipe.yaml' / 'recipe.yaml'} cannot be read."
+    assert caught.value.got == "Is a directory"
 
 
 def test_a_missing_file_says_where_recipes_are(tmp_path):

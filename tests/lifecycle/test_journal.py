@@ -71,6 +71,33 @@ def test_a_last_line_that_was_cut_off_is_dropped(tmp_path, lost):
     assert len(lines.read_text().splitlines()) == 3
 
 
+def empty_file(folder) -> None:
+    (folder / "trials" / "00001.arrow").write_bytes(b"")
+
+
+def no_file(folder) -> None:
+    (folder / "trials" / "00001.arrow").unlink()
+
+
+def blank_line(folder) -> None:
+    first, second, third = (folder / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "trials.jsonl").write_bytes(first + b"\0" * (len(second) - 1) + b"\n" + third)
+
+
+@pytest.mark.parametrize("damage", [empty_file, no_file, blank_line])
+def test_what_a_loss_of_power_damaged_counts_as_not_done(tmp_path, damage):
+    journal = Journal(tmp_path)
+    for number in range(3):
+        journal.write(trial(number), float(number))
+    damage(tmp_path)
+    journal = Journal(tmp_path)
+    assert [journal.outcome(ridge(number)) for number in range(3)] == ["finished", None, None]
+    for number in (1, 2):
+        journal.write(trial(number), 9.0)
+    journal = Journal(tmp_path)
+    assert [journal.read(ridge(number)).score for number in range(3)] == [1.5, 2.5, 3.5]
+
+
 def test_clear_keeps_the_record_and_removes_the_predictions(tmp_path):
     journal = Journal(tmp_path)
     journal.write(trial(0), 1.0)

@@ -162,8 +162,10 @@ def test_line_breaks_in_names_and_classes(table):
 
 def test_a_folder_that_cannot_be_made(table):
     Path("file").write_text("", encoding="utf-8")
-    with pytest.raises(StorageError):
-        made(folder=Path("file/mine")).write()
+    for folder in ("file/mine", "file"):
+        with pytest.raises(StorageError) as error:
+            made(folder=Path(folder)).write()
+        assert error.value.do == "Name another place: a part of this path is a file."
 
 
 def test_a_name_that_is_none(table):

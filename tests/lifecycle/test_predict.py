@@ -186,10 +186,12 @@ def test_where_a_batch_ends_decides_nothing(trained, people, tmp_path, size):
     assert pl.read_parquet(tmp_path / "out.parquet").equals(made)
 
 
-@pytest.mark.parametrize("given", ["rows.csv", "*.csv", "link.csv"])
+@pytest.mark.parametrize("given", ["rows.csv", "*.csv", "link.csv", "~/rows.csv", "file://{home}/rows.csv"])
 def test_an_output_that_is_an_input_is_refused(trained, people, tmp_path, monkeypatch, given):
     session, _ = trained
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given = given.format(home=tmp_path)
     people(20, seed=6).drop("y").write_csv("rows.csv")
     before = (tmp_path / "rows.csv").read_bytes()
     (tmp_path / "link.csv").symlink_to("rows.csv")

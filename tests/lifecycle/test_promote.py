@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from noria.core.protocol import Metric
 from noria.core.recipe import Promotion
 from noria.core.result import Evaluation, Goal, Score
-from noria.lifecycle.promote import verdict
+from noria.lifecycle.promote import unlike, verdict
 
 ACCURACY = Metric("accuracy", True, bind=lambda truth, predictions: lambda rows: 0.0)
 ERROR = Metric("mae", False, bind=lambda truth, predictions: lambda rows: 0.0)
@@ -51,3 +53,28 @@ def test_a_champion_of_another_measure_is_kept():
 @pytest.mark.parametrize(("rule", "promoted"), [("always", True), ("never", False)])
 def test_a_rule_may_leave_the_scores_out(rule, promoted):
     assert verdict(Promotion(rule=rule), ACCURACY, of(0.1), champion(0.8)).promoted is promoted
+
+
+def of_run(target: str, task: str = "regression", rule: str = "better") -> dict[str, Any]:
+    return {"task": task, "recipe": {"data": {"target": target}, "promote": {"rule": rule}}}
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        (of_run("rooms"), "'rooms' (regression)"),
+        (of_run("price", "classification"), "'price' (classification)"),
+        (of_run("price"), None), (of_run("rooms", rule="always"), None), ({}, None),
+    ],
+)  # fmt: skip
+def test_a_champion_that_predicts_something_else_is_kept(new, told):
+    found = unlike("houses@2", new, of_run("price"))
+    assert (found and found.why) == (
+        told
+        and f"the champion predicts 'price' (regression), this version {told}; give it a name of its "
+        "own, or run: noria promote houses@2"
+    )
+
+
+def test_a_champion_of_which_nothing_is_known_is_judged_by_its_scores():
+    assert unlike("houses@2", of_run("rooms"), {}) is None

@@ -160,7 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             code = _fail(_usage(error), as_json="--json" in words, debug=False)
     except (KeyboardInterrupt, typer.Abort):
         code = _fail(Interrupted("Stopped."), as_json="--json" in words, debug=debug)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as left:  # typer makes an exit of what a verb meets
+        if isinstance(left, SystemExit) and not isinstance(left.__context__, BrokenPipeError):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
     except OSError as error:

@@ -35,7 +35,7 @@ def show_run(run: Run) -> None:
     places = {
         "run": _short(run.folder),
         "report": _short(run.report),
-        "next": f"noria predict {run.name} new.csv -o scored.parquet",
+        "next": f"noria predict {_answering(run)} new.csv -o scored.parquet",
     }
     found = _findings(run.findings[:_FINDINGS], len(run.findings), run.id)
     _show(_title(run), _grid(facts), *_results(run.evaluation, run.notes), *found, _grid(places))
@@ -95,6 +95,11 @@ def _title(run: Run) -> Text:
     if run.recipe.title:
         text.append(f"\n{run.recipe.title}", "dim")
     return text
+
+
+def _answering(run: Run) -> str:
+    """What the run's model answers to: its name, or the version if another one has the name."""
+    return run.name if run.promotion.promoted else f"{run.name}@{run.version}"
 
 
 def _heading(run: Details) -> Text:

@@ -51,7 +51,7 @@ class FeatureFunction:
         Raises
         ------
         NotFoundError, RecipeError
-            If the file, or the function in it, is not there.
+            If the file, or the function in it, is not there, or it cannot be read.
         """
         file, _, name = reference.partition(":")
         if not name:
@@ -63,7 +63,13 @@ class FeatureFunction:
         path = (folder or Path()) / file
         if not path.is_file():
             raise NotFoundError(f"There is no file {path} for the features.", do="Check 'features:'.")
-        return cls.compile(name, path.read_text(encoding="utf-8"), str(path))
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(
+                f"{path} cannot be read.", got=str(error), do="Save it as UTF-8, where it may be read."
+            ) from error
+        return cls.compile(name, source, str(path))
 
     @classmethod
     def compile(cls, name: str, source: str, origin: str) -> FeatureFunction:

@@ -66,7 +66,7 @@ def exists(text: str | os.PathLike[str]) -> bool:
 
 
 def check_output(output: str | os.PathLike[str], inputs: Iterable[object]) -> None:
-    """Refuse to write a file that is read, by its name, by a link, or because a pattern covers it.
+    """Refuse to write a file that is read, by its name or address, by a link, or because a pattern covers it.
 
     Raises
     ------
@@ -80,7 +80,8 @@ def check_output(output: str | os.PathLike[str], inputs: Iterable[object]) -> No
     >>> check_output("page.html", ["rows.csv", {"a": [1]}])
     """
     real = destination(Path(output))
-    texts = [os.fspath(one) for one in inputs if isinstance(one, str | os.PathLike)]
+    named = [os.fspath(one) for one in inputs if isinstance(one, str | os.PathLike)]
+    texts = [os.path.expanduser(one.removeprefix("file://")) for one in named]  # noqa: PTH111 - Path raises for ~nobody
     found = {path for one in texts for path in [one, *glob.glob(one, recursive=True)]}  # noqa: PTH207 - any depth
     if real.exists() and any(real.samefile(path) for path in found if exists(path)):
         raise ParamError(f"The output {output} is an input, too.", do="Name another file.")

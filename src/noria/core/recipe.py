@@ -213,8 +213,12 @@ class Recipe(_Part):
             fields = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise NotFoundError(f"There is no recipe {path}.", do="Run: noria recipes") from error
-        except (yaml.YAMLError, ValueError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # a date that there is not is a ValueError
             raise RecipeError(f"{path} is not valid YAML.", got=str(error).replace("\n", " ")) from error
+        except OSError as error:
+            raise RecipeError(
+                f"{path} cannot be read.", got=error.strerror, do="Check that it is a file that may be read."
+            ) from error
         if not isinstance(fields, dict):
             raise RecipeError(
                 f"{path} is not a recipe.", got=type(fields).__name__, do="Run: noria new --help"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import BytesIO, FileIO
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from noria.core import files
 from noria.core.events import Event, Events
 from noria.core.protocol import Learner, Trial
 from noria.errors import StorageError
@@ -23,6 +25,7 @@ class Journal:
     """The trials of one search, each of another learner or with other parameters.
 
     A trial counts once its line stands in ``trials.jsonl``; its out-of-fold predictions are written before.
+    After a loss of power either may be damaged: that trial, and those after it, count as not done.
 
     Parameters
     ----------
@@ -33,8 +36,9 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._lines = folder / "trials.jsonl"
         self._predictions = folder / "trials"
-        _mend(self._lines)
-        found = records(self._lines)
+        found = [record for _, record in takewhile(self._whole, enumerate(records(self._lines)))]
+        if self._lines.exists():
+            files.write_text(self._lines, "".join(json.dumps(record) + "\n" for record in found))
         self._records = {_key(record["learner"], record["params"]): record for record in found}
 
     def __len__(self) -> int:
@@ -98,6 +102,19 @@ class Journal:
             path.unlink()
         if self._predictions.is_dir():
             self._predictions.rmdir()
+
+    def _whole(self, numbered: tuple[int, dict[str, Any]]) -> bool:
+        """Whether a trial follows the one before, and its predictions can be read if they are still kept."""
+        number, record = numbered
+        if record["number"] != number:
+            return False
+        if record["outcome"] != "finished" or not self._predictions.is_dir():
+            return True
+        try:
+            pl.read_ipc(self._path(number))
+        except (OSError, pl.exceptions.PolarsError):
+            return False
+        return True
 
     def _path(self, number: int) -> Path:
         return self._predictions / f"{number:05d}.arrow"
@@ -166,11 +183,15 @@ def _arrow(table: pl.DataFrame) -> bytes:
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    """The records of a file of JSON lines; a last one that was cut off in the middle of writing is none."""
+    """The records of a file of JSON lines; one that was cut off or damaged is none."""
     if not path.exists():
         return []
     text = path.read_bytes()
-    return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
+    found = []
+    for line in text[: text.rfind(b"\n") + 1].splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def _mend(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ class Draft:
                     files.write_text(self.folder / name, text)
             except StorageError:
                 for name in self.files:
-                    (self.folder / name).unlink(missing_ok=True)
+                    with suppress(OSError):
+                        (self.folder / name).unlink()
                 raise
         else:
             with files.new_folder(self.folder) as fresh:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from noria.core.protocol import Metric
 from noria.core.recipe import Promotion
 from noria.core.result import Evaluation, Score
 
-__all__ = ["Judged", "Verdict", "verdict"]
+__all__ = ["Judged", "Verdict", "unlike", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,31 @@ def verdict(
     gain = new.value - old.value if metric.greater_is_better else old.value - new.value
     told = f"{metric.name} {new}, the champion had {old}"
     return Verdict(gain >= rule.margin, told)
+
+
+def unlike(reference: str, new: Mapping[str, Any], champion: Mapping[str, Any]) -> Verdict | None:
+    """The verdict on a version that predicts something else than the champion does: no score compares them.
+
+    None if both predict the same, as far as is known, or if the recipe promotes always.
+
+    Parameters
+    ----------
+    reference : str
+        Of the new version: ``name@3``.
+    new, champion : mapping
+        The records of their runs; empty if not known.
+    """
+    (target, task), (old, before) = (_predicts(record) for record in (new, champion))
+    always = new.get("recipe", {}).get("promote", {}).get("rule") == "always"
+    if not new or not champion or always or (target, task) == (old, before):
+        return None
+    return Verdict(
+        False,
+        f"the champion predicts {old!r} ({before}), this version {target!r} ({task}); give it a name of its "
+        f"own, or run: noria promote {reference}",
+    )
+
+
+def _predicts(record: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The target and the task of a run."""
+    return record.get("recipe", {}).get("data", {}).get("target"), record.get("task")

@@ -16,7 +16,7 @@ from noria.core.ports import Artefacts, History, State
 from noria.core.result import Score
 from noria.core.runs import Change, Condition, Kind, ModelEntry, RunEntry, RunQuery, Version, before
 from noria.errors import ArtifactError, NotFoundError, ParamError, StorageError, suggestion
-from noria.lifecycle.promote import Verdict
+from noria.lifecycle.promote import Verdict, unlike
 from noria.lifecycle.reindex import Reindexed, reindex
 
 __all__ = ["Registry"]
@@ -135,8 +135,10 @@ class Registry:
                 if change.kind == "promoted" and change.version == version:
                     return Verdict(change.alias == "champion", change.why)
             aliases = ModelEntry.of(name, history.changes).aliases
-            judged = rule(self._scores(history, aliases["champion"]) if "champion" in aliases else None)
             now = aliases.get("champion")
+            judged = None if now is None else self._unlike(history, name, version, now)
+            if judged is None:
+                judged = rule(None if now is None else self._scores(history, now))
             if judged.promoted and against not in (None, now):
                 judged = Verdict(False, f"version {now} became champion while it was compared with {against}")
             alias = "champion" if judged.promoted else "challenger"
@@ -272,9 +274,18 @@ class Registry:
 
     def _scores(self, history: History, version: int) -> Mapping[str, Score]:
         """What the run of a version reached; nothing if the index does not have it."""
-        (run,) = (one.run for one in history.changes if (one.kind, one.version) == ("registered", version))
-        entry = self.run(str(run))
+        entry = self.run(_run_of(history, version))
         return entry.scores if entry is not None else {}
+
+    def _unlike(self, history: History, name: str, version: int, champion: int) -> Verdict | None:
+        """The verdict on a version that predicts something else than the champion; None if it does not."""
+        return unlike(f"{name}@{version}", *(self._record(history, one) for one in (version, champion)))
+
+    def _record(self, history: History, version: int) -> Mapping[str, Any]:
+        """What is recorded of the run of a version; nothing if that is lost or damaged."""
+        with suppress(ArtifactError):
+            return self.artefacts.record(_run_of(history, version)) or {}
+        return {}
 
     def _check_whole(self, name: str, known: int) -> None:
         """See that no entry is missing that later ones follow: its number would be given a second time."""
@@ -301,6 +312,12 @@ def _known(model: ModelEntry, version: int) -> ModelEntry:
             do=suggestion(str(version), map(str, numbers)),
         )
     return model
+
+
+def _run_of(history: History, version: int) -> str:
+    """The run that a version came from."""
+    (run,) = (one.run for one in history.changes if (one.kind, one.version) == ("registered", version))
+    return str(run)
 
 
 def _whoami() -> str:

@@ -22,7 +22,6 @@ _BINS = 2_000
 _LEARNED = 20_000
 _FOLDS = 3
 _DRAWS = 100
-_CELLS = 4_000_000  # weights held in memory at a time
 _STACKED = 20_000_000  # probabilities of the new rows, which stand there once for each class
 _FEWEST = 100  # of those rows, however many classes there are
 _SMALLEST = 1e-3  # of the mean error: an error of zero has no logarithm
@@ -109,15 +108,13 @@ def estimate_classification(
     }
     honest = maps(p, weight)
     values = {name: float(each(honest.T.reshape(1, -1))[0]) for name, each in evaluate.items()}
-    size = max(2, _CELLS // max(m * classes, 1))
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in evaluate}
-    for start in range(0, _DRAWS, size):
-        truths = np.zeros((min(size, _DRAWS - start), classes, m))
-        for truth in truths:
-            truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
-        for name, each in evaluate.items():
-            drawn[name].append(each(truths.reshape(len(truths), -1)))
-    return {name: _summary(values[name], np.concatenate(drawn[name])) for name in values}
+    drawn = {name: np.empty(_DRAWS) for name in evaluate}
+    for at in range(_DRAWS):
+        truth = np.zeros((classes, m))
+        truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
+        for name, each in evaluate.items():  # one at a time: of several, `ranked` pools neighbouring scores
+            drawn[name][at] = each(truth.reshape(1, -1))[0]
+    return {name: _summary(values[name], drawn[name]) for name in values}
 
 
 class _Honest:

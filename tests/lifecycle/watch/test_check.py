@@ -142,6 +142,13 @@ def test_fields_that_the_log_is_spared_are_not_missed(service, rows):
     assert not any("town" in why for why in check.reasons)
 
 
+def test_a_refused_row_without_a_masked_field_unmasks_nothing(service, rows):
+    sent = rows(300, 1).drop("y").with_columns(town=pl.lit("***"))
+    service.log(sent.to_dicts(), [{"prediction": "yes"}] * 300)
+    service.log([{"age": 40.0}], [{"error": {"what": "There is no field 'town'."}}])
+    assert "The log has no values of town: they are masked, and not compared." in service.check().notes
+
+
 def test_labels_that_cannot_count(service, rows):
     log = service.watcher.log
     ids = service.answer(rows(100, 1), labels=False)

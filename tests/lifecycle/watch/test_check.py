@@ -73,6 +73,19 @@ def test_drift_opens_an_alarm_in_the_second_window_that_has_it_and_closes_as_slo
     assert [check.verdict for check in noria.checks("toy", session=service.session)][-1] == "suspect"
 
 
+def test_rows_that_only_leave_the_window_change_no_alarm(service, rows):
+    for seed in (1, 2):
+        service.answer(rows(500, seed, older=15))
+    first = service.check(window="2h")
+    service.now += 4_000
+    fewer = service.check(window="2h")
+    service.now += 10_000
+    none = service.check(window="2h")
+    assert [check.usage.rows for check in (first, fewer, none)] == [1_000, 500, 0]
+    assert first.verdict == "suspect"
+    assert first.alarms == fewer.alarms == none.alarms
+
+
 def test_decay_is_seen_with_labels_alone(service, rows):
     for seed in (1, 2):
         service.answer(rows(500, seed, odd=3.0))

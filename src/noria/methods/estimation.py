@@ -16,7 +16,7 @@ import numpy as np
 from noria.methods.metrics import ArrayMetric
 from noria.methods.trees import FittedTrees
 
-__all__ = ["Estimated", "estimate_classification", "estimate_regression"]
+__all__ = ["MOST_CLASSES", "Estimated", "estimate_classification", "estimate_regression"]
 
 _BINS = 2_000
 _LEARNED = 20_000
@@ -32,6 +32,8 @@ _SETTINGS: dict[str, object] = {
     "min_data_in_leaf": 30,
 }
 _ROUNDS = 100
+MOST_CLASSES = math.isqrt(_STACKED // _FEWEST)
+"""Of which metrics can be estimated in bounded memory."""
 
 
 class Estimated(NamedTuple):

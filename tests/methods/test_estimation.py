@@ -131,6 +131,16 @@ def test_errors_of_numbers_are_estimated_where_the_new_rows_are():
     assert found["mae"].low > before * 1.2  # it is known to be worse there
 
 
+def test_estimates_stay_in_the_range_of_their_metric():
+    rng = np.random.default_rng(0)
+    score = np.concatenate([rng.random(500) * 0.01, 1 - rng.random(500) * 0.01])
+    p, y = two(score), (rng.random(1_000) < score).astype(int)
+    found = estimate_classification(p[::2], y[::2], p[1::2], METRICS)
+    for metric in METRICS:
+        value, low, high = found[metric.name]
+        assert metric.range[0] <= low <= value <= high <= metric.range[1], metric.name
+
+
 def test_a_model_without_errors_stays_without():
     x = np.random.default_rng(0).random((500, 1))
     found = estimate_regression(x, x[:, 0], x[:, 0], x, x[:, 0], [REGRESSION["mae"]])

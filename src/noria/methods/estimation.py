@@ -116,7 +116,9 @@ def estimate_classification(
         truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
         for name, each in evaluate.items():  # one at a time: of several, `ranked` pools neighbouring scores
             drawn[name][at] = each(truth.reshape(1, -1))[0]
-    return {name: _summary(values[name], drawn[name]) for name in values}
+    return {
+        metric.name: _summary(values[metric.name], drawn[metric.name], metric.range) for metric in metrics
+    }
 
 
 class _Honest:
@@ -223,7 +225,7 @@ def estimate_regression(
             error = math.isinf(metric.range[1])
             right = value * real / simulated if error and simulated else value + real - simulated
             drawn[metric.name].append(right)
-    return {name: _summary(math.nan, np.array(values)) for name, values in drawn.items()}
+    return {metric.name: _summary(math.nan, np.array(drawn[metric.name]), metric.range) for metric in metrics}
 
 
 def _sizes(
@@ -242,11 +244,12 @@ def _sizes(
     return error / expected, expected, sizes
 
 
-def _summary(value: float, drawn: np.ndarray) -> Estimated:
+def _summary(value: float, drawn: np.ndarray, limits: tuple[float, float]) -> Estimated:
     """A value, less the bias that drawing shows it to have, with the middle 95% of what was drawn around it.
 
     The regression on resampled rows is to the one on all rows as that one is to the truth (Efron and
     Tibshirani, An introduction to the bootstrap, 1993, chapter 10). Without a value, it is the mean.
+    What the correction takes beyond the limits of the metric is cut off.
     """
     finite = drawn[np.isfinite(drawn)]
     if not finite.size:
@@ -254,4 +257,4 @@ def _summary(value: float, drawn: np.ndarray) -> Estimated:
     centre = float(finite.mean())
     best = centre if math.isnan(value) else 2 * value - centre
     low, high = np.quantile(finite, [0.025, 0.975]) - centre + best
-    return Estimated(best, float(low), float(high))
+    return Estimated(*np.clip([best, low, high], *limits).tolist())

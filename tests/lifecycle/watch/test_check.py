@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 import noria
+from noria.core.drift import DriftReport
 from noria.core.serving import Label, Outcome
-from noria.core.watch import Check
+from noria.core.watch import Check, Usage
 from noria.errors import ArtifactError
 from noria.lifecycle.watch import alone, window
 
@@ -107,6 +108,14 @@ def test_refused_rows_and_slow_requests_are_alarms(service, rows):
     assert any(why.startswith("age should hold values of the type number; 29%") for why in check.reasons)
     assert check.usage.cpu == pytest.approx(1000 * (100 * 0.3 + 40 * 0.002) / 140)
     assert check.usage.cost == pytest.approx(check.usage.cpu * 3.6 / 3600)
+
+
+def test_the_volume_is_held_against_rows_that_were_compared(service):
+    model = service.watcher.watched("toy")
+    rule, usage, report = model.recipe.monitor, Usage(rows=100, refused=40), DriftReport(60, 1_500)
+    now = service.now + 9 * rule.window
+    earlier = [Check("toy", 1, now - at * rule.window, usage, report, "roc_auc") for at in (1, 2, 3)]
+    assert service.watcher._usual(model, rule, earlier, now) == [60, 60, 60]
 
 
 def test_fields_that_callers_invent_are_not_all_looked_at(service, rows):

@@ -11,10 +11,12 @@ import pytest
 
 import noria
 from noria.core.drift import DriftReport
+from noria.core.schema import Column, Role, Schema, Type
 from noria.core.serving import Label, Outcome
 from noria.core.watch import Check, Usage
 from noria.errors import ArtifactError
 from noria.lifecycle.watch import alone, window
+from noria.lifecycle.watch.realised import beside, truth_of
 
 
 def kinds(check: Check) -> list[str]:
@@ -188,6 +190,15 @@ def test_labels_that_cannot_count(service, rows):
     late = service.check()
     assert late.labelled == 60
     assert "1 label came for rows outside of this window, and are not counted here." in late.notes
+
+
+@pytest.mark.parametrize(("target", "feature"), [("row", "x"), ("y", "row")])
+def test_a_target_or_a_feature_may_be_called_row(target, feature):
+    schema = Schema((Column(target, Type.NUMBER, Role.TARGET),))
+    truth, at, notes = truth_of(schema, (), [1.5, None, 2])
+    sent = pl.DataFrame({feature: [7, 8, 9]})
+    assert beside(truth, sent[at]).rows(named=True) == [{target: 1.5, feature: 7}, {target: 2.0, feature: 9}]
+    assert notes == []
 
 
 def test_clocks_that_jump_lose_no_rows(service, rows):

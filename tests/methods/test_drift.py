@@ -98,8 +98,29 @@ def test_ks_of_counts_is_scipys(rng):
 
 def test_chi_square_is_scipys():
     here, there = np.array([40, 30, 30, 1, 1]), np.array([55, 20, 30, 0, 2])
-    right = stats.chi2_contingency([[40, 30, 30, 2], [55, 20, 30, 2]], correction=False)
-    assert chi_square(here, there).p_value == pytest.approx(right.pvalue)  # rare cells are joined
+    right = stats.chi2_contingency([[40, 32, 30], [55, 22, 30]], correction=False)
+    assert chi_square(here, there).p_value == pytest.approx(right.pvalue)  # rare cells join the next smallest
+    here, there = np.array([40, 30, 30, 3, 4]), np.array([55, 20, 30, 4, 3])
+    right = stats.chi2_contingency([[40, 30, 30, 7], [55, 20, 30, 7]], correction=False)
+    assert chi_square(here, there).p_value == pytest.approx(right.pvalue)  # or are enough together
+
+
+@pytest.mark.parametrize("name", ["chi_square", "js", "psi"])
+@pytest.mark.parametrize(
+    ("here", "there"), [([9_984, 16], [49, 1]), ([500_000, 500_000, 0], [500, 499, 1]), ([0, 90], [1, 9_999])]
+)
+def test_one_row_in_a_rare_cell_is_no_drift(name, here, there):
+    assert TESTS[name](np.array(here), np.array(there)).p_value > 0.1
+
+
+@pytest.mark.parametrize("name", ["chi_square", "js", "psi"])
+@pytest.mark.parametrize(
+    ("here", "there"), [([1_000_000, 0], [800, 200]), ([600_000, 400_000, *[0] * 50], [400, 400, *[4] * 50])]
+)
+def test_many_rows_of_new_cells_are_drift(name, here, there):
+    found = TESTS[name](np.array(here), np.array(there))
+    assert found.p_value < 1e-8
+    assert found.value > 0.1
 
 
 def test_jensen_shannon_is_scipys():

@@ -96,6 +96,15 @@ def test_a_model_of_few_distinct_probabilities():
     assert found.value == pytest.approx(realised(auc, y[20_000:], p[20_000:]), abs=0.01)
 
 
+def test_average_precision_of_a_rare_class():
+    known = np.concatenate([np.linspace(0.0, 0.09, 19_800), np.linspace(0.9, 1.0, 200)])
+    y = np.concatenate([np.zeros(19_800, int), np.arange(200) % 10 > 0])
+    new = np.concatenate([np.linspace(0.0, 0.0899, 49_980), np.linspace(0.91, 0.99, 20)])
+    found = estimate_classification(two(known), y, two(new), [CLASSIFICATION["average_precision"]])
+    assert found["average_precision"].value == pytest.approx(0.9, abs=0.05)
+    assert found["average_precision"].low < 0.85
+
+
 def test_three_classes():
     rng = np.random.default_rng(0)
     honest = rng.dirichlet([1, 1, 1], 6_000)
@@ -120,6 +129,16 @@ def test_errors_of_numbers_are_estimated_where_the_new_rows_are():
         assert found[metric.name].value == pytest.approx(right, rel=0.12), metric.name
     before = REGRESSION["mae"].function(y[known], answer[known])
     assert found["mae"].low > before * 1.2  # it is known to be worse there
+
+
+def test_estimates_stay_in_the_range_of_their_metric():
+    rng = np.random.default_rng(0)
+    score = np.concatenate([rng.random(500) * 0.01, 1 - rng.random(500) * 0.01])
+    p, y = two(score), (rng.random(1_000) < score).astype(int)
+    found = estimate_classification(p[::2], y[::2], p[1::2], METRICS)
+    for metric in METRICS:
+        value, low, high = found[metric.name]
+        assert metric.range[0] <= low <= value <= high <= metric.range[1], metric.name
 
 
 def test_a_model_without_errors_stays_without():

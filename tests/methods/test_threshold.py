@@ -133,3 +133,16 @@ def test_a_precision_that_must_be_sure_holds_on_new_rows():
             found = decision.labels(p[1000:]) == 1
             held[sure] += bool(y[1000:][found].mean() >= 0.7)
     assert held[0.9] > 48 > held[0.5]
+
+
+def test_the_unit_of_weights_makes_a_precision_no_surer() -> None:
+    y, p = draw(800)
+    one, thousand = (th.for_precision(y, p, 0.5, np.full(800, each), sure=0.9) for each in (1, 1_000))
+    assert one == thousand
+    assert one != th.for_precision(y, p, 0.5)
+
+
+@pytest.mark.parametrize("choose", [th.from_costs, lambda costs: th.by_cost(*draw(500), costs)])
+def test_costs_near_the_largest_float_decide_as_their_ratio(choose) -> None:
+    most = 2.0**1023
+    assert choose([[0, most], [most, -most]]).threshold == choose([[0, 1], [1, -1]]).threshold

@@ -283,9 +283,9 @@ class Retrainer:
         wanted = recipe.promote.metric or metric
         metrics = sorted(system.metrics(), key=lambda one: one.name != wanted)
         target = recipe.data.target
-        truth, _ = truth_of(schema, reference.classes, rows[target].to_list())
-        rows = rows.drop(target)
-        return contest(recipe, metrics, (champion, challenger), rows[truth["row"]], beside(truth, rows))
+        truth, at, _ = truth_of(schema, reference.classes, rows[target].to_list())
+        rows = rows.drop(target)[at]
+        return contest(recipe, metrics, (champion, challenger), rows, beside(truth, rows))
 
     def _fresh(self, model: Watched, source: pl.DataFrame | None, until: float) -> _Fresh:
         """Rows with their truth: the latest are kept to judge by."""

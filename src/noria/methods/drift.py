@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _FEWEST = 5  # rows that a cell is expected to hold in the smaller sample
+_SEEN = 20  # rows in it of a cell that chance does not fill: once in ten million times where 5 are expected
 
 
 class Distance(NamedTuple):
@@ -153,7 +154,8 @@ def chi_square(here: np.ndarray, there: np.ndarray) -> Distance:
     """The chi-square test of homogeneity.
 
     The distance is the statistic less its mean under chance, times ``1 / n + 1 / m``: near PSI where samples
-    are near. Cells of which fewer than five are expected in one of the samples are joined.
+    are near. Cells of which fewer than five are expected in the smaller sample are joined, and with the next
+    smallest where they are too few even together; those that hold 20 rows of it stay, since chance does not.
 
     Parameters
     ----------
@@ -224,10 +226,20 @@ def _table(here: np.ndarray, there: np.ndarray) -> tuple[float, float, np.ndarra
     table = np.array([here, there], dtype=np.float64)
     n, m = table.sum(axis=1)
     table = table[:, table.sum(axis=0) > 0]
-    rare = table.sum(axis=0) * min(n, m) < _FEWEST * (n + m)
-    if rare.sum() > 1:
-        table = np.column_stack([table[:, ~rare], table[:, rare].sum(axis=1)])
+    rare = _rare(table, n, m)
+    if rare.any():
+        table, joined = table[:, ~rare], table[:, rare].sum(axis=1, keepdims=True)
+        if table.size and _rare(joined, n, m).all():
+            table[:, table.sum(axis=0).argmin()] += joined[:, 0]
+        else:
+            table = np.column_stack([table, joined])
     return float(n), float(m), table
+
+
+def _rare(table: np.ndarray, n: float, m: float) -> np.ndarray:
+    """Which cells (k,) of the counts (2, k) hold too few rows to follow the chi-square distribution."""
+    few = table.sum(axis=0) * min(n, m) < _FEWEST * (n + m)
+    return few & (table[int(m < n)] < _SEEN)
 
 
 def _chi_distance(statistic: float, free: int, distance: Callable[[float, int], float]) -> Distance:

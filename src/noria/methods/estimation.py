@@ -16,13 +16,12 @@ import numpy as np
 from noria.methods.metrics import ArrayMetric
 from noria.methods.trees import FittedTrees
 
-__all__ = ["Estimated", "estimate_classification", "estimate_regression"]
+__all__ = ["MOST_CLASSES", "Estimated", "estimate_classification", "estimate_regression"]
 
 _BINS = 2_000
 _LEARNED = 20_000
 _FOLDS = 3
 _DRAWS = 100
-_CELLS = 4_000_000  # weights held in memory at a time
 _STACKED = 20_000_000  # probabilities of the new rows, which stand there once for each class
 _FEWEST = 100  # of those rows, however many classes there are
 _SMALLEST = 1e-3  # of the mean error: an error of zero has no logarithm
@@ -33,6 +32,8 @@ _SETTINGS: dict[str, object] = {
     "min_data_in_leaf": 30,
 }
 _ROUNDS = 100
+MOST_CLASSES = math.isqrt(_STACKED // _FEWEST)
+"""Of which metrics can be estimated in bounded memory."""
 
 
 class Estimated(NamedTuple):
@@ -109,15 +110,15 @@ def estimate_classification(
     }
     honest = maps(p, weight)
     values = {name: float(each(honest.T.reshape(1, -1))[0]) for name, each in evaluate.items()}
-    size = max(2, _CELLS // max(m * classes, 1))
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in evaluate}
-    for start in range(0, _DRAWS, size):
-        truths = np.zeros((min(size, _DRAWS - start), classes, m))
-        for truth in truths:
-            truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
-        for name, each in evaluate.items():
-            drawn[name].append(each(truths.reshape(len(truths), -1)))
-    return {name: _summary(values[name], np.concatenate(drawn[name])) for name in values}
+    drawn = {name: np.empty(_DRAWS) for name in evaluate}
+    for at in range(_DRAWS):
+        truth = np.zeros((classes, m))
+        truth[_draw(maps(p, weight * rng.poisson(1.0, len(y))), rng), np.arange(m)] = 1.0
+        for name, each in evaluate.items():  # one at a time: of several, `ranked` pools neighbouring scores
+            drawn[name][at] = each(truth.reshape(1, -1))[0]
+    return {
+        metric.name: _summary(values[metric.name], drawn[metric.name], metric.range) for metric in metrics
+    }
 
 
 class _Honest:
@@ -224,7 +225,7 @@ def estimate_regression(
             error = math.isinf(metric.range[1])
             right = value * real / simulated if error and simulated else value + real - simulated
             drawn[metric.name].append(right)
-    return {name: _summary(math.nan, np.array(values)) for name, values in drawn.items()}
+    return {metric.name: _summary(math.nan, np.array(drawn[metric.name]), metric.range) for metric in metrics}
 
 
 def _sizes(
@@ -243,11 +244,12 @@ def _sizes(
     return error / expected, expected, sizes
 
 
-def _summary(value: float, drawn: np.ndarray) -> Estimated:
+def _summary(value: float, drawn: np.ndarray, limits: tuple[float, float]) -> Estimated:
     """A value, less the bias that drawing shows it to have, with the middle 95% of what was drawn around it.
 
     The regression on resampled rows is to the one on all rows as that one is to the truth (Efron and
     Tibshirani, An introduction to the bootstrap, 1993, chapter 10). Without a value, it is the mean.
+    What the correction takes beyond the limits of the metric is cut off.
     """
     finite = drawn[np.isfinite(drawn)]
     if not finite.size:
@@ -255,4 +257,4 @@ def _summary(value: float, drawn: np.ndarray) -> Estimated:
     centre = float(finite.mean())
     best = centre if math.isnan(value) else 2 * value - centre
     low, high = np.quantile(finite, [0.025, 0.975]) - centre + best
-    return Estimated(best, float(low), float(high))
+    return Estimated(*np.clip([best, low, high], *limits).tolist())

@@ -114,7 +114,8 @@ def for_precision(
     weight : (n,) array, optional
     sure : float
         How sure the precision must be: above 0.5 it is Wilson's lower bound of this level that must reach
-        what is wanted, for the best of many thresholds owes something to luck.
+        what is wanted, for the best of many thresholds owes something to luck. With weights it counts
+        the effective number of rows (Kish).
 
     References
     ----------
@@ -128,17 +129,19 @@ def for_precision(
     """
     _check_share(wanted, "precision")
     sweep = Sweep.of(y, p, weight)
-    precision = _lower_share(sweep.true, sweep.true + sweep.false, NormalDist().inv_cdf(sure))
+    unit = 1.0 if weight is None or not np.any(weight) else float(np.square(weight).sum() / np.sum(weight))
+    precision = _lower_share(sweep.true, sweep.true + sweep.false, NormalDist().inv_cdf(sure), unit)
     good = np.flatnonzero((precision >= wanted - 1e-12) & (sweep.true > 0))
     if len(good):
         return Decision("threshold", float(sweep.threshold[good[sweep.true[good].argmax()]]))
     return Decision("threshold", float(sweep.threshold[precision.argmax()]), reached=False)
 
 
-def _lower_share(hits: np.ndarray, tries: np.ndarray, z: float) -> np.ndarray:
-    """Wilson's lower bound of a share, z standard errors below it; 0 without tries."""
-    n = np.where(tries > 0, tries, 1.0)
-    share, square = hits / n, z * z / n
+def _lower_share(hits: np.ndarray, tries: np.ndarray, z: float, unit: float) -> np.ndarray:
+    """Wilson's lower bound of a share, z standard errors below it; `unit` tries are one; 0 without any."""
+    weights = np.where(tries > 0, tries, 1.0)
+    share, n = hits / weights, weights / unit
+    square = z * z / n
     spread = z * np.sqrt(share * (1 - share) / n + square / (4 * n))
     return np.where(tries > 0, (share + square / 2 - spread) / (1 + square), 0.0)
 
@@ -178,7 +181,7 @@ def by_cost(
     >>> round(decision.threshold, 3)
     0.15
     """
-    table = _matrix(costs, 2)
+    table = _scaled(_matrix(costs, 2))
     sweep = Sweep.of(y, p, weight)
     missed, quiet = sweep.positives - sweep.true, sweep.negatives - sweep.false
     total = quiet * table[0, 0] + sweep.false * table[0, 1] + missed * table[1, 0] + sweep.true * table[1, 1]
@@ -198,7 +201,8 @@ def from_costs(costs: Sequence[Sequence[float]]) -> Decision:
     """
     table = _matrix(costs)
     if len(table) == 2:
-        alarm, miss = table[0, 1] - table[0, 0], table[1, 0] - table[1, 1]
+        (right, false), (missed, found) = _scaled(table)
+        alarm, miss = false - right, missed - found
         if alarm > 0 and miss > 0:
             return Decision("threshold", float(alarm / (alarm + miss)))
     return Decision("costs", costs=tuple(tuple(float(cost) for cost in row) for row in table))
@@ -297,6 +301,11 @@ def _matrix(costs: Sequence[Sequence[float]], size: int | None = None) -> np.nda
     if not np.isfinite(table).all():
         raise ParamError("A cost is a finite number.", got=table.tolist(), do="Replace it by a large number.")
     return table
+
+
+def _scaled(table: np.ndarray) -> np.ndarray:
+    """The costs over a power of two, which rounds nothing: the largest is below one, and no sum overflows."""
+    return np.ldexp(table, -np.frexp(np.abs(table).max())[1])
 
 
 def _check_share(wanted: float, name: str) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from noria.core.schema import Column, Role, Schema, Type
-from noria.data.drift import Reference, Rule, compare
+from noria.data.drift import Reference, Rule, compare, estimate
 from noria.errors import ParamError, SourceError
 
 NUMBERS, CLASSES = [f"x{at}" for at in range(6)], ["c0", "c1"]
@@ -258,6 +258,13 @@ def test_without_probabilities_nothing_is_estimated(reference):
     found = report(bare, table(500, seed=2), rule=Rule())
     assert found.estimates == ()
     assert found.notes[0].startswith("No metric is estimated: ")
+
+
+def test_of_too_many_classes_nothing_is_estimated(reference, monkeypatch):
+    monkeypatch.setattr(estimate, "MOST_CLASSES", 1)
+    found = report(reference, table(500, seed=2), rule=Rule())
+    assert found.estimates == ()
+    assert found.notes == ("No metric is estimated: the model knows 2 classes, more than 1.",)
 
 
 def test_the_same_seed_gives_the_same(reference):

@@ -10,10 +10,13 @@ import polars as pl
 import pytest
 
 import noria
+from noria.core.drift import DriftReport
+from noria.core.schema import Column, Role, Schema, Type
 from noria.core.serving import Label, Outcome
-from noria.core.watch import Check
+from noria.core.watch import Check, Usage
 from noria.errors import ArtifactError
 from noria.lifecycle.watch import alone, window
+from noria.lifecycle.watch.realised import beside, truth_of
 
 
 def kinds(check: Check) -> list[str]:
@@ -73,6 +76,19 @@ def test_drift_opens_an_alarm_in_the_second_window_that_has_it_and_closes_as_slo
     assert [check.verdict for check in noria.checks("toy", session=service.session)][-1] == "suspect"
 
 
+def test_rows_that_only_leave_the_window_change_no_alarm(service, rows):
+    for seed in (1, 2):
+        service.answer(rows(500, seed, older=15))
+    first = service.check(window="2h")
+    service.now += 4_000
+    fewer = service.check(window="2h")
+    service.now += 10_000
+    none = service.check(window="2h")
+    assert [check.usage.rows for check in (first, fewer, none)] == [1_000, 500, 0]
+    assert first.verdict == "suspect"
+    assert first.alarms == fewer.alarms == none.alarms
+
+
 def test_decay_is_seen_with_labels_alone(service, rows):
     for seed in (1, 2):
         service.answer(rows(500, seed, odd=3.0))
@@ -94,6 +110,14 @@ def test_refused_rows_and_slow_requests_are_alarms(service, rows):
     assert any(why.startswith("age should hold values of the type number; 29%") for why in check.reasons)
     assert check.usage.cpu == pytest.approx(1000 * (100 * 0.3 + 40 * 0.002) / 140)
     assert check.usage.cost == pytest.approx(check.usage.cpu * 3.6 / 3600)
+
+
+def test_the_volume_is_held_against_rows_that_were_compared(service):
+    model = service.watcher.watched("toy")
+    rule, usage, report = model.recipe.monitor, Usage(rows=100, refused=40), DriftReport(60, 1_500)
+    now = service.now + 9 * rule.window
+    earlier = [Check("toy", 1, now - at * rule.window, usage, report, "roc_auc") for at in (1, 2, 3)]
+    assert service.watcher._usual(model, rule, earlier, now) == [60, 60, 60]
 
 
 def test_fields_that_callers_invent_are_not_all_looked_at(service, rows):
@@ -142,6 +166,13 @@ def test_fields_that_the_log_is_spared_are_not_missed(service, rows):
     assert not any("town" in why for why in check.reasons)
 
 
+def test_a_refused_row_without_a_masked_field_unmasks_nothing(service, rows):
+    sent = rows(300, 1).drop("y").with_columns(town=pl.lit("***"))
+    service.log(sent.to_dicts(), [{"prediction": "yes"}] * 300)
+    service.log([{"age": 40.0}], [{"error": {"what": "There is no field 'town'."}}])
+    assert "The log has no values of town: they are masked, and not compared." in service.check().notes
+
+
 def test_labels_that_cannot_count(service, rows):
     log = service.watcher.log
     ids = service.answer(rows(100, 1), labels=False)
@@ -159,6 +190,15 @@ def test_labels_that_cannot_count(service, rows):
     late = service.check()
     assert late.labelled == 60
     assert "1 label came for rows outside of this window, and are not counted here." in late.notes
+
+
+@pytest.mark.parametrize(("target", "feature"), [("row", "x"), ("y", "row")])
+def test_a_target_or_a_feature_may_be_called_row(target, feature):
+    schema = Schema((Column(target, Type.NUMBER, Role.TARGET),))
+    truth, at, notes = truth_of(schema, (), [1.5, None, 2])
+    sent = pl.DataFrame({feature: [7, 8, 9]})
+    assert beside(truth, sent[at]).rows(named=True) == [{target: 1.5, feature: 7}, {target: 2.0, feature: 9}]
+    assert notes == []
 
 
 def test_clocks_that_jump_lose_no_rows(service, rows):

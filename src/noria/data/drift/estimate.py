@@ -7,7 +7,7 @@ import numpy as np
 from noria.core.drift import Estimate
 from noria.core.result import Score
 from noria.data.drift.reference import Reference, Rows, Window
-from noria.methods.estimation import Estimated, estimate_classification, estimate_regression
+from noria.methods.estimation import MOST_CLASSES, Estimated, estimate_classification, estimate_regression
 from noria.methods.metrics import CLASSIFICATION, REGRESSION, ArrayMetric
 
 __all__ = ["estimates"]
@@ -28,6 +28,9 @@ def estimates(
     ratio : (n,) array, optional
         How many times as frequent rows like each sampled one of the reference are in the window.
     """
+    if len(reference.classes) > MOST_CLASSES:
+        why = f"the model knows {len(reference.classes):,} classes, more than {MOST_CLASSES}"
+        return [], [f"No metric is estimated: {why}."]
     known, new = reference.read(reference.sampled), reference.read(window.sampled)
     told, answered = np.isfinite(known.truth) & np.isfinite(known.answer), np.isfinite(new.answer)
     if reference.classes:

@@ -67,7 +67,7 @@ def _far(now: float, then: float, rule: Monitor) -> bool:
 def stepped(check: Check, before: Check | None, rule: Monitor) -> tuple[Alarm, ...]:
     """The alarms after a window, those that are open first; one without new rows or labels changes none."""
     known = {alarm.kind: alarm for alarm in before.alarms} if before and _same(check, before) else {}
-    if before and known and tuple(before.seen) == check.seen:
+    if before and known and _stale(check, before):
         return before.alarms
     after = [
         known.get(kind, Alarm(kind)).step(reasons, now=check.when, after=rule.after)
@@ -79,6 +79,11 @@ def stepped(check: Check, before: Check | None, rule: Monitor) -> tuple[Alarm, .
 
 def _same(check: Check, before: Check) -> bool:
     return before.version == check.version
+
+
+def _stale(check: Check, before: Check) -> bool:
+    """Whether no row and no label has come since: those that only leave the window are nothing new."""
+    return not check.usage.rows or (check.seen[:1] == before.seen[:1] and check.seen[1:] <= before.seen[1:])
 
 
 def messages(

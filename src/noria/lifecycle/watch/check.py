@@ -205,7 +205,7 @@ class Watcher:
         for check in earlier:
             whole = check.when - since >= rule.window and last - check.when >= rule.window
             if check.version == number and whole:
-                rows.append(check.usage.rows)
+                rows.append(check.report.rows)
                 last = check.when
         return rows
 

@@ -53,14 +53,13 @@ def realised(
     then : mapping of str to Score
     """
     try:
-        truth, notes = truth_of(schema, classes, known.labels)
+        truth, at, notes = truth_of(schema, classes, known.labels)
     except ColumnError as error:
         return (), [f"The labels cannot be read: {error.what}"]
-    at = truth["row"]
     if len(at) < FEWEST:
         few = f"{times(len(at), 'row')} of this window have a label; {FEWEST} are enough to judge by."
         return (), [*notes, few]
-    truth, predictions = beside(truth, table(known.inputs)), table(known.outputs)[at]
+    truth, predictions = beside(truth, table(known.inputs)[at]), table(known.outputs)[at]
     scores = score(predictions, truth, system.metrics(), budget=_SECONDS, seed=0)
     found = (
         Realised(
@@ -88,8 +87,10 @@ def shares(logged: Logged) -> tuple[tuple[Score, ...], Logged]:
     return tuple(found), replace(logged, known=Labelled(*kept))
 
 
-def truth_of(schema: Schema, classes: Sequence[str], labels: Sequence[Any]) -> tuple[pl.DataFrame, list[str]]:
-    """The labels as the target column, beside the place of each as ``row``; those that are none are left out.
+def truth_of(
+    schema: Schema, classes: Sequence[str], labels: Sequence[Any]
+) -> tuple[pl.DataFrame, pl.Series, list[str]]:
+    """The labels as the target column, the place of each, and notes; those that are none are left out.
 
     Raises
     ------
@@ -101,26 +102,28 @@ def truth_of(schema: Schema, classes: Sequence[str], labels: Sequence[Any]) -> t
         raise ColumnError("The model has no target.")
     texts = [label if isinstance(label, str) or label is None else json.dumps(label) for label in labels]
     raw = pl.DataFrame({target.name: pl.Series(texts, dtype=pl.String)})
-    typed = conform(raw, Schema((target,))).with_row_index("row").filter(pl.col(target.name).is_not_null())
-    if not classes:
-        return typed, []
-    strange = typed.filter(~pl.col(target.name).cast(pl.String).is_in(list(classes)))
-    if not strange.height:
-        return typed, []
-    named = quoted(str(strange[target.name][0]))
-    note = f"{times(strange.height, 'label')} name a class that the model does not know, such as {named}."
-    return typed.join(strange, on="row", how="anti"), [note]
+    typed = conform(raw, Schema((target,)))
+    known = typed[target.name].is_not_null()
+    notes: list[str] = []
+    if classes:
+        strange = known & ~typed[target.name].cast(pl.String).is_in(list(classes))
+        if strange.any():
+            named = quoted(str(typed[target.name].filter(strange)[0]))
+            told = times(int(strange.sum()), "label")
+            notes.append(f"{told} name a class that the model does not know, such as {named}.")
+        known &= ~strange
+    return typed.filter(known), known.arg_true(), notes
 
 
 def beside(truth: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """The truth of some of the rows with what was asked there: some metrics read both.
+    """The truth of rows with what was asked there: some metrics read both.
 
     Examples
     --------
-    >>> beside(pl.DataFrame({"row": [1], "y": [2.0]}), pl.DataFrame({"x": [3, 4]})).rows(named=True)
-    [{'row': 1, 'y': 2.0, 'x': 4}]
+    >>> beside(pl.DataFrame({"y": [2.0]}), pl.DataFrame({"x": [4]})).rows(named=True)
+    [{'y': 2.0, 'x': 4}]
     """
-    return truth.hstack(rows[truth["row"]].drop(truth.columns, strict=False))
+    return truth.hstack(rows.drop(truth.columns, strict=False))
 
 
 def worse(metric: Metric, now: Score, then: Score) -> bool:

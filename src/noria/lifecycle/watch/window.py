@@ -126,7 +126,7 @@ def read(
         found.unanswered += sum(output.get("found") is False for output in outputs)
         if found.reference is not None:
             if found.window is None:
-                _begin(found, inputs)
+                _begin(found, inputs, outputs)
             _take(found, inputs, outputs, model)
         for line, sent, answer in zip(mine, inputs, outputs):
             if line.id in labels and "error" not in answer:
@@ -209,10 +209,11 @@ def _parsed(lines: Collection[LoggedPrediction]) -> tuple[list[dict[str, Any]], 
     return [json.loads(line.inputs) for line in lines], [json.loads(line.outputs) for line in lines]
 
 
-def _begin(found: Logged, inputs: Sequence[Mapping[str, Any]]) -> None:
-    """Begin a window without the features that the log is spared."""
+def _begin(found: Logged, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]) -> None:
+    """Begin a window without the features that the log is spared: a refused row may have lacked them."""
     assert found.reference is not None
-    masked = [name for name in found.reference.features if all(row.get(name) == _MASK for row in inputs)]
+    rows = [sent for sent, answer in zip(inputs, outputs) if "error" not in answer] or inputs
+    masked = [name for name in found.reference.features if all(row.get(name) == _MASK for row in rows)]
     if masked:
         found.notes.append(
             f"The log has no values of {', '.join(masked)}: they are masked, and not compared."

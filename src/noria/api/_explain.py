@@ -89,8 +89,8 @@ def explain(
         return _of_run(name, folder.parent)
     table = pl.DataFrame()
     if source is not None:
-        kept = written(loaded.signature.inputs)
-        table = sources.read(source, settings=session.settings, events=session.events, written=kept)
+        as_text = written(loaded.signature.inputs)
+        table = sources.read(source, settings=session.settings, events=session.events, written=as_text)
         table = _chosen(table, row)
     wanted = why.Wanted(counterfactual if isinstance(counterfactual, str) else None, tuple(keep))
     background = _background(folder.parent, session) if columns or counterfactual else None

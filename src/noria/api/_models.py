@@ -94,8 +94,8 @@ def predict(
     source = source if ask is None else batch.asked(loaded, ask, within)
     many = isinstance(source, list | tuple) and not is_rows(source)
     several = list(source) if many else [source]
-    told: dict[str, Any] = {"settings": session.settings, "events": session.events}
-    told["written"] = written(loaded.signature.inputs)
+    as_text = written(loaded.signature.inputs)
+    told: dict[str, Any] = {"settings": session.settings, "events": session.events, "written": as_text}
     if output is not None:
         check_output(output, several)
         batches = (rows for one in several for rows in sources.scan(one, **told))

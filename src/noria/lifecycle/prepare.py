@@ -205,7 +205,7 @@ class Preparation:
         wishes = ((name, wish.get("parse")) for name, wish in self._overrides().items())
         return {name for name, parse in wishes if isinstance(parse, Mapping) and _WRITING & set(parse)}
 
-    def _read(self, source: Any, written: Collection[str]) -> pl.DataFrame:
+    def _read(self, source: Any, as_text: Collection[str]) -> pl.DataFrame:
         data = self.recipe.data
         table = sources.read(
             self._located(source),
@@ -215,7 +215,7 @@ class Preparation:
             names=data.names,
             events=self._repairs,
             fresh=self.fresh,
-            written=written,
+            written=as_text,
         )
         unknown = [name for name in data.drop if name not in table.columns]
         if unknown:

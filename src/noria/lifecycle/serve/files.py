@@ -254,8 +254,8 @@ class Files:
 
         def batches() -> Iterator[pl.DataFrame]:
             nonlocal job
-            kept = written(serving.model.signature.inputs)
-            for batch in sources.scan(str(self.upload(job)), settings=Settings(), written=kept):
+            as_text = written(serving.model.signature.inputs)
+            for batch in sources.scan(str(self.upload(job)), settings=Settings(), written=as_text):
                 if self._stopped.is_set():
                     raise _stopped()
                 if (self.folder / job.id / _CANCEL).exists():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from noria.errors import ParamError, StorageError
 
-__all__ = ["check_output", "destination", "exists", "new_folder", "write_text"]
+__all__ = ["check_output", "destination", "exists", "local", "new_folder", "write_text"]
 
 _ROOM = "Free some space, or set NORIA_HOME to a folder that can be written."
 _PLACES = {
@@ -65,6 +65,17 @@ def exists(text: str | os.PathLike[str]) -> bool:
     return os.path.exists(text)  # noqa: PTH110 - Path raises where a name is too long
 
 
+def local(address: str) -> Path:
+    """The file that a path or a ``file://`` address names; a ``~`` of nobody stays as it is.
+
+    Examples
+    --------
+    >>> local("file:///data/new.csv").as_posix()
+    '/data/new.csv'
+    """
+    return Path(os.path.expanduser(address.removeprefix("file://")))  # noqa: PTH111 - Path raises for ~nobody
+
+
 def check_output(output: str | os.PathLike[str], inputs: Iterable[object]) -> None:
     """Refuse to write a file that is read, by its name or address, by a link, or because a pattern covers it.
 
@@ -81,7 +92,7 @@ def check_output(output: str | os.PathLike[str], inputs: Iterable[object]) -> No
     """
     real = destination(Path(output))
     named = [os.fspath(one) for one in inputs if isinstance(one, str | os.PathLike)]
-    texts = [os.path.expanduser(one.removeprefix("file://")) for one in named]  # noqa: PTH111 - Path raises for ~nobody
+    texts = [str(local(one)) for one in named]
     found = {path for one in texts for path in [one, *glob.glob(one, recursive=True)]}  # noqa: PTH207 - any depth
     if real.exists() and any(real.samefile(path) for path in found if exists(path)):
         raise ParamError(f"The output {output} is an input, too.", do="Name another file.")

@@ -49,6 +49,13 @@ def test_nothing_is_found_in_sound_rows(classes, role, diagnosed):
     assert list(map(str, run.findings)) == []
 
 
+@pytest.mark.parametrize("by", ["precision", "recall"])
+def test_a_decision_rule_that_gives_what_it_is_asked_for_is_no_finding(by, diagnosed):
+    options = {"decision": {"by": by, "at_least": 0.7}}
+    run, _ = diagnosed(sound(800, 3, classes=True), learners=CLASSES, options=options)
+    assert list(map(str, run.findings)) == []
+
+
 def test_rows_near_the_border_of_two_classes_are_no_fault(diagnosed):
     run, _ = diagnosed(sound(5_000, classes=True), holdout=0.5, trials=2, learners=["logistic"])
     assert run.record["insight"]["slices"]

@@ -12,7 +12,7 @@ import polars as pl
 from polars.selectors import by_name
 
 from noria._lazy import require
-from noria.core.files import exists
+from noria.core.files import exists, local
 from noria.data.sources.ask import BATCH_ROWS, Ask, File, Reading, checked, plain
 from noria.data.sources.databases import open_sqlite_file
 from noria.data.sources.delimited import open_delimited, same_columns, telling
@@ -27,7 +27,7 @@ _Open = Callable[[File, Ask], Reading]
 
 def open_path(ask: Ask) -> Reading:
     """Read one file of this machine."""
-    path = Path(ask.text.removeprefix("file://")).expanduser()
+    path = local(ask.text)
     if not exists(path):
         raise SourceError(f"There is no file {ask.text}.", do=_near(path))
     if path.is_dir():
